@@ -1,0 +1,121 @@
+"""What a stage is, and the one place that runs it: skipping, errors, halving and timing.
+
+A new stage subclasses `Stage`, gives its settings as a pydantic model and implements `process`.
+It fills in facts on the items in place; it neither drops nor adds items, so none can vanish.
+`process` may be called again on the same item after an error in its batch, so it must overwrite
+its own facts and not accumulate them.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Generic, TypeVar
+
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from .errors import PictureError
+from .item import Item
+
+
+class Settings(BaseModel):
+    """Base of every stage's settings: unknown keys are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+S = TypeVar("S", bound=Settings)
+
+
+class Stage(ABC, Generic[S]):
+    """One step over a batch of pictures.
+
+    Class attributes:
+        name: the stage's name in job files, rows and reports.
+        Settings: the pydantic model of its settings.
+    """
+
+    name: ClassVar[str]
+    Settings: ClassVar[type[Settings]]
+
+    def __init__(self, settings: S) -> None:
+        self.settings = settings
+
+    def setup(self, device: torch.device) -> None:  # noqa: B027  (an optional hook)
+        """Loads weights and warms up, once per process. Raises HairlineError for a user's mistake."""
+
+    @classmethod
+    def weights(cls, settings: S) -> dict[str, str]:
+        """The weight files the settings name, as {role: sha256}; part of the job's fingerprint."""
+        return {}
+
+    @abstractmethod
+    def process(self, items: Sequence[Item]) -> None:
+        """Fills in this stage's facts on every item, in place.
+
+        Call `item.filter(self.name, reason)` for a judgement about the picture. Raise PictureError
+        (or anything) when an item breaks: the runner finds out which one by halving the batch.
+        """
+
+
+class EachStage(Stage[S]):
+    """A stage that looks at one picture at a time."""
+
+    @abstractmethod
+    def process_one(self, item: Item) -> None:
+        """Fills in this stage's facts on one item, in place."""
+
+    def process(self, items: Sequence[Item]) -> None:
+        for item in items:
+            try:
+                self.process_one(item)
+            except (torch.cuda.OutOfMemoryError, MemoryError):
+                raise
+            except Exception as error:
+                item.fail(self.name, error)
+
+
+def run_stage(stage: Stage[S], items: Sequence[Item], max_batch: int | None = None) -> None:
+    """Runs one stage over the items that have not ended, in batches of at most `max_batch`.
+
+    A batch that raises is halved until the broken item is alone; only that one fails. Running out
+    of GPU memory halves the same way after the cache is emptied; a single picture that does not
+    fit fails as `out_of_memory`. The wall time is shared equally among the items of a batch.
+    """
+    active = [item for item in items if not item.ended]
+    size = max_batch or len(active) or 1
+    for start in range(0, len(active), size):
+        _run_batch(stage, active[start : start + size])
+
+
+def run_stages(stages: Sequence[Stage[Settings]], items: Sequence[Item]) -> None:
+    """Runs the stages one after the other; what is still pending at the end is left pending."""
+    for stage in stages:
+        run_stage(stage, items)
+
+
+def _run_batch(stage: Stage[S], batch: Sequence[Item]) -> None:
+    started = time.perf_counter()
+    try:
+        stage.process(batch)
+    except Exception as error:
+        if isinstance(error, torch.cuda.OutOfMemoryError):
+            torch.cuda.empty_cache()
+        _share(stage.name, batch, started)
+        if len(batch) == 1:
+            out_of_memory = isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError))
+            batch[0].fail(stage.name, PictureError("out_of_memory", str(error)[:200]) if out_of_memory else error)
+            return
+        middle = len(batch) // 2
+        for half in (batch[:middle], batch[middle:]):
+            _run_batch(stage, [item for item in half if not item.ended])
+        return
+    _share(stage.name, batch, started)
+
+
+def _share(name: str, batch: Sequence[Item], started: float) -> None:
+    seconds = (time.perf_counter() - started) / max(len(batch), 1)
+    for item in batch:
+        item.seconds[name] = item.seconds.get(name, 0.0) + seconds

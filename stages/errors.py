@@ -1,0 +1,19 @@
+"""The two kinds of trouble: the user's (`HairlineError`) and one picture's (`PictureError`)."""
+
+
+class HairlineError(Exception):
+    """A mistake in the job, a path or a flag. The message says what, where and what to do; exit code 2."""
+
+
+class PictureError(Exception):
+    """One picture cannot be processed. It ends as `failed` with this reason; its batch goes on.
+
+    Args:
+        reason: a short code, such as `not_a_picture`, `truncated`, `too_many_pixels`, `fetch`.
+        detail: one line for a person.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail

@@ -1,0 +1,153 @@
+"""One picture on its way through the stages: what is known of it so far, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import PictureError
+from .limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from .picture import Picture
+
+Status = Literal["pending", "ok", "filtered", "failed"]
+U8 = NDArray[np.uint8]
+
+
+@dataclass
+class Box:
+    """A detection. Corners in pixels of the upright picture (EXIF orientation applied), x1 and y1 exclusive."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    label: str  # subject, text or logo
+    score: float  # 0..1
+
+
+@dataclass
+class Crop:
+    """The coarse answer on one crop of the picture.
+
+    Attributes:
+        box: (x0, y0, x1, y1) of the crop, integer pixels of the upright picture, x1 and y1 exclusive.
+        alpha: uint8 [h, w], 0..255, coarse alpha at the network's size.
+        unsure: uint8 [h, w], 0..255, expected absolute error of `alpha`, same scale.
+    """
+
+    box: tuple[int, int, int, int]
+    alpha: U8
+    unsure: U8
+
+
+@dataclass
+class Output:
+    """One finished product: the encoded file and its ending (without the dot)."""
+
+    data: bytes
+    ext: str
+
+
+@dataclass
+class Item:
+    """One picture: where it came from, the facts found so far and its status.
+
+    `picture` is the decoded picture; it never leaves the process. `alpha` (uint8 [H, W] of the upright
+    picture) crosses processes as PNG, so that between pools only encoded bytes and small arrays travel.
+    """
+
+    id: str
+    uri: str
+    data: bytes = b""
+    etag: str = ""
+    category_hint: str = ""
+    status: Status = "pending"
+    reason: str = ""
+    stage: str = ""
+    detail: str = ""
+    width: int = 0
+    height: int = 0
+    quality: dict[str, float] = field(default_factory=dict)
+    category: str = ""
+    category_score: float = 0.0
+    route: str = "general"
+    boxes: list[Box] = field(default_factory=list)
+    crops: list[Crop] = field(default_factory=list)
+    alpha: U8 | None = None
+    subject_alphas: list[U8] = field(default_factory=list)
+    confidence: float | None = None
+    outputs: dict[str, Output] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    attempts: int = 0
+    limits: Limits = DEFAULT_LIMITS
+    _picture: Picture | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def picture(self) -> Picture:
+        """The picture, decoded when first needed and only to the size asked for.
+
+        Raises:
+            PictureError: the bytes are no picture, or one that the limits refuse.
+        """
+        from .picture import Picture
+
+        if self._picture is None:
+            self._picture = Picture(self.data, self.limits)
+        return self._picture
+
+    @property
+    def ended(self) -> bool:
+        return self.status != "pending"
+
+    def filter(self, stage: str, reason: str, detail: str = "") -> None:
+        """A judgement about the picture: it is read and understood, but not worth cutting out."""
+        self._end("filtered", stage, reason, detail)
+
+    def fail(self, stage: str, error: Exception) -> None:
+        """Something broke. A `PictureError` brings its reason; anything else is `internal_error`."""
+        if isinstance(error, PictureError):
+            self._end("failed", stage, error.reason, error.detail)
+        else:
+            self._end("failed", stage, "internal_error", f"{type(error).__name__}: {error}"[:500])
+
+    def finish(self) -> None:
+        """Marks a picture that went through all stages."""
+        if not self.ended:
+            self.status = "ok"
+
+    def release(self) -> None:
+        """Drops what is no longer needed once the products are made."""
+        self.data, self._picture, self.alpha = b"", None, None
+        self.subject_alphas, self.crops = [], []
+
+    def _end(self, status: Status, stage: str, reason: str, detail: str) -> None:
+        self.status, self.stage, self.reason, self.detail = status, stage, reason, detail
+        self.outputs = {}
+        self.release()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__, _picture=None)
+        state["alpha"] = _encode(self.alpha) if self.alpha is not None else None
+        state["subject_alphas"] = [_encode(a) for a in self.subject_alphas]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.alpha = _decode(state["alpha"]) if state["alpha"] is not None else None
+        self.subject_alphas = [_decode(a) for a in state["subject_alphas"]]
+
+
+def _encode(alpha: U8) -> bytes:
+    return bytes(cv2.imencode(".png", alpha, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1])
+
+
+def _decode(png: bytes) -> U8:
+    image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert image is not None
+    return image.astype(np.uint8, copy=False)

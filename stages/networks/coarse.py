@@ -1,0 +1,35 @@
+"""The coarse network: which pixels belong to the subject, at low resolution, and where that is unsure."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from .blocks import WIDTHS, ConvBN, Encoder, Up
+
+SIZE = 320  # side of the square input at inference, pixels
+
+
+class CoarseNet(nn.Module):
+    """An encoder and a light decoder up to stride 2.
+
+    Input: float [N, 3, H, W], RGB 0..1. Output: logits float [N, 2, H/2, W/2]; channel 0: alpha,
+    channel 1: the expected absolute error of channel 0's sigmoid, both after a sigmoid in 0..1.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
+        super().__init__()
+        self.encoder = Encoder(widths)
+        outputs = (24, 48, 64, 96)  # decoder channels at strides 2, 4, 8, 16
+        self.ups = nn.ModuleList(
+            Up(inputs, skip, out)
+            for inputs, skip, out in zip((*outputs[1:], widths[-1]), widths[:-1], outputs, strict=True)
+        )
+        self.head = nn.Sequential(ConvBN(outputs[0], outputs[0]), nn.Conv2d(outputs[0], 2, 3, padding=1))
+        nn.init.constant_(self.head[1].bias, -1.5)  # most pixels are background
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.encoder(x)
+        y = features[-1]
+        for up, skip in zip(reversed(self.ups), reversed(features[:-1]), strict=True):
+            y = up(y, skip)
+        return self.head(y)  # type: ignore[no-any-return]

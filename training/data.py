@@ -1,0 +1,137 @@
+"""The pictures for training: what labels.csv lists, decoded once and kept in memory.
+
+The folder is `$HAIRLINE_DATA`, else `../shared/data` beside the project. It holds labels.csv with the
+columns path, category, mask_path, mask_kind and split, and the pictures. Nothing of it is committed.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..stages.errors import HairlineError
+
+U8 = NDArray[np.uint8]
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of labels.csv."""
+
+    path: str
+    category: str
+    mask_path: str
+    mask_kind: str
+    split: str
+
+    @property
+    def pseudo(self) -> bool:
+        """Whether the mask was made by a program: its edges are soft and not to be trusted."""
+        return self.mask_kind == "pseudo_grabcut"
+
+
+@dataclass(frozen=True)
+class Foreground:
+    """A subject alone. rgba: uint8 [H, W, 4], colours not premultiplied."""
+
+    rgba: U8
+    category: str
+    pseudo: bool
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photograph with its alpha. rgb: uint8 [H, W, 3]; alpha: uint8 [H, W]."""
+
+    rgb: U8
+    alpha: U8
+    category: str
+    pseudo: bool
+
+
+def folder() -> Path:
+    """The data folder. Raises HairlineError when there is none."""
+    path = Path(os.environ.get("HAIRLINE_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not (path / "labels.csv").is_file():
+        raise HairlineError(f"no training pictures: {path}/labels.csv is missing; set HAIRLINE_DATA to their folder")
+    return path
+
+
+@lru_cache(maxsize=1)
+def rows() -> tuple[Row, ...]:
+    with open(folder() / "labels.csv", newline="", encoding="utf-8") as file:
+        return tuple(
+            Row(r["path"], r["category"], r["mask_path"], r["mask_kind"], r["split"]) for r in csv.DictReader(file)
+        )
+
+
+def foregrounds(split: str, max_side: int = 384) -> dict[str, list[Foreground]]:
+    """The foregrounds of a split (`train` or `val`) by category (`cartoon:*` under `cartoon`), cut to their subject."""
+    found: dict[str, list[Foreground]] = defaultdict(list)
+    for row in _select("foregrounds/", split):
+        rgba = _read(row.path, cv2.IMREAD_UNCHANGED)
+        if rgba.ndim != 3 or rgba.shape[2] != 4:
+            continue
+        ys, xs = np.nonzero(rgba[..., 3] > 8)
+        if len(ys) < 64:
+            continue
+        rgba = rgba[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
+        category = row.category.split(":")[0]
+        found[category].append(Foreground(shrink(_rgb_first(rgba), max_side), category, row.pseudo))
+    return dict(found)
+
+
+def photos(split: str, max_side: int = 512) -> dict[str, list[Photo]]:
+    """The photographs with masks of a split, by category."""
+    found: dict[str, list[Photo]] = defaultdict(list)
+    for row in _select("photos_masks/", split):
+        rgb = shrink(_rgb_first(_read(row.path, cv2.IMREAD_COLOR)), max_side)
+        alpha = _read(row.mask_path, cv2.IMREAD_GRAYSCALE)
+        alpha = cv2.resize(alpha, rgb.shape[1::-1], interpolation=cv2.INTER_AREA)
+        found[row.category].append(Photo(rgb, alpha, row.category, row.pseudo))
+    return dict(found)
+
+
+def backgrounds(split: str, max_side: int = 384, with_subjects: bool = False) -> list[U8]:
+    """Backgrounds of a split, uint8 [H, W, 3]. Pictures that hold subjects of their own only when asked for."""
+    return [
+        shrink(_rgb_first(_read(row.path, cv2.IMREAD_COLOR)), max_side)
+        for row in _select("backgrounds/", split)
+        if with_subjects or row.category != "bg_scene_with_subjects"
+    ]
+
+
+def shrink(image: U8, max_side: int) -> U8:
+    """The picture with its long side at most `max_side` pixels; never enlarged."""
+    height, width = image.shape[:2]
+    scale = max_side / max(height, width)
+    if scale >= 1:
+        return image
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def _select(prefix: str, split: str) -> list[Row]:
+    return [row for row in rows() if row.path.startswith(prefix) and row.split == split]
+
+
+def _read(path: str, flags: int) -> U8:
+    image = cv2.imread(str(folder() / path), flags)
+    if image is None:
+        raise HairlineError(f"cannot read the training picture {folder() / path}")
+    return image.astype(np.uint8, copy=False)
+
+
+def _rgb_first(image: U8) -> U8:
+    """OpenCV's BGR(A) to RGB(A)."""
+    code = cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB
+    return cv2.cvtColor(image, code).astype(np.uint8, copy=False)

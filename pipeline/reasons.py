@@ -1,0 +1,108 @@
+"""What every reason code means, for a person, and what they can do about it. Used by the report and the tables."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Meaning(NamedTuple):
+    """A reason code in words: a short title, what it means, what to do."""
+
+    title: str
+    means: str
+    remedy: str
+
+
+MEANINGS: dict[str, Meaning] = {
+    # filtered: a judgement about the picture
+    "too_dark": Meaning(
+        "Too dark",
+        "Most of the subject lies in deep shadow; its edge cannot be told from what is behind it.",
+        "Photograph again with more light. Brightening the file does not bring the edge back.",
+    ),
+    "over_exposed": Meaning(
+        "Over-exposed",
+        "Large parts of the subject are clipped to white. White backgrounds alone do not count.",
+        "Photograph again with less exposure, or develop the raw file again.",
+    ),
+    "blurred": Meaning(
+        "Blurred",
+        "The subject itself is out of focus or moved. A soft background behind a sharp subject is fine.",
+        "Use a sharper frame of the same scene.",
+    ),
+    "occluded": Meaning(
+        "Occluded",
+        "Something in front hides a large part of the subject.",
+        "Use a picture in which the subject is free.",
+    ),
+    "low_information": Meaning(
+        "Nothing to see",
+        "The picture holds next to no detail: a flat colour, a blank page or pure noise.",
+        "Check the export that made this file.",
+    ),
+    "too_small": Meaning(
+        "Too small",
+        "The picture has too few pixels for a clean edge.",
+        "Use the original instead of its thumbnail, or lower the smallest size in the filter's settings.",
+    ),
+    "no_subject": Meaning(
+        "No subject",
+        "Neither the detector nor the whole-picture mask found anything to cut out.",
+        "If there is a subject, force its category in a manifest, or lower the detector's smallest score.",
+    ),
+    # failed: something broke
+    "not_a_picture": Meaning(
+        "Not a picture",
+        "The bytes are in no picture format that is read here, whatever the file's name says.",
+        "Take the file out of the catalog, or replace it with the real picture.",
+    ),
+    "empty": Meaning("Empty file", "The file has no bytes.", "Copy or download it again."),
+    "truncated": Meaning("Truncated", "The file ends before the picture does.", "Copy or download it again."),
+    "damaged": Meaning("Damaged", "The file starts as a picture but cannot be decoded.", "Replace it by a good copy."),
+    "too_many_pixels": Meaning(
+        "Too many pixels",
+        "The header announces more pixels than the limit; it was not decoded.",
+        "Make a smaller copy, or raise limits.max_pixels or limits.max_side if you trust the source.",
+    ),
+    "too_large": Meaning(
+        "File too large",
+        "The file has more bytes than the limit; it was not fetched.",
+        "Make a smaller copy, or raise limits.max_bytes.",
+    ),
+    "not_found": Meaning(
+        "Not found",
+        "The manifest or a link names a file that is not there.",
+        "Correct the manifest, or restore the file; then run again with --retry failed.",
+    ),
+    "permission": Meaning(
+        "Not readable",
+        "The file is there, but may not be read with these rights.",
+        "Grant read access; then run again with --retry failed.",
+    ),
+    "fetch": Meaning(
+        "Could not be fetched",
+        "The storage gave an error, also after several tries.",
+        "Run again with --retry failed once the storage is well.",
+    ),
+    "out_of_memory": Meaning(
+        "Out of memory",
+        "This picture alone needs more memory than there is.",
+        "Lower limits.max_pixels, or give the pool more memory.",
+    ),
+    "write": Meaning(
+        "Could not be written",
+        "The cut-out was made, but the output refused it.",
+        "Check space and rights of the output; then run again with --retry failed.",
+    ),
+    "internal_error": Meaning(
+        "Internal error",
+        "A stage raised an error that it does not expect. This is a bug in Hairline or in a library.",
+        "Please report it with the message below and, if you can, the picture.",
+    ),
+}
+
+
+def meaning(reason: str) -> Meaning:
+    """The meaning of a reason code; a code that is not listed is shown as it is."""
+    known = MEANINGS.get(reason)
+    return known or Meaning(reason.replace("_", " ").capitalize() or "No reason given", "", "")

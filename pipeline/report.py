@@ -1,0 +1,235 @@
+"""The HTML report of an output folder: one self-contained file, small also for a large catalog.
+
+It shows counts for every picture and thumbnails for a bounded sample: of each route the least certain
+mattes and an even spread of the rest, of each reject reason the first few. It reads the results and the
+run summaries; it judges nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import fsspec
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from .charts import rates
+from .outcome import STAGE_ORDER, Outcome, Row, load_outcome
+from .reasons import Meaning, meaning
+from .thumbnails import Thumb, output_thumbs, source_thumbs
+
+PAIRS = 120  # pairs of source and cut-out in all sheets together
+PAIRS_PER_ROUTE = (6, 24)
+PER_REASON = 8  # thumbnails of each reject reason
+FAILURES_PER_REASON = 25
+SHOWN_PRODUCTS = ("cutout", "white_background", "mask")  # the first that a picture has is shown
+SPEED_FIELDS = {"steady": "pictures_per_s_steady", "cold": "pictures_per_s_cold", "wall": "wall_s", "done": "done"}
+
+
+class Card(NamedTuple):
+    """One picture in the report: its row, the thumbnail of its source and, if it is ok, of its product."""
+
+    row: Row
+    source: Thumb
+    result: Thumb | None
+    link: str  # relative to the report; empty when there is none
+
+
+class Sheet(NamedTuple):
+    """The contact sheet of one route: `uncertain` holds the least certain, `rest` an even spread of the others."""
+
+    route: str
+    count: int
+    uncertain: list[Card]
+    rest: list[Card]
+
+
+class Group(NamedTuple):
+    """All pictures that ended for one reason; `cards` or `rows` is a sample of them."""
+
+    reason: str
+    meaning: Meaning
+    count: int
+    cards: list[Card]
+    rows: list[Row]
+
+
+class Step(NamedTuple):
+    """One step of the funnel: how many pictures came out of it and how many ended in it, by status and reason."""
+
+    name: str
+    left: int
+    losses: list[tuple[str, str, int]]
+
+
+def write_report(output: str) -> str:
+    """Writes OUTPUT/report/index.html from OUTPUT/results and OUTPUT/runs.
+
+    Args:
+        output: the output folder or URL of a run.
+
+    Returns:
+        The path or URL of the report.
+
+    Raises:
+        HairlineError: there are no results at `output`.
+    """
+    outcome = load_outcome(output)
+    html = render("report.html", **_context(outcome))
+    return write_page(output, "index.html", html)
+
+
+def write_page(output: str, name: str, html: str) -> str:
+    """Writes one page into OUTPUT/report; returns its path or URL."""
+    uri = f"{output.rstrip('/')}/report/{name}"
+    with fsspec.open(uri, "wb", auto_mkdir=True) as file:
+        file.write(html.encode("utf-8", "replace"))
+    return uri
+
+
+def render(template: str, **context: Any) -> str:
+    """Fills in a template of this package; every value is escaped."""
+    loader = FileSystemLoader(Path(__file__).parent / "templates")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(count=_count, seconds=_seconds, figure=_figure, yaml=_yaml)
+    return environment.get_template(template).render(context)
+
+
+def _context(outcome: Outcome) -> dict[str, Any]:
+    rows, run = outcome.rows, outcome.last_run
+    statuses = Counter(row["status"] for row in rows)
+    busy = outcome.busy_seconds()
+    return {
+        "name": outcome.name,
+        "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "total": len(rows),
+        "ok": statuses["ok"],
+        "filtered": statuses["filtered"],
+        "failed": statuses["failed"],
+        "steps": funnel(rows, list(busy)),
+        "sheets": _sheets(outcome),
+        "rejects": _rejects(outcome),
+        "failures": _failures(outcome),
+        "busy": sorted(busy.items(), key=lambda pair: -pair[1]),
+        "chart": rates(run.get("throughput") or []),
+        "speed": {key: run.get(field) for key, field in SPEED_FIELDS.items()},
+        "run": run,
+        "runs": outcome.runs,
+    }
+
+
+def funnel(rows: Sequence[Row], stages: Sequence[str]) -> list[Step]:
+    """Where the pictures ended, stage by stage in the order of the pipeline.
+
+    Args:
+        rows: rows with status, stage and reason.
+        stages: the stages that ran, in any order; they are shown also if no picture ended in them.
+    """
+    ended = Counter((row["stage"], row["status"], row["reason"]) for row in rows if row["status"] != "ok")
+    met = set(stages) | {stage for stage, _, _ in ended}
+    order = [s for s in STAGE_ORDER if s in met] + sorted(met - set(STAGE_ORDER))
+    steps, left = [Step("catalog", len(rows), [])], len(rows)
+    for name in order:
+        losses = sorted(((st, rs, n) for (sg, st, rs), n in ended.items() if sg == name), key=lambda loss: -loss[2])
+        left -= sum(n for _, _, n in losses)
+        steps.append(Step(name, left, losses))
+    return steps
+
+
+def _sheets(outcome: Outcome) -> list[Sheet]:
+    by_route: dict[str, list[Row]] = {}
+    for row in outcome.rows:
+        if row["status"] == "ok":
+            by_route.setdefault(row["route"] or "general", []).append(row)
+    least, most = PAIRS_PER_ROUTE
+    size = max(least, min(most, PAIRS // max(len(by_route), 1)))
+    chosen = []
+    for route, rows in sorted(by_route.items(), key=lambda pair: (-len(pair[1]), pair[0])):
+        rows.sort(key=lambda row: (_confidence(row), row["id"]))
+        head = rows if len(rows) <= size else rows[: size // 2]
+        chosen.append((route, len(rows), head, spread(rows[len(head) :], size - len(head))))
+    cards = iter(_cards(outcome, [row for _, _, head, tail in chosen for row in [*head, *tail]]))
+    return [
+        Sheet(route, n, [next(cards) for _ in head], [next(cards) for _ in tail]) for route, n, head, tail in chosen
+    ]
+
+
+def spread(rows: Sequence[Row], size: int) -> list[Row]:
+    """At most `size` rows at even distances."""
+    if len(rows) <= size:
+        return list(rows)
+    return [rows[(2 * i + 1) * len(rows) // (2 * size)] for i in range(size)]
+
+
+def _rejects(outcome: Outcome) -> list[Group]:
+    groups = _by_reason(outcome.rows, "filtered")
+    cards = iter(_cards(outcome, [row for _, rows in groups for row in spread(rows, PER_REASON)]))
+    return [
+        Group(reason, meaning(reason), len(rows), [next(cards) for _ in spread(rows, PER_REASON)], [])
+        for reason, rows in groups
+    ]
+
+
+def _failures(outcome: Outcome) -> list[Group]:
+    return [
+        Group(reason, meaning(reason), len(rows), [], outcome.full(rows[:FAILURES_PER_REASON]))
+        for reason, rows in _by_reason(outcome.rows, "failed")
+    ]
+
+
+def _by_reason(rows: Sequence[Row], status: str) -> list[tuple[str, list[Row]]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        if row["status"] == status:
+            groups.setdefault(row["reason"], []).append(row)
+    return sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0]))
+
+
+def _cards(outcome: Outcome, light: Sequence[Row]) -> list[Card]:
+    rows = outcome.full(light)
+    products = [
+        next((p for p in SHOWN_PRODUCTS if p in row["outputs"]), min(row["outputs"], default="")) for row in rows
+    ]
+    places = [outcome.place(row, product) for row, product in zip(rows, products, strict=True)]
+    sources = source_thumbs([row["uri"] for row in rows])
+    results = output_thumbs([place.uri for place in places])
+    return [
+        Card(row, source, result if row["status"] == "ok" else None, place.link)
+        for row, source, result, place in zip(rows, sources, results, places, strict=True)
+    ]
+
+
+def _confidence(row: Row) -> float:
+    return 2.0 if row["confidence"] is None else float(row["confidence"])  # unknown goes last
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _figure(value: float | None) -> str:
+    """A measured figure with three significant digits."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _seconds(value: float | None) -> str:
+    """A length of time as a person says it."""
+    if value is None:
+        return "–"
+    if value < 60:
+        return f"{value:.3g} s"
+    minutes, seconds = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s"
+
+
+def _yaml(value: Any) -> str:
+    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)).rstrip()

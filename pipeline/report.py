@@ -43,7 +43,7 @@ class Sheet(NamedTuple):
     """The contact sheet of one route: `uncertain` holds the least certain, `rest` an even spread of the others."""
 
     route: str
-    count: int
+    total: int
     uncertain: list[Card]
     rest: list[Card]
 
@@ -53,7 +53,7 @@ class Group(NamedTuple):
 
     reason: str
     meaning: Meaning
-    count: int
+    total: int
     cards: list[Card]
     rows: list[Row]
 
@@ -193,9 +193,7 @@ def _by_reason(rows: Sequence[Row], status: str) -> list[tuple[str, list[Row]]]:
 
 def _cards(outcome: Outcome, light: Sequence[Row]) -> list[Card]:
     rows = outcome.full(light)
-    products = [
-        next((p for p in SHOWN_PRODUCTS if p in row["outputs"]), min(row["outputs"], default="")) for row in rows
-    ]
+    products = [next((p for p in SHOWN_PRODUCTS if p in row["outputs"]), "") for row in rows]
     places = [outcome.place(row, product) for row, product in zip(rows, products, strict=True)]
     sources = source_thumbs([row["uri"] for row in rows])
     results = output_thumbs([place.uri for place in places])

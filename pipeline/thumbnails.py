@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -80,12 +80,12 @@ def _output(uri: str) -> Thumb:
         return encode(small)
 
 
-def _map(make, uris: Sequence[str]) -> list[Thumb]:  # type: ignore[no-untyped-def]
+def _map(make: Callable[[str], Thumb], uris: Sequence[str]) -> list[Thumb]:
     def one(uri: str) -> Thumb:
         if not uri:
             return Thumb(trouble="no file")
         try:
-            return make(uri)  # type: ignore[no-any-return]
+            return make(uri)
         except Exception as error:  # a report about broken pictures must not break on them
             return Thumb(trouble=trouble_of(error))
 

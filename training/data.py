@@ -101,13 +101,17 @@ def photos(split: str, max_side: int = 512) -> dict[str, list[Photo]]:
     return dict(found)
 
 
-def backgrounds(split: str, max_side: int = 384, with_subjects: bool = False) -> list[U8]:
-    """Backgrounds of a split, uint8 [H, W, 3]. Pictures that hold subjects of their own only when asked for."""
-    return [
-        shrink(_rgb_first(_read(row.path, cv2.IMREAD_COLOR)), max_side)
-        for row in _select("backgrounds/", split)
-        if with_subjects or row.category != "bg_scene_with_subjects"
-    ]
+def backgrounds(split: str, max_side: int = 384) -> dict[str, list[U8]]:
+    """Backgrounds of a split by category (`bg_scene`, `bg_shelf`, ...), uint8 [H, W, 3].
+
+    `bg_scene_with_subjects` is left out: it shows subjects of its own. `bg_shelf` is fit to stand behind
+    a subject, but not to be called empty.
+    """
+    found: dict[str, list[U8]] = defaultdict(list)
+    for row in _select("backgrounds/", split):
+        if row.category != "bg_scene_with_subjects":
+            found[row.category].append(shrink(_rgb_first(_read(row.path, cv2.IMREAD_COLOR)), max_side))
+    return dict(found)
 
 
 def shrink(image: U8, max_side: int) -> U8:

@@ -78,9 +78,6 @@ def loader(stream: Stream, batch: int, workers: int) -> Iterator[Batch]:
 
 
 def _one_thread(_: int) -> None:
-    import cv2
-
-    cv2.setNumThreads(1)
     torch.set_num_threads(1)
 
 

@@ -70,7 +70,7 @@ class Encoder(nn.Module):
         self.widths = widths
         self.stem = ConvBN(3, widths[0], stride=2)
         stages = []
-        for before, width, depth in zip(widths, widths[1:], depths, strict=True):
+        for before, width, depth in zip(widths[:-1], widths[1:], depths, strict=True):
             blocks = [Residual(before, width, stride=2)] + [Residual(width, width) for _ in range(depth - 1)]
             stages.append(nn.Sequential(*blocks))
         self.stages = nn.ModuleList(stages)

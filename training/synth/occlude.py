@@ -168,8 +168,12 @@ def _put(patch: U8, center: tuple[float, float], side: float, turn: float, shape
     anchor = np.array([width / 2, min(height / 2, 0.9 * width)])
     warp = np.column_stack([matrix, np.array(center) - matrix @ anchor])
     canvas = cv2.warpAffine(patch, warp, (shape[1], shape[0]), flags=cv2.INTER_LINEAR).astype(np.float32) / 255
-    colour = canvas[..., :3] / np.maximum(cv2.warpAffine(
-        np.full(patch.shape[:2], 1.0, np.float32), warp, (shape[1], shape[0])), 1e-3)[..., None]
+    colour = (
+        canvas[..., :3]
+        / np.maximum(cv2.warpAffine(np.full(patch.shape[:2], 1.0, np.float32), warp, (shape[1], shape[0])), 1e-3)[
+            ..., None
+        ]
+    )
     return Layer(np.clip(colour, 0, 1), canvas[..., 3])
 
 

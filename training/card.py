@@ -1,0 +1,42 @@
+"""The model card that lies beside every weight file."""
+
+from __future__ import annotations
+
+from .loop import Plan
+
+DATA = """\
+Foregrounds and photographs with masks, and backgrounds, from openly licensed sources (Longest side at most 512 px):
+clothing-dataset-small (CC0), Fluent emoji (MIT, Microsoft), Noto emoji (Apache-2.0), gazebo_models (CC BY 3.0,
+Open Source Robotics Foundation), GroceryStoreDataset (MIT), SFHQ (MIT, synthetic faces), Open Images crops (CC BY 2.0
+and 4.0), CC0 Public Domain Sprites, AWS RoboMaker worlds (MIT-0), Amazon Berkeley Objects (CC BY 4.0, Amazon.com),
+COCO 2017 photographs of licences CC BY 2.0, CC BY-SA 2.0 or without known restrictions with their annotations
+(CC BY 4.0), Wikimedia Commons animals (one licence a picture, no GFDL-only), DreamBooth (CC BY 4.0, Google),
+Poly Haven panoramas (CC0). Masks are artist's alpha, exact renders, human polygons or, for clothing and portraits,
+pseudo-labels by GrabCut with a guided filter, which count less at their edges. The split into training and
+validation is by source picture."""
+
+
+def card(name: str, recipe: str, metrics: dict[str, float], plan: Plan) -> str:
+    """Markdown: what it is, data and licences, figures, the command, limits."""
+    figures = "\n".join(f"| {key} | {value} |" for key, value in metrics.items())
+    return f"""# {name}
+
+{recipe.strip()}
+
+## Data and licences
+{DATA}
+
+The weights are licensed Apache-2.0.
+
+## Figures on the validation split
+| metric | value |
+| --- | --- |
+{figures}
+
+## Command
+`hairline train {name} --minutes {plan.minutes:g}` on {plan.device().type}, bf16.
+
+## Intended use and limits
+Cutting subjects out of catalog pictures. True hair mattes, glass, jewellery and many animals are missing from the
+photographs and come from synthesis alone; expect softer or wrong edges there. Not for identifying people.
+"""

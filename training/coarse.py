@@ -1,0 +1,197 @@
+"""`hairline train coarse`: the recipe of the coarse network.
+
+Half of the samples are composites (photographs, rooms, shelves, panoramas and studio paper behind one to
+three foregrounds, categories drawn evenly), two fifths are photographs with masks, the rest holds no subject.
+Pictures grow from 160 to 320 pixels over the budget: shapes first, edges later, at a third of the cost.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..stages.networks.coarse import CoarseNet
+from . import data
+from .card import card
+from .loop import Batch, Plan, Stream, fit, loader, publish
+from .synth import composite as c
+
+# how often each category is drawn: what people cut out, not what the folder holds most of
+FOREGROUNDS = {
+    "person": 3, "portrait": 3, "animal": 4, "product_simple": 5, "product_hollow": 4, "clothing": 2,
+    "cartoon": 2, "food": 2, "plant_hollow": 1, "vehicle": 1, "soft_translucent": 0.5,
+}  # fmt: skip
+PHOTOS = {"clothing": 3, "portrait": 3, "person": 3, "animal": 4, "product_simple": 2, "food": 0.5, "vehicle": 0.7}
+SIZES = ((0.0, 160), (0.45, 224), (0.78, 320))  # share of the budget: side in pixels
+
+
+class Sampler:
+    """Draws training samples; seeded by the generator it is handed.
+
+    A sample: image uint8 [3, S, S], alpha uint8 [S, S], trust uint8 [S, S] (how far the label is to be
+    believed, 255 fully; less in the edge band of a mask that a program made).
+    """
+
+    def __init__(self, split: str) -> None:
+        self.foregrounds = data.foregrounds(split, 320)
+        self.photos = data.photos(split, 448)
+        by_category = data.backgrounds(split, 320)
+        self.backgrounds = [b for group in by_category.values() for b in group]
+        self.empty = [b for name, group in by_category.items() for b in group if name != "bg_shelf"]
+
+    def __call__(self, rng: np.random.Generator, progress: float) -> dict[str, np.ndarray]:
+        size = next(side for share, side in reversed(SIZES) if progress >= share)
+        return self.sample(rng, size)
+
+    def sample(self, rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
+        kind = rng.random()
+        if kind < 0.42:
+            picture, alpha, pseudo = self.photo(rng, size)
+        else:
+            picture, alpha, pseudo = self.composite(rng, size, count=0 if kind > 0.95 else None)
+        image = c.camera(picture, rng)
+        alpha8 = (alpha * 255 + 0.5).astype(np.uint8)
+        trust = np.full(alpha8.shape, 255, np.uint8)
+        if pseudo:
+            band = cv2.dilate(alpha8, None, iterations=max(1, size // 64)) - cv2.erode(
+                alpha8, None, iterations=max(1, size // 64)
+            )
+            trust[band > 25] = 90
+        return {"image": image.transpose(2, 0, 1).copy(), "alpha": alpha8, "trust": trust}
+
+    def photo(self, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray, bool]:
+        group = _draw(rng, PHOTOS, self.photos)
+        photo = group[rng.integers(len(group))]
+        picture, alpha = c.cut(photo.rgb, photo.alpha, size, rng)
+        return c.relight(picture, rng, 0.8), alpha, photo.pseudo
+
+    def composite(
+        self, rng: np.random.Generator, size: int, count: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray, bool]:
+        if count is None:
+            count = int(rng.choice([1, 2, 3], p=[0.72, 0.2, 0.08]))
+        background = self.background(rng, size, empty=count == 0)
+        layers, pseudo = [], False
+        area = (0.3, 1.1) if count == 1 else (0.25, 0.65)
+        for _ in range(count):
+            group = _draw(rng, FOREGROUNDS, self.foregrounds)
+            foreground = group[rng.integers(len(group))]
+            layer = c.place(foreground.rgba, size, rng, area)
+            layer.color = c.relight(layer.color, rng)
+            layer = c.match_light(layer, background, rng)
+            if rng.random() < 0.5:
+                background = c.shadow(background, layer.alpha, rng)
+            layers.append(layer)
+            pseudo |= foreground.pseudo
+        picture, alpha = c.over(layers, background)
+        return c.relight(picture, rng, 0.5), alpha, pseudo
+
+    def background(self, rng: np.random.Generator, size: int, empty: bool) -> np.ndarray:
+        if rng.random() < 0.3:
+            return c.studio(size, rng)
+        choice = self.empty if empty else self.backgrounds
+        picture = c.cover(choice[rng.integers(len(choice))], size, rng)
+        if rng.random() < 0.3:  # depth of field
+            picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.5, 5) * size / 256)
+        return c.relight(picture, rng)
+
+
+def loss(model: nn.Module, batch: Batch) -> Tensor:
+    """Cross-entropy and soft IoU on alpha, weighted by trust and towards edges; L1 on the expected error."""
+    image = batch["image"].float() / 255
+    logits = model(image).float()
+    size = logits.shape[-2:]
+    alpha = F.interpolate(batch["alpha"][:, None].float() / 255, size, mode="area")[:, 0]
+    trust = F.interpolate(batch["trust"][:, None].float() / 255, size, mode="area")[:, 0]
+    edges = F.max_pool2d(alpha[:, None], 5, 1, 2) + F.max_pool2d(-alpha[:, None], 5, 1, 2)
+    weight = trust * (1 + edges[:, 0])
+    probability = logits[:, 0].sigmoid()
+    entropy = (F.binary_cross_entropy_with_logits(logits[:, 0], alpha, reduction="none") * weight).mean((1, 2))
+    both = (probability * alpha * trust).sum((1, 2))
+    union = ((probability + alpha - probability * alpha) * trust).sum((1, 2))
+    overlap = 1 - (both + 20) / (union + 20)
+    error = (probability.detach() - alpha).abs()
+    unsure = F.binary_cross_entropy_with_logits(logits[:, 1], error, reduction="none").mean((1, 2))
+    return (entropy + overlap + 0.3 * unsure).mean()
+
+
+class Validation:
+    """IoU (alpha at 0.5) on the val photographs by category and on seeded composites; a contact sheet."""
+
+    def __init__(self, size: int = 256, composites: int = 96, per_category: int = 24) -> None:
+        sampler = Sampler("val")
+        self.groups: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+        for category, photos in sampler.photos.items():
+            self.groups[category] = [
+                (
+                    cv2.resize(p.rgb, (size, size), interpolation=cv2.INTER_AREA),
+                    cv2.resize(p.alpha, (size, size), interpolation=cv2.INTER_AREA),
+                )
+                for p in photos[:per_category]
+            ]
+        rng = np.random.default_rng(7)
+        self.groups["composite"], self.groups["empty"] = [], []
+        for index in range(composites):
+            picture, alpha, _ = sampler.composite(rng, size, count=0 if index % 6 == 5 else 1 if index % 6 else 2)
+            image = c.camera(picture, rng, 0.5)
+            self.groups["empty" if index % 6 == 5 else "composite"].append((image, (alpha * 255).astype(np.uint8)))
+
+    @torch.no_grad()
+    def __call__(self, model: nn.Module, run: Path) -> dict[str, float]:
+        device = next(model.parameters()).device
+        metrics, sheet = {}, []
+        for name, pairs in self.groups.items():
+            found = []
+            for start in range(0, len(pairs), 16):
+                part = pairs[start : start + 16]
+                images = torch.from_numpy(np.stack([p[0] for p in part])).permute(0, 3, 1, 2).to(device)
+                with torch.autocast(device.type, dtype=torch.bfloat16):
+                    logits = model((images.float() / 255).contiguous(memory_format=torch.channels_last))
+                alphas = (
+                    F.interpolate(logits.float().sigmoid(), images.shape[-2:], mode="bilinear", align_corners=False)
+                    .cpu()
+                    .numpy()
+                )
+                for (image, truth), alpha in zip(part, alphas, strict=True):
+                    a, t = alpha[0] > 0.5, truth > 127
+                    # without a subject: the share left clear; with one: intersection over union
+                    found.append(1 - a.mean() if name == "empty" else (a & t).sum() / max((a | t).sum(), 1))
+                    if len(sheet) < 120 and len(found) <= 10:
+                        grey = [np.repeat((x * 255).astype(np.uint8)[..., None], 3, 2) for x in (alpha[0], alpha[1])]
+                        sheet.append(np.hstack([image, np.repeat(truth[..., None], 3, 2), *grey]))
+            metrics[name] = float(np.mean(found))
+        metrics["iou"] = float(
+            np.mean(
+                [
+                    metrics["composite"],
+                    np.mean([v for k, v in metrics.items() if k in ("clothing", "portrait", "animal", "person")]),
+                ]
+            )
+        )
+        columns = [np.vstack(sheet[i::4][:14]) for i in range(4)]
+        height = min(x.shape[0] for x in columns)
+        page = np.hstack([x[:height] for x in columns])
+        page = cv2.resize(page, None, fx=0.4, fy=0.4, interpolation=cv2.INTER_AREA)
+        cv2.imwrite(str(run / "sheet.png"), page[..., ::-1])
+        return {k: round(v, 4) for k, v in metrics.items()}
+
+
+def train(plan: Plan, workers: int, batch: int) -> None:
+    """Trains, then puts the best weights with their card into the tree."""
+    torch.manual_seed(0)
+    stream = Stream(Sampler("train"), seed=1)
+    model, metrics = fit(
+        CoarseNet(), loader(stream, batch, workers), loss, Validation(), "iou", plan, progress=stream.progress
+    )
+    publish(model, "coarse-general", card("coarse", __doc__ or "", metrics, plan))
+
+
+def _draw(rng: np.random.Generator, weights: dict[str, float], groups: dict[str, list]) -> list:
+    names = [name for name in weights if groups.get(name)]
+    share = np.array([weights[name] for name in names], float)
+    return groups[names[rng.choice(len(names), p=share / share.sum())]]

@@ -1,0 +1,73 @@
+"""The fonts that designs are set in: the `fontpkg-*` families and Noto Sans CJK where they are installed
+(extra `training`), else the one that Pillow brings. All under the Open Font License.
+
+The same seed draws the same picture only where the same families are installed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from PIL import ImageFont
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+@dataclass(frozen=True)
+class Face:
+    """A font file (empty: Pillow's own) and the scripts of `words.WORDS` that it has."""
+
+    path: str
+    scripts: tuple[str, ...]
+
+
+@lru_cache(maxsize=1)
+def faces() -> tuple[Face, ...]:
+    """All faces found, in a fixed order."""
+    found = []
+    for metadata in sorted(p for folder in _site_folders() for p in folder.glob("fontpkg_*/metadata.json")):
+        family = json.loads(metadata.read_text(encoding="utf-8"))
+        scripts = tuple(
+            s
+            for s in family["subsets"]
+            if s in ("latin", "cyrillic", "greek", "hebrew", "arabic", "devanagari", "thai")
+        )
+        found += [Face(str(metadata.parent / file["path"]), scripts) for file in family["files"]]
+    for folder in _site_folders():
+        found += [Face(str(p), ("han", "kana", "hangul")) for p in sorted(folder.glob("manimgx_fonts_cjk/*.ttc"))]
+    return tuple(found) or (Face("", ("latin",)),)
+
+
+def scripts() -> tuple[str, ...]:
+    """The scripts that some face has."""
+    return tuple(sorted({s for face in faces() for s in face.scripts}))
+
+
+def faces_of(script: str) -> list[Face]:
+    return [face for face in faces() if script in face.scripts]
+
+
+@lru_cache(maxsize=512)
+def font(face: Face, size: int, weight: int = 400) -> Font:
+    """The face at a size in pixels; `weight` (100..900) counts for variable fonts only."""
+    if not face.path:
+        return ImageFont.load_default(size)
+    loaded = ImageFont.truetype(face.path, size)
+    try:
+        axes = loaded.get_variation_axes()
+    except OSError:  # not a variable font
+        return loaded
+    values = [
+        min(max(weight, a["minimum"]), a["maximum"]) if a["name"] in (b"Weight", "Weight") else a["default"]
+        for a in axes
+    ]
+    loaded.set_variation_by_axes(values)
+    return loaded
+
+
+def _site_folders() -> list[Path]:
+    return [Path(p) for p in dict.fromkeys(sys.path) if p.endswith("site-packages")]

@@ -56,17 +56,29 @@ MEANINGS: dict[str, Meaning] = {
         "The bytes are in no picture format that is read here, whatever the file's name says.",
         "Take the file out of the catalog, or replace it with the real picture.",
     ),
-    "empty": Meaning("Empty file", "The file has no bytes.", "Copy or download it again."),
+    "empty_file": Meaning("Empty file", "The file has no bytes.", "Copy or download it again."),
     "truncated": Meaning("Truncated", "The file ends before the picture does.", "Copy or download it again."),
-    "damaged": Meaning("Damaged", "The file starts as a picture but cannot be decoded.", "Replace it by a good copy."),
+    "decode_error": Meaning(
+        "Damaged", "The file starts as a picture but cannot be decoded.", "Replace it by a good copy."
+    ),
+    "unsupported": Meaning(
+        "Unsupported variant",
+        "The format is known, but not this variant of it.",
+        "Save the picture again as JPEG, PNG or WebP.",
+    ),
     "too_many_pixels": Meaning(
         "Too many pixels",
         "The header announces more pixels than the limit; it was not decoded.",
-        "Make a smaller copy, or raise limits.max_pixels or limits.max_side if you trust the source.",
+        "Make a smaller copy, or raise limits.max_pixels if you trust the source.",
     ),
     "too_large": Meaning(
+        "Side too long",
+        "One side is longer than the limit; it was not decoded.",
+        "Make a smaller copy, or raise limits.max_side if you trust the source.",
+    ),
+    "too_many_bytes": Meaning(
         "File too large",
-        "The file has more bytes than the limit; it was not fetched.",
+        "The file has more bytes than the limit.",
         "Make a smaller copy, or raise limits.max_bytes.",
     ),
     "not_found": Meaning(

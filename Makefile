@@ -1,0 +1,42 @@
+# Everything runs in .venv, made when it is missing from python3.12, python3.11 or python3 (override: PYTHON=...).
+#   make demo    a sample catalog through the whole pipeline; says where the report is
+#   make test    all tests              (make test PYTEST="-k report -x")
+#   make lint    ruff and mypy
+#   make bench   the quick benchmarks   (make bench BENCH=offline ARGS="--pictures 1000")
+PYTHON ?=
+PYTEST ?= tests
+BENCH ?=
+ARGS ?=
+RUN = .venv/bin/
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/installed-demo
+	$(RUN)hairline demo demo
+
+test: .venv/installed-dev
+	$(RUN)pytest $(PYTEST)
+
+lint: .venv/installed-dev
+	$(RUN)ruff check .
+	$(RUN)ruff format --check .
+	$(RUN)mypy -p hairline.stages -p hairline.pipeline
+
+bench: .venv/installed-dev
+ifdef BENCH
+	$(RUN)python benchmarks/$(BENCH).py $(ARGS)
+else
+	for file in benchmarks/*.py; do grep -q -e --quick $$file && { $(RUN)python $$file --quick || exit 1; }; done
+endif
+
+.venv/installed-demo: pyproject.toml scripts/install
+	PYTHON="$(PYTHON)" scripts/install demo,onnx
+	touch $@
+
+.venv/installed-dev: pyproject.toml scripts/install
+	PYTHON="$(PYTHON)" scripts/install dev,training
+	touch $@
+
+clean:
+	rm -rf .venv build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

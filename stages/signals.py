@@ -7,13 +7,14 @@ white backdrop from reading as over-exposure and a soft background from reading 
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .item import U8
-
-F32 = NDArray[np.float32]
+F32 = NDArray[Any]  # float32
+Image = NDArray[Any]  # uint8
 
 SIDE = 512  # long side of the picture the measures are taken on; they are not comparable across sizes
 TILE = 32  # side of a sharpness tile, pixels
@@ -33,7 +34,7 @@ NAMES = (
 )  # fmt: skip
 
 
-def measure(rgb: U8) -> dict[str, float]:
+def measure(rgb: Image) -> dict[str, float]:
     """All measures of one picture.
 
     Args:
@@ -53,9 +54,10 @@ def measure(rgb: U8) -> dict[str, float]:
     """
     luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     noise = noise_level(luma)
-    energy, sharp, axis = tile_sharpness(luma, noise)
+    grid = (max(1, round(luma.shape[1] / TILE)), max(1, round(luma.shape[0] / TILE)))
+    energy, sharp, axis = tile_sharpness(luma, noise, grid)
     half = cv2.resize(luma, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) if min(luma.shape) >= 4 else luma
-    _, sharp_half, _ = tile_sharpness(half, noise / 2, TILE // 2)
+    _, sharp_half, _ = tile_sharpness(half, noise / 2, grid)
     weight, plain = subject_weight(rgb, energy)
 
     # Every second pixel is exact enough for shares and percentiles, where averaging would hide clipping.
@@ -80,7 +82,7 @@ def measure(rgb: U8) -> dict[str, float]:
     return {name: found[name] for name in NAMES}
 
 
-def noise_level(luma: U8) -> float:
+def noise_level(luma: Image) -> float:
     """Standard deviation of the noise, 0..1 of full scale, from the flattest quarter of the picture.
 
     Immerkær, "Fast Noise Variance Estimation" (1996): a mask that no plane and no straight edge answers to.
@@ -88,19 +90,20 @@ def noise_level(luma: U8) -> float:
     mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     answer = np.abs(cv2.filter2D(luma, cv2.CV_32F, mask))
     usable = cv2.inRange(luma, 5, 250).astype(np.float32) / 255  # clipped areas carry no noise
-    share = _pool(usable, TILE)
-    trusted = (_pool(answer * usable, TILE) / np.maximum(share, 1e-3))[share > 0.5]
+    grid = (max(1, luma.shape[1] // TILE), max(1, luma.shape[0] // TILE))
+    share = _pool(usable, grid)
+    trusted = (_pool(answer * usable, grid) / np.maximum(share, 1e-3))[share > 0.5]
     return float(np.quantile(trusted, 0.1) * np.sqrt(np.pi / 2) / 6 / 255) if trusted.size else 0.0
 
 
-def tile_sharpness(luma: U8, noise: float, tile: int = TILE) -> tuple[F32, F32, F32]:
-    """Gradient energy and sharpness of each tile.
+def tile_sharpness(luma: Image, noise: float, grid: tuple[int, int]) -> tuple[F32, F32, F32]:
+    """Gradient energy and sharpness of each tile of a grid (columns, rows).
 
     Sharpness compares the gradients with those after one more blur (Crete et al., "The Blur Effect", 2007), here
     as energies, so that the noise's known share can be taken out of both.
 
     Returns:
-        (energy, sharpness, axis sharpness), float32 [h / tile, w / tile]; energy is 0 where nothing rises above
+        (energy, sharpness, axis sharpness), float32 [rows, columns]; energy is 0 where nothing rises above
         the noise; axis sharpness is that of the worse of x and y.
     """
     image = luma.astype(np.float32) / 255
@@ -108,8 +111,8 @@ def tile_sharpness(luma: U8, noise: float, tile: int = TILE) -> tuple[F32, F32, 
     sigma2 = noise * noise
     sharp, energy = [], []
     for dx, dy in ((1, 0), (0, 1)):
-        fine = _pool(cv2.Sobel(image, cv2.CV_32F, dx, dy, ksize=1) ** 2, tile) - 2.0 * sigma2
-        coarse = _pool(cv2.Sobel(blurred, cv2.CV_32F, dx, dy, ksize=1) ** 2, tile) - 0.11 * sigma2
+        fine = _pool(cv2.Sobel(image, cv2.CV_32F, dx, dy, ksize=1) ** 2, grid) - 2.0 * sigma2
+        coarse = _pool(cv2.Sobel(blurred, cv2.CV_32F, dx, dy, ksize=1) ** 2, grid) - 0.11 * sigma2
         fine, coarse = np.maximum(fine, 1e-9), np.maximum(coarse, 1e-9)
         energy.append(fine)
         sharp.append(fine - coarse)
@@ -120,7 +123,7 @@ def tile_sharpness(luma: U8, noise: float, tile: int = TILE) -> tuple[F32, F32, 
     return np.where(total > floor, total, 0).astype(np.float32), ratio, np.minimum(each[0], each[1])
 
 
-def subject_weight(rgb: U8, energy: F32) -> tuple[F32, float]:
+def subject_weight(rgb: Image, energy: F32) -> tuple[F32, float]:
     """Where the subject probably is, without a network.
 
     Args:
@@ -177,7 +180,7 @@ def _touching_border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.isin(labels, border[border > 0])
 
 
-def _exposure(light: F32, luma: U8, clipped: list[U8], weight: F32) -> dict[str, float]:
+def _exposure(light: F32, luma: Image, clipped: list[Image], weight: F32) -> dict[str, float]:
     """Luminance, clipping and entropy of the weighted pixels."""
     weights = weight.ravel()
     total = max(float(weights.sum()), 1e-6)
@@ -208,7 +211,6 @@ def _sharpest(sharpness: F32, weight: F32) -> float:
     return float(sharpness.ravel()[order][np.searchsorted(cumulative, 0.8 * cumulative[-1])])
 
 
-def _pool(image: NDArray, tile: int) -> F32:
-    """Means over tiles of about `tile` pixels."""
-    size = (max(1, round(image.shape[1] / tile)), max(1, round(image.shape[0] / tile)))
-    return cv2.resize(image.astype(np.float32, copy=False), size, interpolation=cv2.INTER_AREA)
+def _pool(image: Image, grid: tuple[int, int]) -> F32:
+    """Means over the tiles of a grid (columns, rows)."""
+    return cv2.resize(image, grid, interpolation=cv2.INTER_AREA)

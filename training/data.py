@@ -32,6 +32,7 @@ class Row:
     mask_path: str
     mask_kind: str
     split: str
+    source: str  # path in the source it comes from
 
     @property
     def pseudo(self) -> bool:
@@ -70,14 +71,15 @@ def folder() -> Path:
 def rows() -> tuple[Row, ...]:
     with open(folder() / "labels.csv", newline="", encoding="utf-8") as file:
         return tuple(
-            Row(r["path"], r["category"], r["mask_path"], r["mask_kind"], r["split"]) for r in csv.DictReader(file)
+            Row(r["path"], r["category"], r["mask_path"], r["mask_kind"], r["split"], r["source_path"])
+            for r in csv.DictReader(file)
         )
 
 
 def foregrounds(split: str, max_side: int = 384) -> dict[str, list[Foreground]]:
     """The foregrounds of a split (`train` or `val`) by category (`cartoon:*` under `cartoon`), cut to their subject."""
     found: dict[str, list[Foreground]] = defaultdict(list)
-    for row in _select("foregrounds/", split):
+    for row in select("foregrounds/", split):
         rgba = _read(row.path, cv2.IMREAD_UNCHANGED)
         if rgba.ndim != 3 or rgba.shape[2] != 4:
             continue
@@ -93,7 +95,7 @@ def foregrounds(split: str, max_side: int = 384) -> dict[str, list[Foreground]]:
 def photos(split: str, max_side: int = 512) -> dict[str, list[Photo]]:
     """The photographs with masks of a split, by category."""
     found: dict[str, list[Photo]] = defaultdict(list)
-    for row in _select("photos_masks/", split):
+    for row in select("photos_masks/", split):
         rgb = shrink(_rgb_first(_read(row.path, cv2.IMREAD_COLOR)), max_side)
         alpha = _read(row.mask_path, cv2.IMREAD_GRAYSCALE)
         alpha = cv2.resize(alpha, rgb.shape[1::-1], interpolation=cv2.INTER_AREA)
@@ -108,7 +110,7 @@ def backgrounds(split: str, max_side: int = 384) -> dict[str, list[U8]]:
     a subject, but not to be called empty.
     """
     found: dict[str, list[U8]] = defaultdict(list)
-    for row in _select("backgrounds/", split):
+    for row in select("backgrounds/", split):
         if row.category != "bg_scene_with_subjects":
             found[row.category].append(shrink(_rgb_first(_read(row.path, cv2.IMREAD_COLOR)), max_side))
     return dict(found)
@@ -124,7 +126,14 @@ def shrink(image: U8, max_side: int) -> U8:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
-def _select(prefix: str, split: str) -> list[Row]:
+def picture(row: Row, max_side: int) -> U8:
+    """The picture of a row, uint8 [H, W, 3], or 4 with alpha where it is a foreground."""
+    flags = cv2.IMREAD_UNCHANGED if row.path.startswith("foregrounds/") else cv2.IMREAD_COLOR
+    return shrink(_rgb_first(_read(row.path, flags)), max_side)
+
+
+def select(prefix: str, split: str) -> list[Row]:
+    """The rows of a split whose path begins with `prefix`."""
     return [row for row in rows() if row.path.startswith(prefix) and row.split == split]
 
 

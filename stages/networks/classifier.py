@@ -21,6 +21,8 @@ class ClassifierNet(nn.Module):
     temperature, so that their softmax is calibrated.
     """
 
+    temperature: Tensor
+
     def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
         super().__init__()
         self.encoder = Encoder(widths)
@@ -30,4 +32,4 @@ class ClassifierNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         pooled = self.encoder(x)[-1].mean((2, 3))
-        return self.head(self.drop(pooled)).float() / self.temperature  # type: ignore[no-any-return]
+        return self.head(self.drop(pooled)).float() / self.temperature

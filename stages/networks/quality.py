@@ -46,6 +46,9 @@ class QualityNet(nn.Module):
     classes [N, len(CLASSES) - 1]: sigmoid is P(worse than class k).
     """
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
         super().__init__()
         self.encoder = Encoder(widths)

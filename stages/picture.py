@@ -7,12 +7,14 @@ Not covered: later pages and frames, and tone mapping of high dynamic range.
 
 from __future__ import annotations
 
+import ctypes
 import io
 import logging
 import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import metadata
 
 import cv2
 import numpy as np
@@ -29,6 +31,9 @@ Image.MAX_IMAGE_PIXELS = None  # `Limits` refuses bombs, with the user's numbers
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # one process per core: threads would only queue
 warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with a picture stands in its row
 logging.getLogger("PIL").addHandler(logging.NullHandler())
+for _file in metadata.files("pillow") or ():  # the libtiff in Pillow's wheels writes its errors to stderr
+    if _file.name.startswith("libtiff"):
+        ctypes.CDLL(str(_file.locate())).TIFFSetErrorHandler(None)
 
 TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -127,7 +132,7 @@ class Picture:
             raise PictureError("truncated", "its end is zeros: an unfinished download?")
         image = self._open()
         if scale > 1:
-            image.draft(None, (image.width // scale, image.height // scale))
+            image.draft(None, (max(1, image.width // scale), max(1, image.height // scale)))
         image.load()
         if self._orientation in TRANSPOSE:
             image = image.transpose(TRANSPOSE[self._orientation])

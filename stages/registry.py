@@ -1,4 +1,7 @@
-"""The stages by name. Import strings, so that reading a job file does not import torch networks."""
+"""The stages by name. Import strings, so that reading a job file does not import torch networks.
+
+A stage of your own goes into a job file as `package.module:Class`.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,15 @@ STAGES = {
 
 
 def stage_class(name: str) -> type[Stage[Settings]]:
-    """The class of a stage. Raises KeyError for a name that is none."""
-    module, _, attribute = STAGES[name].partition(":")
-    return getattr(import_module(f".{module}", __package__), attribute)  # type: ignore[no-any-return]
+    """The class of a stage.
+
+    Args:
+        name: a name from `STAGES`, or `package.module:Class`.
+
+    Raises:
+        KeyError: the name is none.
+        ImportError, AttributeError: there is no such module, or no such class in it.
+    """
+    own = ":" in name
+    module, _, attribute = (name if own else STAGES[name]).partition(":")
+    return getattr(import_module(module if own else f".{module}", __package__), attribute)  # type: ignore[no-any-return]

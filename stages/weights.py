@@ -83,3 +83,20 @@ def _index() -> dict[str, str]:
 def _digest(path: str, size: int, mtime_ns: int) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def by_route(network: str, setting: str, routes: dict[str, str], sha256: str = "") -> dict[str, Path]:
+    """The weight files of a network that has a set for each route: {route: path}, `general` always there.
+
+    Args:
+        setting: `builtin` or the path of the general weights.
+        routes: {route: path} of weights for single routes; they win over those in the tree.
+    """
+    found = {"general": find(setting, f"{network}-general.safetensors", sha256)}
+    if setting == "builtin":
+        prefix = f"{network}-"
+        for name in sorted(_index()):
+            if name.startswith(prefix):
+                found[name.removeprefix(prefix).removesuffix(".safetensors")] = find("builtin", name)
+    found.update({route: find(path, "") for route, path in routes.items()})
+    return found

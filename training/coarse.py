@@ -65,7 +65,7 @@ class Sampler:
         return {"image": image.transpose(2, 0, 1).copy(), "alpha": alpha8, "trust": trust}
 
     def photo(self, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray, bool]:
-        group = _draw(rng, PHOTOS, self.photos)
+        group = draw(rng, PHOTOS, self.photos)
         photo = group[rng.integers(len(group))]
         picture, alpha = c.cut(photo.rgb, photo.alpha, size, rng)
         return c.relight(picture, rng, 0.8), alpha, photo.pseudo
@@ -79,7 +79,7 @@ class Sampler:
         layers, pseudo = [], False
         area = (0.3, 1.1) if count == 1 else (0.25, 0.65)
         for _ in range(count):
-            group = _draw(rng, FOREGROUNDS, self.foregrounds)
+            group = draw(rng, FOREGROUNDS, self.foregrounds)
             foreground = group[rng.integers(len(group))]
             layer = c.place(foreground.rgba, size, rng, area)
             layer.color = c.relight(layer.color, rng)
@@ -191,7 +191,8 @@ def train(plan: Plan, workers: int, batch: int) -> None:
     publish(model, "coarse-general", card("coarse", __doc__ or "", metrics, plan))
 
 
-def _draw(rng: np.random.Generator, weights: dict[str, float], groups: dict[str, list]) -> list:
+def draw(rng: np.random.Generator, weights: dict[str, float], groups: dict[str, list]) -> list:
+    """One group, drawn by weight among the groups that are there."""
     names = [name for name in weights if groups.get(name)]
     share = np.array([weights[name] for name in names], float)
     return groups[names[rng.choice(len(names), p=share / share.sum())]]

@@ -18,7 +18,9 @@ class Replay:
         kept: how many old ones are remembered; the oldest go first.
     """
 
-    def __init__(self, make: Callable[[np.random.Generator, float], Sample], fresh: float = 0.5, kept: int = 5000) -> None:
+    def __init__(
+        self, make: Callable[[np.random.Generator, float], Sample], fresh: float = 0.5, kept: int = 5000
+    ) -> None:
         self.make, self.fresh, self.kept = make, fresh, kept
         self.old: list[Sample] = []
         self.next = 0

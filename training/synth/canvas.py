@@ -7,6 +7,7 @@ what the sprites show is made elsewhere (`lettering.py`, `marks.py`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
@@ -53,12 +54,12 @@ class Rect(NamedTuple):
     def across(self, *shares: float) -> list[Rect]:
         """Cut into columns whose widths are as the shares."""
         edges = self.x0 + self.width * np.cumsum([0, *shares]) / sum(shares)
-        return [Rect(float(a), self.y0, float(b), self.y1) for a, b in zip(edges, edges[1:], strict=False)]
+        return [Rect(float(a), self.y0, float(b), self.y1) for a, b in pairwise(edges)]
 
     def down(self, *shares: float) -> list[Rect]:
         """Cut into rows whose heights are as the shares."""
         edges = self.y0 + self.height * np.cumsum([0, *shares]) / sum(shares)
-        return [Rect(self.x0, float(a), self.x1, float(b)) for a, b in zip(edges, edges[1:], strict=False)]
+        return [Rect(self.x0, float(a), self.x1, float(b)) for a, b in pairwise(edges)]
 
 
 class Canvas:

@@ -27,7 +27,9 @@ class Layer:
     alpha: F32
 
 
-def place(rgba: U8, size: int, rng: Rng, area: tuple[float, float] = (0.3, 1.05), tilt: float = 20.0) -> Layer:
+def place(
+    rgba: U8, size: int, rng: Rng, area: tuple[float, float] = (0.3, 1.05), tilt: float = 20.0, wander: float = 0.06
+) -> Layer:
     """Puts a foreground on a square canvas at a random place, scale, tilt and mirroring.
 
     Args:
@@ -35,6 +37,7 @@ def place(rgba: U8, size: int, rng: Rng, area: tuple[float, float] = (0.3, 1.05)
         size: side of the canvas, pixels.
         area: range of the subject's longer side as a share of the canvas; above 1 it is cut off.
         tilt: largest rotation, degrees.
+        wander: how far beyond the free space its middle may move, as a share of the canvas.
     """
     height, width = rgba.shape[:2]
     scale = size * rng.uniform(*area) / max(height, width)
@@ -45,7 +48,7 @@ def place(rgba: U8, size: int, rng: Rng, area: tuple[float, float] = (0.3, 1.05)
         [scale * aspect * mirror, scale / aspect]
     )
     slack = max(0.0, size - max(height, width) * scale) / 2
-    center = size / 2 + rng.uniform(-1, 1, 2) * (slack + 0.06 * size)
+    center = size / 2 + rng.uniform(-1, 1, 2) * (slack + wander * size)
     shift = center - matrix @ np.array([width / 2, height / 2])
     warp = np.column_stack([matrix, shift]).astype(np.float32)
     source = rgba

@@ -34,7 +34,7 @@ def render(
     width, height = size
     colors = palette(rng)
     canvas = Canvas(backdrop(rng, width, height, colors, background))
-    products = [_pose(f, rng) for f in foregrounds[:6]]
+    products = [pose(f, rng) for f in foregrounds[:6]]
     layouts = [_hero, _line_up, _scatter]
     if len(products) > 1:
         layouts += [_grid, _grid]
@@ -50,7 +50,7 @@ def render(
     return canvas.rgb, canvas.boxes(), canvas.alpha
 
 
-def _pose(rgba: U8, rng: Rng) -> U8:
+def pose(rgba: U8, rng: Rng) -> U8:
     """Mirrors, tilts and now and then stretches a product; long ones much further, up to 1:6 and 6:1."""
     sprite = rgba[:, ::-1] if rng.random() < 0.5 else rgba
     if max(sprite.shape[:2]) > 320:
@@ -127,8 +127,10 @@ def _text(
     if upright:
         mask = np.ascontiguousarray(np.rot90(mask, 1 if rng.random() < 0.5 else 3))
     sprite = lettering.styled(rng, mask, _readable(canvas, room, colors, rng), colors.accent)
-    x = room.x0 + max(0.0, room.width - sprite.shape[1]) * align
-    canvas.paste(sprite, x, room.y0, "text")
+    factor = min(1.0, room.width / sprite.shape[1], 1.3 * room.height / sprite.shape[0])
+    if factor < 1:  # its plate or tilt made it larger than the room
+        sprite = resize(sprite, sprite.shape[1] * factor, sprite.shape[0] * factor)
+    canvas.paste(sprite, room.x0 + (room.width - sprite.shape[1]) * align, room.y0, "text")
     return room.y0 + sprite.shape[0]
 
 

@@ -4,32 +4,41 @@ from __future__ import annotations
 
 import numpy as np
 
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(text.split(", "))
+
+
 WORDS: dict[str, tuple[str, ...]] = {
-    "latin": (
-        "summer sale, new in, free shipping, limited edition, soft, bold, the new classic, only today, best seller, "
-        "buy 2 get 1, fresh, made to last, organic, winter, final hours, exclusive, up to, off, shop now, gift, "
-        "handmade, ultra light, pro, since 1974, collection, comfort, every day, premium quality, last chance, "
-        "black friday, your style, discover more, waterproof, kids, home & living, 100% cotton, sizes, now, save, "
-        "Neue Kollektion, jetzt sparen, nur solange der Vorrat reicht, Geschenkidee, größer, für jeden Tag, "
-        "nouvelle saison, soldes, livraison offerte, élégant, découvrez, édition limitée, rebajas, envío gratis, "
-        "oferta especial, más por menos, novità, spedizione gratuita, saldi, promoção, yeni sezon, indirim, "
-        "khuyến mãi, wyprzedaż, nowość, akce, uitverkoop, rea, tilbud"
-    ).split(", "),
-    "cyrillic": "скидка, новинка, только сегодня, хит продаж, доставка, распродажа, лето, качество, подарок, знижка, нове".split(
-        ", "
+    "latin": _list(
+        "summer sale, new in, free shipping, limited edition, soft, bold, the new classic, only today, best "
+        "seller, buy 2 get 1, fresh, made to last, organic, winter, final hours, exclusive, up to, off, shop "
+        "now, gift, handmade, ultra light, pro, since 1974, collection, comfort, every day, premium quality, "
+        "last chance, black friday, your style, discover more, waterproof, kids, home & living, 100% cotton, "
+        "sizes, now, save, Neue Kollektion, jetzt sparen, nur solange der Vorrat reicht, Geschenkidee, "
+        "größer, für jeden Tag, nouvelle saison, soldes, livraison offerte, élégant, découvrez, édition "
+        "limitée, rebajas, envío gratis, oferta especial, más por menos, novità, spedizione gratuita, saldi, "
+        "promoção, yeni sezon, indirim, khuyến mãi, wyprzedaż, nowość, akce, uitverkoop, rea, tilbud"
     ),
-    "greek": "προσφορά, νέα συλλογή, έκπτωση, μόνο σήμερα, δώρο, καλοκαίρι, ποιότητα".split(", "),
-    "hebrew": "מבצע, חדש, משלוח חינם, הנחה, קיץ, רק היום, איכות".split(", "),
-    "arabic": "تخفيضات, جديد, شحن مجاني, عرض خاص, الصيف, اليوم فقط, جودة عالية, تسوق الآن".split(", "),
-    "devanagari": "सेल, नया, मुफ़्त डिलीवरी, छूट, सिर्फ आज, उपहार, खास ऑफर".split(", "),
-    "thai": "ลดราคา, ใหม่, ส่งฟรี, วันนี้เท่านั้น, โปรโมชั่น, ของขวัญ, คุณภาพ".split(", "),
-    "han": "新品上市, 限时特惠, 全场包邮, 买一送一, 爆款, 夏季, 品质生活, 立即抢购, 优惠券, 正品, 双十一, 轻便, 满减, 热卖, 送礼".split(
-        ", "
+    "cyrillic": _list(
+        "скидка, новинка, только сегодня, хит продаж, доставка, распродажа, лето, качество, подарок, знижка, нове"
     ),
-    "kana": "セール, 新発売, 送料無料, おすすめ, 数量限定, 毎日つかえる, やさしい着心地, ギフト, お買い得".split(", "),
-    "hangul": "세일, 신상품, 무료배송, 오늘만, 할인, 여름, 베스트, 선물, 한정판".split(", "),
+    "greek": _list("προσφορά, νέα συλλογή, έκπτωση, μόνο σήμερα, δώρο, καλοκαίρι, ποιότητα"),
+    "hebrew": _list("מבצע, חדש, משלוח חינם, הנחה, קיץ, רק היום, איכות"),
+    "arabic": _list("تخفيضات, جديد, شحن مجاني, عرض خاص, الصيف, اليوم فقط, جودة عالية, تسوق الآن"),
+    "devanagari": _list("सेल, नया, मुफ़्त डिलीवरी, छूट, सिर्फ आज, उपहार, खास ऑफर"),
+    "thai": _list("ลดราคา, ใหม่, ส่งฟรี, วันนี้เท่านั้น, โปรโมชั่น, ของขวัญ, คุณภาพ"),
+    "han": _list(
+        "新品上市, 限时特惠, 全场包邮, 买一送一, 爆款, 夏季, 品质生活, 立即抢购, 优惠券, 正品, 双十一, "
+        "轻便, 满减, 热卖, 送礼"
+    ),
+    "kana": _list("セール, 新発売, 送料無料, おすすめ, 数量限定, 毎日つかえる, やさしい着心地, ギフト, お買い得"),
+    "hangul": _list("세일, 신상품, 무료배송, 오늘만, 할인, 여름, 베스트, 선물, 한정판"),
 }
-_SYLLABLES = "ka lo mi ve ra no zu fel tor an dri sa ne ly mo bex al vi ro qua sten er ola wick hus nor pla fi".split()
+_SYLLABLES = _list(
+    "ka, lo, mi, ve, ra, no, zu, fel, tor, an, dri, sa, ne, ly, "
+    "mo, bex, al, vi, ro, qua, sten, er, ola, wick, hus, nor, pla, fi"
+)
 _SIGNS = ("$", "$", "€", "€", "£", "kr ", "R$", "CHF ", "US$")  # every Latin font has these
 _UNSPACED = ("han", "kana", "thai")
 

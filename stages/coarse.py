@@ -1,0 +1,117 @@
+"""The coarse stage: roughly which pixels are the subject's, crop by crop, and where that is unsure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from . import weights
+from .base import Settings, Stage
+from .batch import in_fixed_batches
+from .crops import CropSettings, crops_for
+from .item import U8, Crop, Item
+from .networks.blocks import fold_bn
+from .networks.coarse import SIZE, CoarseNet
+from .user_model import UserModel, UserModelSettings
+
+
+class CoarseSettings(Settings):
+    weights: str = Field("builtin", description="builtin, or the path of other weights for every route")
+    sha256: str = Field("", description="hash that a weights file of yours must have")
+    route_weights: dict[str, str] = Field({}, description="{route: path}: other weights for single routes")
+    model: UserModelSettings | None = Field(None, description="a model of yours instead of ours")
+    crops: CropSettings = CropSettings()
+    min_area: float = Field(0.0015, ge=0, le=1, description="smallest share of the picture that counts as a subject")
+    min_score: float = Field(
+        0.75, ge=0, le=1, description="how sure the mask must be on average where nothing was detected"
+    )
+
+
+class CoarseStage(Stage[CoarseSettings]):
+    """Fills `item.crops`; ends pictures in which there is nothing to cut out as `no_subject`."""
+
+    name = "coarse"
+    Settings = CoarseSettings
+
+    @classmethod
+    def weights(cls, settings: CoarseSettings) -> dict[str, str]:  # type: ignore[override]
+        if settings.model:
+            return {"model": settings.model.check()}
+        paths = weights.by_route("coarse", settings.weights, settings.route_weights, settings.sha256)
+        return {route: weights.digest(path) for route, path in paths.items()}
+
+    def setup(self, device: torch.device) -> None:
+        s = self.settings
+        self.device, self.dtype = device, weights.precision(device)
+        self.user_model = UserModel(s.model) if s.model else None
+        self.networks: dict[str, nn.Module] = {}
+        if self.user_model:
+            self.user_model.setup(device)
+            return
+        for route, path in weights.by_route("coarse", s.weights, s.route_weights, s.sha256).items():
+            self.networks[route] = weights.inference(fold_bn(weights.load(CoarseNet(), path)), device)
+
+    def process(self, items: Sequence[Item]) -> None:
+        jobs: dict[str, list[tuple[Item, tuple[int, int, int, int], U8]]] = {}
+        for item in items:
+            item.crops = []
+            subjects = [box for box in item.boxes if box.label == "subject"]
+            for box in crops_for(subjects, item.width, item.height, self.settings.crops):
+                route = item.route if item.route in self.networks else "general"
+                jobs.setdefault(route, []).append((item, box, cut(item, box)))
+        for route, found in jobs.items():
+            pictures = [picture for _, _, picture in found]
+            for (item, box, _), answer in zip(found, self._predict(route, pictures), strict=True):
+                item.crops.append(Crop(box, answer[0], answer[1]))
+        for item in items:
+            self._judge(item)
+
+    def _predict(self, route: str, pictures: list[U8]) -> list[U8]:
+        """uint8 [2, h, w] for each picture: alpha and its expected error."""
+        if self.user_model:
+            return [_with_error(self.user_model.predict(picture)) for picture in pictures]
+        stretched = [cv2.resize(p, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for p in pictures]
+        samples = torch.from_numpy(np.stack(stretched)).permute(0, 3, 1, 2).float() / 255
+        network = self.networks[route]
+
+        def run(x: Tensor) -> Tensor:
+            return network(x).float().sigmoid()  # type: ignore[no-any-return]
+
+        found = in_fixed_batches(run, samples, self.device, self.dtype)
+        return list((found * 255 + 0.5).to(torch.uint8).numpy())
+
+    def _judge(self, item: Item) -> None:
+        area = 0.0
+        inside: list[float] = []
+        for crop in item.crops:
+            x0, y0, x1, y1 = crop.box
+            mask = crop.alpha > 127
+            area += float(mask.mean()) * (x1 - x0) * (y1 - y0) / (item.width * item.height)
+            if mask.any():
+                inside.append(float(crop.alpha[mask].mean()) / 255)
+        if area < self.settings.min_area:
+            item.filter(self.name, "no_subject", "nothing in the picture stands out as a subject")
+        elif not any(box.label == "subject" for box in item.boxes) and max(inside) < self.settings.min_score:
+            item.filter(self.name, "no_subject", f"no subject was detected, and the mask is unsure ({max(inside):.2f})")
+
+
+def cut(item: Item, box: tuple[int, int, int, int], side: int = SIZE) -> U8:
+    """The crop's pixels, uint8 [h, w, 3], from the smallest decoding in which its long side is at least `side`."""
+    x0, y0, x1, y1 = box
+    share = max(item.width, item.height) / max(x1 - x0, y1 - y0)
+    picture = item.picture.small(int(np.ceil(side * share)))
+    height, width = picture.shape[:2]
+    sx, sy = width / item.width, height / item.height
+    left, top = int(x0 * sx), int(y0 * sy)
+    return picture[top : max(top + 1, round(y1 * sy)), left : max(left + 1, round(x1 * sx))]
+
+
+def _with_error(alpha: np.ndarray) -> U8:
+    """A user's model tells no error: the distance from a clear yes or no stands in for it."""
+    unsure = 2 * np.minimum(alpha, 1 - alpha)
+    return (np.stack([alpha, unsure]) * 255 + 0.5).astype(np.uint8)

@@ -1,0 +1,170 @@
+"""The fine stage: exactly how much of each pixel is the subject's, only where the coarse answer is unsure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor, nn
+
+from . import weights
+from .base import Settings, Stage
+from .batch import in_fixed_batches
+from .guided import upsample
+from .item import U8, Crop, Item
+from .networks.blocks import fold_bn
+from .networks.fine import FineNet
+
+F32 = NDArray[np.float32]
+TILE = 256  # side of a tile, pixels
+OVERLAP = 32  # neighbouring tiles share this many pixels and fade into each other there
+
+
+class FineSettings(Settings):
+    weights: str = Field("builtin", description="builtin, or the path of other weights for every route")
+    sha256: str = Field("", description="hash that a weights file of yours must have")
+    route_weights: dict[str, str] = Field({}, description="{route: path}: other weights for single routes")
+    max_side: int = Field(
+        2048, ge=256, description="a longer crop is refined at this size, then upsampled by its edges"
+    )
+    sure: float = Field(0.04, gt=0, lt=0.5, description="a coarse alpha this close to 0 or 1 is taken as it is")
+    max_error: float = Field(0.06, gt=0, le=1, description="unless its expected error is larger than this")
+    min_area: float = Field(0.001, ge=0, le=1, description="smallest mean alpha; below it the picture holds no subject")
+
+
+class Fusion(NamedTuple):
+    """What the fine network says on one crop. float32 [h, w] each, 0..1; 0 outside the band but for `alpha`."""
+
+    alpha: F32
+    foreground: F32
+    background: F32
+    blend: F32
+    band: F32  # where the network was asked, with soft edges
+
+
+class FineStage(Stage[FineSettings]):
+    """Fills `item.alpha`, `item.subject_alphas` and `item.confidence`."""
+
+    name = "fine"
+    Settings = FineSettings
+
+    @classmethod
+    def weights(cls, settings: FineSettings) -> dict[str, str]:  # type: ignore[override]
+        paths = weights.by_route("fine", settings.weights, settings.route_weights, settings.sha256)
+        return {route: weights.digest(path) for route, path in paths.items()}
+
+    def setup(self, device: torch.device) -> None:
+        s = self.settings
+        self.device, self.dtype = device, weights.precision(device)
+        self.networks: dict[str, nn.Module] = {
+            route: weights.inference(fold_bn(weights.load(FineNet(), path)), device)
+            for route, path in weights.by_route("fine", s.weights, s.route_weights, s.sha256).items()
+        }
+        ramp = np.minimum(np.arange(TILE) + 0.5, TILE - 0.5 - np.arange(TILE)) / OVERLAP
+        self.window = np.outer(np.minimum(ramp, 1), np.minimum(ramp, 1)).astype(np.float32)
+
+    def process(self, items: Sequence[Item]) -> None:
+        for item in items:
+            clear = np.ones((item.height, item.width), np.float32)
+            item.subject_alphas, errors = [], 0.0
+            for crop in item.crops:
+                x0, y0, x1, y1 = crop.box
+                region = item.picture.rgb()[y0:y1, x0:x1]
+                fusion, error = self._refine(region, crop, item.route)
+                clear[y0:y1, x0:x1] *= 1 - fusion
+                errors += error
+                if len(item.crops) > 1:
+                    whole = np.zeros((item.height, item.width), np.uint8)
+                    whole[y0:y1, x0:x1] = _to8(fusion)
+                    item.subject_alphas.append(whole)
+            alpha = _to8(1 - clear)
+            area = float(alpha.mean()) / 255
+            if area < self.settings.min_area:
+                item.filter(self.name, "no_subject", "at full resolution nothing is left of the subject")
+                continue
+            item.alpha = alpha
+            # expected matte error, summed, against the subject's area
+            item.confidence = float(np.clip(1 - errors / (area * alpha.size), 0, 1))
+
+    def _refine(self, region: U8, crop: Crop, route: str) -> tuple[F32, float]:
+        """Alpha of one crop at full size, float32 [H, W], and its expected absolute error summed over pixels."""
+        height, width = region.shape[:2]
+        scale = self.settings.max_side / max(height, width)
+        if scale >= 1:
+            fusion = self.fuse(region, crop, route)
+            return fusion.alpha, _expected_error(fusion)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        fusion = self.fuse(
+            cv2.resize(region, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False), crop, route
+        )
+        large = upsample(fusion.alpha, region)
+        # far from any edge the local model only adds noise: keep the exact 0 and 1
+        plain = cv2.resize(fusion.alpha, (width, height), interpolation=cv2.INTER_LINEAR)
+        return np.where((plain > 0) & (plain < 1), large, plain).astype(np.float32), _expected_error(fusion) / scale**2
+
+    def fuse(self, region: U8, crop: Crop, route: str) -> Fusion:
+        """Runs the network on the tiles that the unsure band touches. region: uint8 [H, W, 3]."""
+        height, width = region.shape[:2]
+        unsure = self._band(crop)
+        band = np.clip(cv2.resize(unsure, (width, height), interpolation=cv2.INTER_LINEAR), 0, 1)
+        coarse = cv2.resize(crop.alpha, (width, height), interpolation=cv2.INTER_LINEAR)
+        error = cv2.resize(crop.unsure, (width, height), interpolation=cv2.INTER_LINEAR)
+        below, right = max(0, TILE - height), max(0, TILE - width)
+        pad = (0, below, 0, right)
+        stack = [
+            cv2.copyMakeBorder(x, *pad, cv2.BORDER_REFLECT_101 if min(x.shape[:2]) > 1 else cv2.BORDER_REPLICATE)
+            for x in (region, coarse, error)
+        ]
+        padded_band = cv2.copyMakeBorder(band, *pad, cv2.BORDER_CONSTANT, value=0)
+        places = [(y, x) for y, x in tiles(*padded_band.shape) if padded_band[y : y + TILE, x : x + TILE].any()]
+        total = np.zeros((4, *padded_band.shape), np.float32)
+        weight = np.zeros(padded_band.shape, np.float32)
+        network = self.networks.get(route, self.networks["general"])
+
+        def run(x: Tensor) -> Tensor:
+            return torch.cat(tuple(network(x)), 1)
+
+        if places:
+            joined = np.dstack(stack)
+            samples = torch.from_numpy(np.stack([joined[y : y + TILE, x : x + TILE] for y, x in places]))
+            found = in_fixed_batches(run, samples.permute(0, 3, 1, 2).float() / 255, self.device, self.dtype)
+            for (y, x), answer in zip(places, found.numpy(), strict=True):
+                total[:, y : y + TILE, x : x + TILE] += answer * self.window
+                weight[y : y + TILE, x : x + TILE] += self.window
+        foreground, background, blend, alpha = (total / np.maximum(weight, 1e-6))[:, :height, :width]
+        sure = (coarse > 127).astype(np.float32)
+        return Fusion(sure + band * (alpha - sure), foreground, background, blend, band)
+
+    def _band(self, crop: Crop) -> F32:
+        """Where the coarse answer is to be refined: float32 [h, w] at the coarse size, 1 in the band."""
+        low, high = self.settings.sure * 255, (1 - self.settings.sure) * 255
+        unsure = (crop.alpha > low) & (crop.alpha < high) | (crop.unsure > self.settings.max_error * 255)
+        mask = crop.alpha > 127
+        edge = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+        wide = cv2.dilate(unsure.astype(np.uint8) | edge, np.ones((3, 3), np.uint8))
+        # a soft rim: the refined alpha fades into the copied one instead of meeting it in a seam
+        return np.maximum(cv2.blur(wide.astype(np.float32), (3, 3)) * 2 - 1, 0).astype(np.float32)
+
+
+def tiles(height: int, width: int) -> Iterator[tuple[int, int]]:
+    """Top left corners (y, x) of tiles that cover [height, width], both at least TILE, evenly overlapping."""
+
+    def starts(length: int) -> list[int]:
+        count = int(np.ceil((length - OVERLAP) / (TILE - OVERLAP)))
+        return [round(k) for k in np.linspace(0, length - TILE, max(1, count))]
+
+    return ((y, x) for y in starts(height) for x in starts(width))
+
+
+def _expected_error(fusion: Fusion) -> float:
+    """Where the branches disagree, alpha is off by about half of what they disagree by."""
+    return float((fusion.band * np.abs(fusion.foreground + fusion.background - 1)).sum()) / 2
+
+
+def _to8(alpha: F32) -> U8:
+    return (np.clip(alpha, 0, 1) * 255 + 0.5).astype(np.uint8)

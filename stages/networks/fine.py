@@ -1,0 +1,81 @@
+"""The fine network: late fusion of a foreground and a background branch at full resolution.
+
+After Zhang et al. 2019, "A Late Fusion CNN for Digital Matting": one branch asks how much foreground a
+pixel holds (F), the other how much background (B); where both know, they agree, and where only one of
+them can tell, the blend beta trusts that one. alpha = beta F + (1 - beta)(1 - B).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as nnf
+from torch import Tensor, nn
+
+from .blocks import ConvBN, Residual, Up
+
+WIDTHS = (32, 64, 96, 128)  # channels at strides 2, 4, 8, 16
+
+
+class Matte(NamedTuple):
+    """Float [N, 1, H, W] each, 0..1."""
+
+    foreground: Tensor
+    background: Tensor
+    blend: Tensor
+    alpha: Tensor
+
+
+class Branch(nn.Module):
+    """A decoder from stride 16 to stride 2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        outputs = (32, 48, 64)
+        self.ups = nn.ModuleList(
+            Up(inputs, skip, out)
+            for inputs, skip, out in zip((*outputs[1:], WIDTHS[-1]), WIDTHS[:-1], outputs, strict=True)
+        )
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        y = features[-1]
+        for up, skip in zip(reversed(self.ups), reversed(features[:-1]), strict=True):
+            y = up(y, skip)
+        return y
+
+
+class FineNet(nn.Module):
+    """Input: float [N, 5, H, W]: RGB, coarse alpha and its expected error, all 0..1; H, W multiples of 16.
+
+    No convolution runs at stride 1: space is folded into channels on the way in and out (pixel shuffle),
+    which keeps every pixel's information at a quarter of the memory traffic.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = ConvBN(5 * 4, WIDTHS[0])
+        self.stages = nn.ModuleList(
+            [
+                Residual(WIDTHS[0], WIDTHS[0]),
+                nn.Sequential(Residual(WIDTHS[0], WIDTHS[1], stride=2)),
+                nn.Sequential(Residual(WIDTHS[1], WIDTHS[2], stride=2), Residual(WIDTHS[2], WIDTHS[2])),
+                nn.Sequential(Residual(WIDTHS[2], WIDTHS[3], stride=2), Residual(WIDTHS[3], WIDTHS[3])),
+            ]
+        )
+        self.foreground, self.background = Branch(), Branch()
+        self.foreground_head = nn.Conv2d(32, 4, 3, padding=1)
+        self.background_head = nn.Conv2d(32, 4, 3, padding=1)
+        self.blend_head = nn.Conv2d(64, 4, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Matte:
+        y = self.stem(nnf.pixel_unshuffle((x - 0.45) * 3.0, 2))
+        features = []
+        for stage in self.stages:
+            y = stage(y)
+            features.append(y)
+        f, b = self.foreground(features), self.background(features)
+        # the sums below are in fp32: bf16 has 8 bits, an alpha needs them all
+        logits = (self.foreground_head(f), self.background_head(b), self.blend_head(torch.cat([f, b], 1)))
+        foreground, background, blend = (nnf.pixel_shuffle(t.float(), 2).sigmoid() for t in logits)
+        return Matte(foreground, background, blend, blend * foreground + (1 - blend) * (1 - background))

@@ -1,0 +1,173 @@
+"""`hairline train fine`: the recipe of the fine network.
+
+Crops at full resolution: subjects with procedural hair or fur, hollow renders, lattices, plants, smoke and
+plain edges over every kind of background. The coarse answer the network is given is the true alpha made worse
+in the ways the coarse network makes mistakes: low resolution, shifted edges, closed holes, lost strands.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..stages.networks.fine import FineNet, Matte
+from .card import card
+from .coarse import Sampler as CoarseSampler
+from .coarse import draw
+from .loop import Batch, Plan, Stream, fit, loader, publish
+from .synth import composite as c
+from .synth import strands
+
+# exact or nearly exact alphas count most; masks made by a program only lend their bodies to grow hair on
+FOREGROUNDS = {
+    "person": 2, "portrait": 3, "animal": 3, "product_simple": 3, "product_hollow": 5, "clothing": 1,
+    "cartoon": 3, "food": 1, "plant_hollow": 3, "vehicle": 0.5, "soft_translucent": 1.5,
+}  # fmt: skip
+SIZE = 256  # side of the validation crops, pixels
+SIZES = ((0.0, 176), (0.6, SIZE))  # share of the budget: side of the crops
+
+
+class Sampler(CoarseSampler):
+    """A sample: image uint8 [3, S, S], alpha, coarse and unsure uint8 [S, S]."""
+
+    def __call__(self, rng: np.random.Generator, progress: float) -> dict[str, np.ndarray]:
+        return self.crop(rng, next(side for share, side in reversed(SIZES) if progress >= share))
+
+    def crop(self, rng: np.random.Generator, size: int, kind: str = "") -> dict[str, np.ndarray]:
+        background = self.background(rng, size, empty=False)
+        kind = kind or str(rng.choice(["hair", "plain", "lattice"], p=[0.45, 0.43, 0.12]))
+        if kind == "lattice":
+            layer = strands.lattice(size, rng)
+        else:
+            group = draw(rng, FOREGROUNDS, self.foregrounds)
+            foreground = group[rng.integers(len(group))]
+            layer = c.place(foreground.rgba, size, rng, area=(0.7, 1.5), wander=0.3)
+            if foreground.pseudo:  # its soft rim is an artefact: make it as sharp as the picture is
+                layer.alpha = np.clip((layer.alpha - 0.5) * 3 + 0.5, 0, 1)
+            if kind == "hair":
+                layer = strands.hair(layer, rng)
+        layer.color = c.relight(layer.color, rng)
+        layer = c.match_light(layer, background, rng)
+        if rng.random() < 0.4:
+            background = c.shadow(background, layer.alpha, rng)
+        picture, alpha = c.over([layer], background)
+        if rng.random() < 0.15:  # out of focus, subject and edge alike
+            sigma = rng.uniform(0.5, 2)
+            picture, alpha = cv2.GaussianBlur(picture, (0, 0), sigma), cv2.GaussianBlur(alpha, (0, 0), sigma)
+        image = c.camera(c.relight(picture, rng, 0.5), rng, 0.6)
+        coarse, unsure = worsen(alpha, rng)
+        as8 = {"alpha": alpha, "coarse": coarse, "unsure": unsure}
+        return {
+            "image": image.transpose(2, 0, 1).copy(),
+            **{k: (v * 255 + 0.5).astype(np.uint8) for k, v in as8.items()},
+        }
+
+
+def worsen(alpha: c.F32, rng: np.random.Generator) -> tuple[c.F32, c.F32]:
+    """A likely coarse answer for a true alpha, and its expected error: float32 [S, S], 0..1."""
+    size = alpha.shape[0]
+    cell = rng.uniform(1.5, 9)  # pixels of the picture to one of the coarse network
+    low = max(8, round(size / cell))
+    small = cv2.resize(alpha, (low, low), interpolation=cv2.INTER_AREA)
+    truth = small
+    if rng.random() < 0.5:  # small holes closed, or thin parts lost
+        kernel = np.ones((int(rng.integers(2, 6)),) * 2, np.uint8)
+        small = cv2.morphologyEx(small, cv2.MORPH_CLOSE if rng.random() < 0.6 else cv2.MORPH_OPEN, kernel)
+    if rng.random() < 0.8:  # edges off by a cell or two, smoothly varying
+        noise = rng.normal(0, rng.uniform(0.3, 1.6), (2, max(2, low // 6), max(2, low // 6))).astype(np.float32)
+        dx, dy = (cv2.resize(n, (low, low), interpolation=cv2.INTER_CUBIC) for n in noise)
+        ys, xs = np.mgrid[0:low, 0:low].astype(np.float32)
+        small = cv2.remap(small, xs + dx, ys + dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    if rng.random() < 0.25:  # a patch taken for the other side
+        x, y, r = rng.uniform(0, low, 2).tolist() + [rng.uniform(0.03, 0.12) * low]
+        spot = np.zeros_like(small)
+        cv2.circle(spot, (int(x), int(y)), max(1, int(r)), 1.0, -1)
+        small = small + cv2.GaussianBlur(spot, (0, 0), max(0.5, r / 2)) * rng.choice([-0.7, 0.7])
+    small = cv2.GaussianBlur(np.clip(small, 0, 1).astype(np.float32), (0, 0), rng.uniform(0.4, 1.0))
+    error = cv2.GaussianBlur(np.abs(small - truth), (0, 0), rng.uniform(1, 2)) * rng.uniform(0.7, 1.3)
+    edge = 4 * small * (1 - small) * rng.uniform(0.1, 0.4)
+    unsure = np.clip(np.maximum(error, edge) + rng.normal(0, 0.01), 0, 1).astype(np.float32)
+    full = (size, size)
+    return (
+        np.clip(cv2.resize(small, full, interpolation=cv2.INTER_LINEAR), 0, 1),
+        cv2.resize(unsure, full, interpolation=cv2.INTER_LINEAR),
+    )
+
+
+def inputs(batch: Batch) -> Tensor:
+    parts = [batch["image"].float(), batch["coarse"][:, None].float(), batch["unsure"][:, None].float()]
+    return (torch.cat(parts, 1) / 255).contiguous(memory_format=torch.channels_last)
+
+
+def loss(model: nn.Module, batch: Batch) -> Tensor:
+    """L1 on F, B and alpha, most in the transition band, and L1 on alpha's gradients at two scales."""
+    matte: Matte = model(inputs(batch))
+    alpha = batch["alpha"][:, None].float() / 255
+    band = ((alpha > 0.01) & (alpha < 0.99)).float()
+    band = F.max_pool2d(band, 9, 1, 4)
+    weight = 0.3 + band + (batch["unsure"][:, None] > 12).float()
+    weight = weight / weight.mean((1, 2, 3), keepdim=True)
+    value = ((matte.alpha - alpha).abs() * weight).mean() * 2
+    value = value + ((matte.foreground - alpha).abs() * weight).mean() * 0.5
+    value = value + ((matte.background - (1 - alpha)).abs() * weight).mean() * 0.5
+    for scale in (1, 2):
+        a, t = (F.avg_pool2d(x, scale) if scale > 1 else x for x in (matte.alpha, alpha))
+        value = (
+            value + (a.diff(dim=2) - t.diff(dim=2)).abs().mean() * 2 + (a.diff(dim=3) - t.diff(dim=3)).abs().mean() * 2
+        )
+    return value
+
+
+class Validation:
+    """Mean absolute error in the transition band on seeded crops, beside that of the coarse input alone."""
+
+    def __init__(self, count: int = 96) -> None:
+        sampler, rng = Sampler("val"), np.random.default_rng(11)
+        kinds = ("hair", "plain", "lattice")
+        samples = [sampler.crop(rng, SIZE, kinds[k % 3]) for k in range(count)]
+        self.batch = {k: torch.from_numpy(np.stack([s[k] for s in samples])) for k in samples[0]}
+
+    @torch.no_grad()
+    def __call__(self, model: nn.Module, run: Path) -> dict[str, float]:
+        device = next(model.parameters()).device
+        found = []
+        for start in range(0, len(self.batch["alpha"]), 16):
+            part = {k: v[start : start + 16].to(device) for k, v in self.batch.items()}
+            with torch.autocast(device.type, dtype=torch.bfloat16):
+                found.append(model(inputs(part)).alpha[:, 0].float().cpu())
+        predicted, truth = torch.cat(found), self.batch["alpha"].float() / 255
+        coarse = self.batch["coarse"].float() / 255
+        band = F.max_pool2d(((truth > 0.01) & (truth < 0.99)).float()[:, None], 9, 1, 4)[:, 0]
+        metrics = {}
+        for k, kind in enumerate(("hair", "plain", "lattice")):
+            b = band[k::3]
+            metrics[kind] = float(((predicted - truth).abs()[k::3] * b).sum() / b.sum())
+            metrics[f"{kind}_coarse"] = float(((coarse - truth).abs()[k::3] * b).sum() / b.sum())
+        metrics["score"] = -(metrics["hair"] + metrics["plain"] + metrics["lattice"]) / 3
+        lines = []
+        for k in range(24):
+            image = self.batch["image"][k].permute(1, 2, 0).numpy()
+            greys = [
+                np.repeat((x[k].numpy() * 255).astype(np.uint8)[..., None], 3, 2) for x in (coarse, predicted, truth)
+            ]
+            lines.append(np.hstack([image, *greys]))
+        page = np.vstack([np.hstack(lines[k : k + 3]) for k in range(0, 24, 3)])
+        cv2.imwrite(
+            str(run / "sheet.png"), cv2.resize(page, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)[..., ::-1]
+        )
+        return {k: round(v, 5) for k, v in metrics.items()}
+
+
+def train(plan: Plan, workers: int, batch: int) -> None:
+    """Trains, then puts the best weights with their card into the tree."""
+    torch.manual_seed(0)
+    stream = Stream(Sampler("train"), seed=2)
+    model, metrics = fit(
+        FineNet(), loader(stream, batch, workers), loss, Validation(), "score", plan, progress=stream.progress
+    )
+    publish(model, "fine-general", card("fine", __doc__ or "", metrics, plan))

@@ -208,8 +208,8 @@ def _tapered(solid: Solid, center: tuple[float, float, float], tall: float, amou
 
 def _vivid(rng: Rng) -> tuple[float, float, float]:
     """A saturated or a dark colour, linear."""
-    hue, strong = rng.uniform(0, 6), rng.uniform(0.55, 0.95)
-    light = rng.uniform(0.12, 0.6)
+    hue, strong = rng.uniform(0, 6), rng.uniform(0.65, 0.97)
+    light = rng.uniform(0.1, 0.55)
     rgb = light * (1 - strong * np.clip([abs((hue - k) % 6 - 3) - 1 for k in (3, 5, 1)], 0, 1))
     return float(rgb[0]), float(rgb[1]), float(rgb[2])
 

@@ -7,6 +7,7 @@ Negative inside. The formulas are the usual exact ones, or lower bounds that sph
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,7 +107,7 @@ def cut(solid: Solid, away: Solid) -> Solid:
     return lambda p: np.maximum(solid(p), -away(p))
 
 
-def smooth(points: Sequence[tuple[float, float]], rounds: int = 2) -> list[tuple[float, float]]:
+def smooth(points: Sequence[tuple[float, float]], rounds: int = 3) -> list[tuple[float, float]]:
     """A polyline with its corners cut (Chaikin); the ends stay."""
     line = np.asarray(points, float)
     for _ in range(rounds):
@@ -117,7 +118,7 @@ def smooth(points: Sequence[tuple[float, float]], rounds: int = 2) -> list[tuple
 
 def _polyline(p: F32, points: F32) -> F32:
     best = np.full(len(p), np.inf, np.float32)
-    for a, b in zip(points[:-1], points[1:], strict=True):
+    for a, b in pairwise(points):
         axis = b - a
         length2 = max(float(axis @ axis), 1e-12)
         q = p - a

@@ -136,7 +136,7 @@ def _shade(parts: Sequence[Part], p: F32, ray: F32, axes: F32) -> F32:
     fresnel = base + (1 - base) * ((1 - facing) ** 5)[:, None] * gloss[:, None]
     shine = (_studio(mirror @ axes.T, gloss) * (0.25 + 0.75 * open_))[:, None] * fresnel
     color = np.where(metal[:, None], 0.06 * diffuse, diffuse * (1 - fresnel)) + shine * (0.25 + 1.6 * gloss[:, None])
-    exposed = 1 - np.exp(-1.25 * color)  # a shoulder instead of clipping
+    exposed = 1 - np.exp(-color)  # a shoulder instead of clipping
     return np.clip(exposed, 0, 1) ** np.float32(1 / 2.2)
 
 

@@ -19,7 +19,7 @@ from importlib import metadata
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import AvifImagePlugin, ExifTags, Image, ImageCms
+from PIL import AvifImagePlugin, ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from .errors import PictureError
 from .limits import DEFAULT_LIMITS, Limits
@@ -171,7 +171,7 @@ class Picture:
             line = " ".join(str(error).split())[:150]
             if "truncated" in line.lower() or incomplete(self._data, self.format):
                 raise PictureError("truncated", f"the {self.format} ends too early") from error
-            if isinstance(error, Image.UnidentifiedImageError):
+            if isinstance(error, UnidentifiedImageError):
                 raise PictureError("decode_error", f"the {self.format} header is damaged") from error
             if isinstance(error, NotImplementedError) or "not supported" in line or "unsupported" in line.lower():
                 raise PictureError("unsupported", f"{self.format}: {line}") from error

@@ -61,9 +61,16 @@ class QualityNet(nn.Module):
         self.classes = Ordered(1, len(CLASSES) - 1)
 
     def forward(self, image: Tensor, signals: Tensor) -> tuple[Tensor, Tensor]:
+        return self.judge(self.pool(image), signals)
+
+    def pool(self, image: Tensor) -> Tensor:
+        """The costly half, for the accelerator: float [N, 3, SIZE, SIZE] to float [N, P]."""
         features = self.encoder(image)
         last, middle = features[-1], features[-3]
-        pooled = [last.mean((2, 3)), last.amax((2, 3)), middle.mean((2, 3))]
-        normal = ((signals - self.mean) / self.deviation).clamp(-4, 4).to(last.dtype)
-        score = self.score(self.join(torch.cat([*pooled, self.signals(normal)], 1))).float()
+        return torch.cat([last.mean((2, 3)), last.amax((2, 3)), middle.mean((2, 3))], 1)
+
+    def judge(self, pooled: Tensor, signals: Tensor) -> tuple[Tensor, Tensor]:
+        """The cheap half, best in float32: signals span decades that bf16 does not resolve."""
+        normal = ((signals - self.mean) / self.deviation).clamp(-4, 4)
+        score = self.score(self.join(torch.cat([pooled, self.signals(normal)], 1))).float()
         return self.defects(score[:, :-1]), self.classes(score[:, -1:])[:, 0]

@@ -1,0 +1,118 @@
+"""The classify stage: what kind of subject is it? The answer picks the matting weights (the route)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+import cv2
+import numpy as np
+import torch
+from pydantic import Field, field_validator
+
+from . import weights
+from .base import Settings, Stage
+from .batch import in_fixed_batches
+from .errors import PictureError
+from .item import U8, Item
+from .networks.blocks import fold_bn
+from .networks.classifier import CATEGORIES, SIZE, ClassifierNet
+
+ROUTES = ("general", "portrait", "product", "product_hollow")
+ROUTE_OF = {
+    "portrait": "portrait",
+    "person": "portrait",
+    "animal": "general",
+    "product": "product",
+    "product_hollow": "product_hollow",
+    "clothing": "product",
+    "food": "product",
+    "vehicle": "product",
+    "plant": "product_hollow",
+    "cartoon": "general",
+    "scene": "general",
+}
+SEEN = 512  # long side of the picture that is shrunk to the network's input: the filter stage has it decoded already
+
+
+class ClassifySettings(Settings):
+    weights: str = Field("builtin", description="builtin, or the path of other weights")
+    sha256: str = Field("", description="hash that a weights file of yours must have")
+    min_score: float = Field(
+        0.6, ge=0, le=1, description="below this probability a picture takes the general route; its category is noted"
+    )
+    routes: dict[str, str] = Field(
+        ROUTE_OF, description="{category: route}, for the categories that are to take another route than by default"
+    )
+
+    @field_validator("routes")
+    @classmethod
+    def _known(cls, routes: dict[str, str]) -> dict[str, str]:
+        for category, route in routes.items():
+            if category not in CATEGORIES:
+                raise ValueError(f"there is no category {category!r}{nearest(category, CATEGORIES)}")
+            if route not in ROUTES:
+                raise ValueError(f"there is no route {route!r}{nearest(route, ROUTES)}")
+        return ROUTE_OF | routes
+
+
+class ClassifyStage(Stage[ClassifySettings]):
+    """Fills `item.category`, `item.category_score` (a calibrated probability, 0..1) and `item.route`.
+
+    `item.category_hint` decides by itself, with score 1. A hint that is no category ends as
+    `failed/unknown_category`: a guess would put a whole catalog on the wrong route unnoticed.
+    """
+
+    name = "classify"
+    Settings = ClassifySettings
+
+    @classmethod
+    def weights(cls, settings: ClassifySettings) -> dict[str, str]:
+        path = weights.find(settings.weights, "classify.safetensors", settings.sha256)
+        return {"classify": weights.digest(path)}
+
+    def setup(self, device: torch.device) -> None:
+        path = weights.find(self.settings.weights, "classify.safetensors", self.settings.sha256)
+        network = weights.load(ClassifierNet(), path)
+        self.network, self.device = weights.inference(fold_bn(network), device), device
+
+    def process(self, items: Sequence[Item]) -> None:
+        asked: list[tuple[Item, U8]] = []
+        for item in items:
+            try:
+                if item.category_hint:
+                    self._take(item, known(item.category_hint), 1.0)
+                else:
+                    small = item.picture.small(SEEN)
+                    asked.append((item, cv2.resize(small, (SIZE, SIZE), interpolation=cv2.INTER_AREA)))  # type: ignore[arg-type]
+            except MemoryError:
+                raise
+            except Exception as error:
+                item.fail(self.name, error)
+        if not asked:
+            return
+        samples = torch.from_numpy(np.stack([image for _, image in asked])).permute(0, 3, 1, 2).float() / 255
+        logits = in_fixed_batches(self.network, samples, self.device, weights.precision(self.device))
+        for (item, _), row in zip(asked, logits.softmax(1), strict=True):
+            best = int(row.argmax())
+            self._take(item, CATEGORIES[best], float(row[best]))
+
+    def _take(self, item: Item, category: str, score: float) -> None:
+        item.category, item.category_score = category, score
+        item.route = self.settings.routes[category] if score >= self.settings.min_score else "general"
+
+
+def known(hint: str) -> str:
+    """The category that a hint names. Raises PictureError `unknown_category` where it names none."""
+    name = hint.strip().lower().replace("-", "_").replace(" ", "_")
+    if name not in CATEGORIES:
+        raise PictureError(
+            "unknown_category", f"{hint!r} is none of {', '.join(CATEGORIES)}{nearest(name, CATEGORIES)}"
+        )
+    return name
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+    """`; did you mean 'x'?` for a misspelt name, or nothing."""
+    close = get_close_matches(name, names, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,154 @@
+"""The filter stage: is the picture usable? Classical signals and the quality network, one reason for each defect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from . import signals, weights
+from .base import Settings, Stage
+from .batch import in_fixed_batches
+from .item import U8, Item
+from .networks.blocks import fold_bn
+from .networks.quality import CLASSES, DEFECTS, SIZE, QualityNet
+
+Reason = Literal["too_dark", "over_exposed", "blurred", "occluded", "low_information", "too_small"]
+REASONS: dict[str, Reason] = {
+    "exposure_dark": "too_dark",
+    "exposure_over": "over_exposed",
+    "blur": "blurred",
+    "occlusion": "occluded",
+    "low_information": "low_information",
+}  # by defect
+SPOILED = 3  # the severity that a probability speaks of: spoils the picture for a catalog, see networks/quality.py
+
+
+class Thresholds(BaseModel):
+    """The probability from which on a defect rejects a picture; 1 never rejects, lower rejects more."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    too_dark: float = Field(0.5, ge=0, le=1, description="subject too dark to be recovered")
+    over_exposed: float = Field(0.5, ge=0, le=1, description="subject burnt out; a white background does not count")
+    blurred: float = Field(0.5, ge=0, le=1, description="subject blurred; a soft background does not count")
+    occluded: float = Field(0.5, ge=0, le=1, description="something covers the subject")
+    low_information: float = Field(0.5, ge=0, le=1, description="hardly anything to see")
+
+
+class FilterSettings(Settings):
+    weights: str = Field(
+        "builtin", description="builtin, the path of other weights, or none to judge by the classical signals alone"
+    )
+    sha256: str = Field("", description="hash that a weights file of yours must have")
+    min_side: int = Field(64, ge=1, description="a picture whose shorter side is less is too_small, pixels")
+    thresholds: Thresholds = Thresholds()
+    reject: tuple[Reason, ...] = Field(
+        ("too_small", *REASONS.values()),
+        description="the reasons that end a picture; the others are measured and noted only",
+    )
+
+
+class FilterStage(Stage[FilterSettings]):
+    """Fills `item.width`, `item.height` and `item.quality`; ends pictures that are not worth cutting out.
+
+    `item.quality` holds every signal by its name (see `signals.measure`), the probability of each defect being
+    strong enough to spoil the picture (`exposure_dark`, `exposure_over`, `blur`, `occlusion`, `low_information`),
+    the probabilities of the overall classes (`good`, `usable`, `poor`, `bad`) and `class`, the median one, 0 (good)
+    to 3 (bad). Without a network, `occlusion` and the classes are left out.
+    """
+
+    name = "filter"
+    Settings = FilterSettings
+
+    @classmethod
+    def weights(cls, settings: FilterSettings) -> dict[str, str]:
+        if settings.weights == "none":
+            return {}
+        return {"quality": weights.digest(weights.find(settings.weights, "quality.safetensors", settings.sha256))}
+
+    def setup(self, device: torch.device) -> None:
+        self.network: QualityNet | None = None
+        if self.settings.weights == "none":
+            return
+        path = weights.find(self.settings.weights, "quality.safetensors", self.settings.sha256)
+        network = QualityNet()
+        weights.load(network, path)
+        # The encoder alone goes to the accelerator: what judges the signals stays in float32.
+        weights.inference(fold_bn(network.encoder), device)
+        self.network, self.device = network.requires_grad_(False), device
+
+    def process(self, items: Sequence[Item]) -> None:
+        pictures: list[tuple[Item, U8]] = []
+        for item in items:
+            try:
+                item.width, item.height = item.picture.width, item.picture.height
+                if min(item.width, item.height) < self.settings.min_side and "too_small" in self.settings.reject:
+                    item.filter(self.name, "too_small", f"{item.width}x{item.height} pixels")
+                    continue
+                rgb = item.picture.small(signals.SIDE)
+                item.quality = signals.measure(rgb)
+                pictures.append((item, rgb))
+            except MemoryError:
+                raise
+            except Exception as error:
+                item.fail(self.name, error)
+        if self.network and pictures:
+            self._ask(self.network, pictures)
+        for item, _ in pictures:
+            if not self.network:
+                item.quality |= judge_by_signals(item.quality)
+            self._decide(item)
+
+    def _ask(self, network: QualityNet, pictures: list[tuple[Item, U8]]) -> None:
+        images = np.stack([cv2.resize(rgb, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for _, rgb in pictures])
+        samples = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+        pooled = in_fixed_batches(network.pool, samples, self.device, weights.precision(self.device))
+        for (item, _), row in zip(pictures, pooled, strict=True):
+            measured = torch.tensor([[item.quality[name] for name in signals.NAMES]])
+            item.quality |= probabilities(*network.judge(row[None], measured))
+
+    def _decide(self, item: Item) -> None:
+        limits = self.settings.thresholds
+        found = {defect: item.quality[defect] for defect in DEFECTS if defect in item.quality}
+        over = {
+            defect: probability - getattr(limits, REASONS[defect])
+            for defect, probability in found.items()
+            if REASONS[defect] in self.settings.reject and probability > getattr(limits, REASONS[defect])
+        }
+        if over:
+            worst = max(over, key=lambda defect: over[defect])
+            item.filter(self.name, REASONS[worst], f"probability {found[worst]:.2f}")
+
+
+def probabilities(defects: Tensor, classes: Tensor) -> dict[str, float]:
+    """What `item.quality` says of one picture's cumulative logits [1, D, steps] and [1, C - 1]."""
+    strong = defects[0, :, SPOILED - 1].sigmoid().tolist()
+    worse = [1.0, *classes[0].sigmoid().tolist(), 0.0]  # P(class >= k)
+    found = dict(zip(DEFECTS, strong, strict=True))
+    found |= {name: worse[k] - worse[k + 1] for k, name in enumerate(CLASSES)}
+    return found | {"class": float(sum(p > 0.5 for p in worse[1:-1]))}
+
+
+def judge_by_signals(quality: dict[str, float]) -> dict[str, float]:
+    """Rough probabilities of the defects from the signals alone, for use without a network.
+
+    Each is a logistic curve over one or two signals, 0.5 where val photographs with that defect begin.
+    """
+    bright = max(quality["subject_p95"], 0.5 * quality["frame_p95"])
+    sharp = max(quality["subject_sharpness"], quality["frame_sharpness"])
+    return {
+        "exposure_dark": _rise(-np.log10(bright + 1e-4), 1.35, 12),
+        "exposure_over": _rise(quality["subject_clip_high"], 0.45, 15),
+        "blur": _rise(-sharp, -0.035, 200) if quality["detail"] > 0 else 0.0,
+        "low_information": _rise(-quality["frame_entropy"], -1.0, 6) if quality["detail"] < 0.02 else 0.0,
+    }
+
+
+def _rise(value: float, middle: float, steepness: float) -> float:
+    return float(1 / (1 + np.exp(np.clip(steepness * (middle - value), -50, 50))))

@@ -1,0 +1,62 @@
+"""The training loop: it learns, keeps its budget, resumes, and publishes what the stages can load."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from hairline.stages import weights
+from hairline.training.loop import Plan, Stream, fit, loader, publish
+
+
+def _make(rng: np.random.Generator, progress: float) -> dict[str, np.ndarray]:
+    x = rng.normal(0, 1, (3, 8, 8)).astype(np.float32)
+    return {"x": x, "y": np.float32(x.mean() * 3)}
+
+
+def _loss(model: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    return (model(batch["x"])[:, 0].float() - batch["y"]).square().mean()
+
+
+def _validate(model: nn.Module, run: Path) -> dict[str, float]:
+    rng = np.random.default_rng(9)
+    samples = [_make(rng, 0) for _ in range(64)]
+    batch = {k: torch.from_numpy(np.stack([s[k] for s in samples])) for k in ("x", "y")}
+    with torch.no_grad():
+        return {"score": -float(_loss(model, batch))}
+
+
+def _model() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(192, 1))
+
+
+def _fit(run: Path, minutes: float) -> tuple[nn.Module, dict[str, float]]:
+    stream = Stream(_make, seed=1)
+    return fit(_model(), loader(stream, 16, 0), _loss, _validate, "score", Plan(minutes, run, lr=0.02, ema=0.9), stream.progress)
+
+
+def test_it_learns_and_resumes_where_it_was(tmp_path: Path) -> None:
+    before = _validate(_model(), tmp_path)["score"]
+    _, metrics = _fit(tmp_path / "run", 0.03)
+    assert metrics["score"] > before * 0.8
+    first = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    _fit(tmp_path / "run", 0.05)
+    lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    assert len(lines) > len(first) and lines[-1]["seen"] > first[-1]["seen"]
+
+
+def test_published_weights_load_and_their_hash_is_checked(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    monkeypatch.setattr(weights, "INDEX", tmp_path / "index.json")
+    weights._index.cache_clear()
+    model = _model()
+    path = publish(model, "tiny-general", "# tiny")
+    assert weights.find("builtin", path.name) == path and path.with_suffix(".md").read_text() == "# tiny"
+    again = weights.load(_model(), path)
+    assert torch.allclose(again[1].weight, model[1].weight, atol=1e-3)
+    weights._index.cache_clear()

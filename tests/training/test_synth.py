@@ -1,0 +1,63 @@
+"""Synthesis: alphas are true to their pictures, everything is seeded."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hairline.training.fine import worsen
+from hairline.training.synth import composite as c
+from hairline.training.synth import strands
+
+
+def _ball(side: int = 200) -> np.ndarray:
+    ys, xs = np.mgrid[0:side, 0:side]
+    inside = np.hypot(xs - side / 2, ys - side / 2) < side * 0.45
+    return np.dstack([np.full((side, side, 3), (200, 90, 40), np.uint8), (inside * 255).astype(np.uint8)])
+
+
+def test_compositing_is_exact() -> None:
+    rng = np.random.default_rng(0)
+    a, b = (c.place(_ball(), 128, rng, area=(0.4, 0.6)) for _ in range(2))
+    background = c.studio(128, rng)
+    picture, alpha = c.over([a, b], background)
+    assert np.allclose(alpha, 1 - (1 - a.alpha) * (1 - b.alpha), atol=1e-6)
+    assert np.allclose(picture[alpha == 0], background[alpha == 0])
+    assert np.allclose(picture[b.alpha == 1], b.color[b.alpha == 1])
+
+
+@pytest.mark.parametrize(
+    "make", [lambda r: c.place(_ball(), 96, r).alpha, lambda r: c.studio(96, r), lambda r: strands.lattice(96, r).alpha]
+)
+def test_the_same_seed_gives_the_same_picture(make) -> None:
+    first, again, other = (make(np.random.default_rng(s)) for s in (5, 5, 6))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+
+
+def test_hair_adds_thin_partial_alpha_outside_the_body() -> None:
+    rng = np.random.default_rng(2)
+    body = c.place(_ball(), 256, rng, area=(0.5, 0.5), tilt=0)
+    hairy = strands.hair(body, rng)
+    assert (hairy.alpha >= body.alpha - 1e-6).all()
+    outside = body.alpha == 0
+    partial = (hairy.alpha > 0.02) & (hairy.alpha < 0.98) & outside
+    assert partial.sum() > 200
+    assert hairy.color.min() >= 0 and hairy.color.max() <= 1
+
+
+def test_a_lattice_is_mostly_edge_and_holes() -> None:
+    alphas = [strands.lattice(192, np.random.default_rng(s)).alpha for s in range(8)]
+    assert all(a.max() > 0.9 for a in alphas)
+    assert np.mean([a.mean() for a in alphas]) < 0.5
+
+
+def test_the_worsened_alpha_is_worse_but_related() -> None:
+    rng = np.random.default_rng(1)
+    alpha = c.place(_ball(), 256, rng, area=(0.6, 0.8)).alpha
+    for _ in range(10):
+        coarse, unsure = worsen(alpha, rng)
+        assert coarse.shape == unsure.shape == alpha.shape
+        assert coarse.min() >= 0 and coarse.max() <= 1 and unsure.min() >= 0 and unsure.max() <= 1
+        error = np.abs(coarse - alpha)
+        assert 0.0005 < error.mean() < 0.25
+        assert unsure[error > 0.3].mean() > 3 * unsure[error < 0.01].mean()

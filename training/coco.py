@@ -38,5 +38,10 @@ def pictures(split: str, max_side: int = 448) -> list[tuple[np.ndarray, list[tup
         area = image["width"] * image["height"]
         large = [(x, y, x + w, y + h) for x, y, w, h in boxes[image["id"]] if w * h >= _LEAST * area]
         if large:
-            result.append((np.ascontiguousarray(rgb), [(*(float(v * scale) for v in box), 0) for box in large]))
+            result.append(
+                (
+                    np.ascontiguousarray(rgb),
+                    [(x0 * scale, y0 * scale, x1 * scale, y1 * scale, 0) for x0, y0, x1, y1 in large],
+                )
+            )
     return result

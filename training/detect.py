@@ -8,6 +8,7 @@ budget. The encoder starts from the coarse network's.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
@@ -33,7 +34,7 @@ FOREGROUNDS = {
     "cartoon": 2, "food": 2, "plant_hollow": 1, "vehicle": 1,
 }  # fmt: skip
 PHOTOS = {"clothing": 3, "portrait": 2, "person": 3, "animal": 4, "product_simple": 2, "food": 0.5, "vehicle": 0.7}
-SIZES = ((0.0, 192), (0.4, 256), (0.8, SIDE))  # share of the budget: side in pixels
+SIZES = ((0.0, 192), (0.5, 256), (0.82, SIDE))  # share of the budget: side in pixels
 T = TypeVar("T")
 MOST = 40  # boxes a picture can have
 Labelled = tuple[np.ndarray, list[tuple[float, float, float, float, int]]]  # uint8 [H, W, 3], boxes with labels
@@ -102,7 +103,7 @@ class Sampler:
         return pick(rng, FOREGROUNDS, self.foregrounds).rgba
 
 
-def pick(rng: np.random.Generator, weights: dict[str, float], groups: dict[str, list[T]]) -> T:
+def pick(rng: np.random.Generator, weights: Mapping[str, float], groups: Mapping[str, list[T]]) -> T:
     """One of a category drawn by weight, among the categories that there are."""
     names = [name for name in weights if groups.get(name)]
     share = np.array([weights[name] for name in names], float)
@@ -132,13 +133,13 @@ def pack(labelled: Labelled, side: int, rng: np.random.Generator) -> dict[str, n
     rgb, found = labelled
     square, scale = letterbox(rgb, side)
     height, width = round(rgb.shape[0] * scale), round(rgb.shape[1] * scale)
-    square = c.camera(square.astype(np.float32) / 255, rng)
+    square = c.camera((square / 255).astype(np.float32), rng)
     square[height:], square[:, width:] = PAD, PAD
     boxes, labels = np.zeros((MOST, 4), np.float32), np.full(MOST, -1, np.int64)
     big = [b for b in found if min(b[2] - b[0], b[3] - b[1]) * scale >= MIN_SIDE][:MOST]
     for i, (*corners, label) in enumerate(big):
         boxes[i], labels[i] = np.array(corners) * scale, label
-    if rng.random() < 0.5:
+    if rng.random() < 0.5 and not any(label for *_, label in found):  # text is never mirrored
         square[:, :width] = square[:, :width][:, ::-1]
         boxes[: len(big), [0, 2]] = width - boxes[: len(big), [2, 0]]
     return {"image": np.ascontiguousarray(square.transpose(2, 0, 1)), "boxes": boxes, "labels": labels}
@@ -167,16 +168,17 @@ class Validation:
     def __call__(self, model: nn.Module, run: Path) -> dict[str, float]:
         device = next(model.parameters()).device
         answers: dict[str, list[Answer]] = {"subject": [], "decoration": []}
-        sheet, false_alarms, empty = [], 0, 0
+        sheet: list[np.ndarray] = []
+        false_alarms = empty = 0
         for sample in self.samples:
             image = torch.from_numpy(sample["image"])[None].to(device).float() / 255
             with torch.autocast(device.type, dtype=torch.bfloat16):
                 answer = model(image.contiguous(memory_format=torch.channels_last))[0].float()
             found = select(answer, _anchors(SIDE, device), 0.03, 0.5)
             boxes, scores, labels = (t.cpu().numpy() for t in (found.boxes, found.scores, found.labels))
-            for name, mine in (("subject", lambda x: x == 0), ("decoration", lambda x: x > 0)):
-                truth = sample["boxes"][mine(sample["labels"])]
-                answers[name].append(Answer(boxes[mine(labels)], scores[mine(labels)], truth))
+            asked = sample["labels"]
+            for name, mine, true in (("subject", labels == 0, asked == 0), ("decoration", labels > 0, asked > 0)):
+                answers[name].append(Answer(boxes[mine], scores[mine], sample["boxes"][true]))
             if not (sample["labels"] == 0).any():
                 empty += 1
                 false_alarms += bool((scores[labels == 0] > 0.4).any())

@@ -22,7 +22,8 @@ def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
     shared = np.clip(high - low, 0, None).prod(-1)
     areas = [(x[:, 2:] - x[:, :2]).prod(-1) for x in (a, b)]
-    return shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-9)
+    union = areas[0][:, None] + areas[1][None] - shared
+    return np.asarray(shared / np.maximum(union, 1e-9))
 
 
 def matches(answer: Answer, threshold: float) -> tuple[np.ndarray, np.ndarray]:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from PIL import ImageFont
+from PIL.ImageFont import Axis
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -61,12 +62,14 @@ def font(face: Face, size: int, weight: int = 400) -> Font:
         axes = loaded.get_variation_axes()
     except OSError:  # not a variable font
         return loaded
-    values = [
-        min(max(weight, a["minimum"]), a["maximum"]) if a["name"] in (b"Weight", "Weight") else a["default"]
-        for a in axes
-    ]
-    loaded.set_variation_by_axes(values)
+    loaded.set_variation_by_axes([_value(axis, weight) for axis in axes])
     return loaded
+
+
+def _value(axis: Axis, weight: int) -> float:
+    """The weight on the axis of that name, the axis' default on others."""
+    low, default, high = (axis[key] or 0 for key in ("minimum", "default", "maximum"))
+    return float(min(max(weight, low), high) if axis["name"] == b"Weight" else default)
 
 
 def _site_folders() -> list[Path]:

@@ -1,0 +1,78 @@
+"""From subject boxes to the crops that are looked at closely."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from .base import Settings
+from .item import Box
+
+Crop = tuple[int, int, int, int]
+
+
+class CropSettings(Settings):
+    expand: float = Field(
+        0.2, ge=0, le=2, description="boxes are widened by this share of their longer side, half of it on either side"
+    )
+    max_subjects: int = Field(12, ge=1, description="most subjects that are cut out of one picture, the surest first")
+    whole_picture_share: float = Field(
+        0.6, gt=0, le=1, description="a widened box from this share of the picture's area on takes the whole picture"
+    )
+    merge_overlap: float = Field(
+        0.5, ge=0, le=1, description="boxes share a crop when more than this share of the smaller one lies in the other"
+    )
+
+
+def crops_for(boxes: Sequence[Box], width: int, height: int, settings: CropSettings) -> list[Crop]:
+    """The parts of a picture to look at, each (x0, y0, x1, y1) in whole pixels within it, x1 and y1 exclusive.
+
+    Without boxes that is the whole picture. With them, every one of the surest `max_subjects` lies in one of
+    the crops with a margin, no two crops overlap by more than `merge_overlap`, and the order of the boxes
+    does not matter. The largest crop comes first.
+
+    Args:
+        boxes: subjects, in pixels of the picture; what sticks out is cut off.
+    """
+    whole = (0, 0, width, height)
+    chosen = sorted(boxes, key=lambda b: (-b.score, b.x0, b.y0, b.x1, b.y1))[: settings.max_subjects]
+    crops: list[Crop] = []
+    for box in chosen:
+        crop = _widened(box, width, height, settings.expand)
+        if _area(crop) > 0:
+            crops.append(crop)
+    merged = True
+    while merged:
+        crops = sorted({_grown(c, whole, settings.whole_picture_share) for c in crops}, key=lambda c: (-_area(c), c))
+        merged = _merge_one(crops, settings.merge_overlap)
+    return crops or [whole]
+
+
+def _widened(box: Box, width: int, height: int, share: float) -> Crop:
+    # the longer side counts, so that a thin box, which is placed no more exactly, gets a margin worth the name
+    margin = share / 2 * max(box.x1 - box.x0, box.y1 - box.y0)
+    x0, y0 = max(0, math.floor(box.x0 - margin)), max(0, math.floor(box.y0 - margin))
+    return x0, y0, min(width, math.ceil(box.x1 + margin)), min(height, math.ceil(box.y1 + margin))
+
+
+def _grown(crop: Crop, whole: Crop, share: float) -> Crop:
+    return whole if _area(crop) >= share * _area(whole) else crop
+
+
+def _merge_one(crops: list[Crop], most: float) -> bool:
+    """Joins the first two that overlap too much, in place; False where there are none."""
+    for i, a in enumerate(crops):
+        for b in crops[i + 1 :]:
+            shared = (max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3]))
+            if _area(shared) > most * min(_area(a), _area(b)):
+                crops.remove(a)
+                crops.remove(b)
+                crops.append((min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])))
+                return True
+    return False
+
+
+def _area(crop: Crop) -> int:
+    return max(0, crop[2] - crop[0]) * max(0, crop[3] - crop[1])

@@ -34,7 +34,7 @@ FOREGROUNDS = {
     "cartoon": 2, "food": 2, "plant_hollow": 1, "vehicle": 1,
 }  # fmt: skip
 PHOTOS = {"clothing": 3, "portrait": 2, "person": 3, "animal": 4, "product_simple": 2, "food": 0.5, "vehicle": 0.7}
-SIZES = ((0.0, 192), (0.5, 256), (0.82, SIDE))  # share of the budget: side in pixels
+SIZES = ((0.0, 192), (0.6, 256), (0.86, SIDE))  # share of the budget: side in pixels
 T = TypeVar("T")
 MOST = 40  # boxes a picture can have
 Labelled = tuple[np.ndarray, list[tuple[float, float, float, float, int]]]  # uint8 [H, W, 3], boxes with labels

@@ -11,7 +11,7 @@ def auc(score: np.ndarray, positive: np.ndarray) -> float:
     count, others = int(positive.sum()), int((~positive).sum())
     if not count or not others:
         return float("nan")
-    values, place, size = np.unique(score, return_inverse=True, return_counts=True)
+    _, place, size = np.unique(score, return_inverse=True, return_counts=True)
     rank = (np.cumsum(size) - (size - 1) / 2)[place]  # mean rank of ties
     return float((rank[positive].sum() - count * (count + 1) / 2) / (count * others))
 

@@ -95,7 +95,12 @@ class Sampler:
         return picture, np.zeros(picture.shape[:2], np.float32), "scene"
 
     def spoil(
-        self, picture: np.ndarray, alpha: np.ndarray, category: str, severities: dict[str, int], rng: np.random.Generator
+        self,
+        picture: np.ndarray,
+        alpha: np.ndarray,
+        category: str,
+        severities: dict[str, int],
+        rng: np.random.Generator,
     ) -> np.ndarray:
         """Applies the defects in the order in which light meets them: things in front, lens, haze, sensor."""
         if rng.random() < 0.2:

@@ -92,7 +92,7 @@ def low_resolution(picture: F32, severity: int, rng: Rng) -> F32:
     factor = _draw(SHRINK, severity, rng) * _scale(picture)
     size = (max(4, round(width / factor)), max(4, round(height / factor)))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    how = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)[rng.choice(3, p=(0.45, 0.45, 0.1))]
+    how = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)[rng.choice(3, p=(0.48, 0.48, 0.04))]
     return np.clip(cv2.resize(small, (width, height), interpolation=how), 0, 1)
 
 

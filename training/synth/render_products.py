@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .sdf import F32, Solid, arc, box, capsule, cut, lathe, revolve, scaled, smooth
+from .sdf import F32, Rod, Solid, arc, box, cut, lathe, mirrored, revolve, rods, scaled, smooth
 from .tracer import U8, Part, trace
 
 Rng = np.random.Generator
@@ -88,8 +88,8 @@ def lamp(rng: Rng) -> tuple[list[Part], float]:
     shade = revolve([(bottom, 0.95 - height), (top, 0.95)], 0.012)
     metal = METALS[rng.integers(4)]
     foot = lathe([(0.36, -1.0), *smooth([(0.36, -0.96), (0.3, -0.92), (0.05, -0.9), (0.02, -0.85)])], 0.01)
-    stem = capsule((0, -0.95, 0), (0, 0.9, 0), rng.uniform(0.018, 0.03))
-    spokes = [capsule((0, 0.85, 0), (top * np.cos(a), 0.9, top * np.sin(a)), 0.01) for a in (0.4, 2.5, 4.6)]
+    stem = Rod((0, -0.95, 0), (0, 0.9, 0), rng.uniform(0.018, 0.03))
+    spokes = [Rod((0, 0.85, 0), (top * np.cos(a), 0.9, top * np.sin(a)), 0.01) for a in (0.4, 2.5, 4.6)]
     cloth, inside = _pastel(rng), (1.0, 0.86, 0.6)
 
     def paint(p: F32) -> F32:
@@ -98,8 +98,8 @@ def lamp(rng: Rng) -> tuple[list[Part], float]:
         weave = 1 + 0.05 * np.sin(90 * np.arctan2(p[:, 0], p[:, 2]))
         return np.where(inner[:, None], inside, np.multiply(weave[:, None], cloth)).astype(np.float32)
 
-    rods = [Part(solid, metal, 0.7, True) for solid in (foot, stem, *spokes)]
-    return [Part(shade, paint, 0.1), *rods], 0.2
+    stand = [Part(solid, metal, 0.7, True) for solid in (foot, rods(stem, *spokes))]
+    return [Part(shade, paint, 0.1), *stand], 0.2
 
 
 def handbag(rng: Rng) -> tuple[list[Part], float]:
@@ -111,21 +111,18 @@ def handbag(rng: Rng) -> tuple[list[Part], float]:
     )
     leather, metal = _vivid(rng), METALS[rng.integers(3)]
     top = tall - 0.42
-    grip = [arc((0, top, z), (wide * 0.45, rng.uniform(0.5, 0.62)), 0.035, "up") for z in (-deep * 0.45, deep * 0.45)]
+    grip = mirrored(arc((0, top, deep * 0.45), (wide * 0.45, rng.uniform(0.5, 0.62)), 0.035, "up"), 2)
     clasp = box((0, -0.36, deep + 0.05), (0.09, 0.06, 0.03), 0.02)
-    studs = [
-        capsule((x, top, z), (x, top + 0.05, z), 0.05)
-        for x in (-wide * 0.45, wide * 0.45)
-        for z in (-deep * 0.45, deep * 0.45)
-    ]
+    foot = wide * 0.45, top, deep * 0.45
+    studs = mirrored(mirrored(rods(Rod(foot, (foot[0], top + 0.05, foot[2]), 0.05)), 0), 2)
     dark = tuple(0.75 * v for v in leather)
 
     def grain(p: F32) -> F32:
         noise = np.sin(p[:, 0] * 61 + 3 * np.sin(p[:, 1] * 47)) * np.sin(p[:, 1] * 53 + 3 * np.sin(p[:, 0] * 43))
         return (np.asarray(leather, np.float32) * (1 + 0.06 * noise[:, None])).astype(np.float32)
 
-    soft = [Part(body, grain, 0.35), Part(flap, grain, 0.35), *(Part(solid, dark, 0.35) for solid in grip)]
-    return [*soft, *(Part(solid, metal, 0.85, True) for solid in (clasp, *studs))], 0.35
+    soft = [Part(body, grain, 0.35), Part(flap, grain, 0.35), Part(grip, dark, 0.35)]
+    return [*soft, *(Part(solid, metal, 0.85, True) for solid in (clasp, studs))], 0.35
 
 
 def chair(rng: Rng) -> tuple[list[Part], float]:
@@ -137,60 +134,46 @@ def chair(rng: Rng) -> tuple[list[Part], float]:
         wave = np.sin(26 * p[:, 0] + 5 * np.sin(4 * p[:, 2]) + 9 * p[:, 1])
         return (wood * (1 + 0.08 * wave[:, None])).astype(np.float32)
 
-    solids: list[Solid] = [box((0, seat, 0), (half + 0.03, 0.035, half + 0.03), 0.03)]
-    for x in (-1, 1):
-        for z in (-1, 1):
-            solids.append(
-                capsule(
-                    (x * half * 0.9, seat, z * half * 0.9),
-                    (x * (half * 0.9 + splay), -1.05, z * (half * 0.9 + splay)),
-                    leg,
-                    leg * 0.7,
-                )
-            )
-        solids.append(
-            capsule((x * half * 0.92, seat, -half * 0.92), (x * half * 0.95, 1.0, -half * 0.92 - lean), leg, leg * 0.85)
-        )
-        solids.append(
-            capsule(
-                (x * (half * 0.9 + splay / 2), seat - 0.5, half * 0.9),
-                (x * (half * 0.9 + splay / 2), seat - 0.5, -half * 0.9),
-                leg * 0.6,
-            )
-        )
-    back = -half * 0.92 - lean
-    solids.append(box((0, 0.95, back), (half, rng.uniform(0.05, 0.1), 0.025), 0.02))
+    near, low, back = half * 0.9, half * 0.9 + splay, -half * 0.9 - lean
+    middle = (near + low) / 2  # where the legs are half-way down
+    right = [
+        Rod((near, seat, near), (low, -1.05, low), leg, leg * 0.7),
+        Rod((near, seat, -near), (low, -1.05, -low), leg, leg * 0.7),
+        Rod((middle, seat - 0.5, near), (middle, seat - 0.5, -near), leg * 0.6),
+        Rod((near, seat, -near), (half * 0.95, 1.0, back), leg, leg * 0.85),
+    ]
+    boards = [
+        box((0, seat, 0), (half + 0.03, 0.035, half + 0.03), 0.03),
+        box((0, 0.95, back), (half, rng.uniform(0.05, 0.1), 0.025), 0.02),
+    ]
     if rng.random() < 0.5:
-        n = int(rng.integers(3, 6))
-        for x in np.linspace(-0.68, 0.68, n) * half:
-            solids.append(capsule((x, seat, -half * 0.92), (x, 0.95, back), leg * 0.5))
+        places = np.linspace(0.1, 0.7, int(rng.integers(2, 4))) * half
+        right += [Rod((x, seat, -near), (x, 0.95, back), leg * 0.5) for x in places]
     else:
         for share in (0.35, 0.65):
-            y = seat + (0.95 - seat) * share
-            solids.append(box((0, y, -half * 0.92 - lean * share), (half, 0.05, 0.018), 0.015))
-    return [Part(solid, grain, 0.4) for solid in solids], 0.55
+            center = 0, seat + (0.95 - seat) * share, -near - lean * share
+            boards.append(box(center, (half, 0.05, 0.018), 0.015))
+    return [Part(solid, grain, 0.4) for solid in (mirrored(rods(*right), 0), *boards)], 0.55
 
 
 def headphones(rng: Rng) -> tuple[list[Part], float]:
     width, tall = rng.uniform(0.6, 0.7), rng.uniform(0.8, 0.95)
     shell, pad, metal = _vivid(rng), (0.025, 0.025, 0.03), METALS[rng.integers(4)]
     band = scaled(arc((0, -0.1, 0), (width, tall), 0.055, "up"), (1, 1, 1.8))
-    parts = [Part(band, shell, 0.4)]
-    for x in (-1, 1):
-        cup = lathe([(0.28, -0.1), *smooth([(0.3, 0.02), (0.27, 0.1), (0.2, 0.12)], 1)], 0.02)
-        cushion = cut(lathe([(0.27, -0.24), (0.27, -0.11)], 0.05), lathe([(0.14, -0.4), (0.14, -0.18)], 0.02))
-        yoke = capsule((x * width, -0.1, 0), (x * (width + 0.06), -0.42, 0), 0.03)
-        parts += [
-            Part(_sideways(cup, x, x * (width + 0.02), -0.5), shell, 0.6),
-            Part(_sideways(cushion, x, x * (width + 0.02), -0.5), pad, 0.2),
-            Part(yoke, metal, 0.8, True),
-        ]
-    return parts, 0.6
+    cup = lathe([(0.28, -0.1), *smooth([(0.3, 0.02), (0.27, 0.1), (0.2, 0.12)], 1)], 0.02)
+    cushion = cut(lathe([(0.27, -0.24), (0.27, -0.11)], 0.05), lathe([(0.14, -0.4), (0.14, -0.18)], 0.02))
+    yoke = mirrored(rods(Rod((width, -0.1, 0), (width + 0.06, -0.42, 0), 0.03)), 0)
+    return [
+        Part(band, shell, 0.4),
+        Part(_sideways(cup, width + 0.02, -0.5), shell, 0.6),
+        Part(_sideways(cushion, width + 0.02, -0.5), pad, 0.2),
+        Part(yoke, metal, 0.8, True),
+    ], 0.6
 
 
-def _sideways(solid: Solid, side: int, x: float, y: float) -> Solid:
-    """A solid of revolution laid on its side: its axis along x, its upper end outwards."""
-    return lambda p: solid(np.stack([p[:, 1] - np.float32(y), (p[:, 0] - np.float32(x)) * side, p[:, 2]], -1))
+def _sideways(solid: Solid, x: float, y: float) -> Solid:
+    """A solid of revolution on both sides: its axis along x, its upper end outwards."""
+    return lambda p: solid(np.stack([p[:, 1] - np.float32(y), np.abs(p[:, 0]) - np.float32(x), p[:, 2]], -1))
 
 
 def _tapered(solid: Solid, center: tuple[float, float, float], tall: float, amount: float) -> Solid:

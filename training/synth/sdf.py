@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
 Solid = Callable[[F32], F32]
+REACH = 1.4  # solids of revolution end within this distance of the origin
+GRID = 256  # entries of their tables per unit of length
 
 
 def box(center: Sequence[float], half: Sequence[float], radius: float = 0.0) -> Solid:
@@ -28,46 +31,72 @@ def box(center: Sequence[float], half: Sequence[float], radius: float = 0.0) -> 
     return distance
 
 
-def capsule(a: Sequence[float], b: Sequence[float], radius_a: float, radius_b: float | None = None) -> Solid:
-    """A rod with round ends whose radius goes from `radius_a` to `radius_b`."""
-    start, axis = _vector(a), _vector(b) - _vector(a)
-    length2 = float(axis @ axis)
-    slope = np.float32((radius_a if radius_b is None else radius_b) - radius_a)
+class Rod(NamedTuple):
+    """A rod from `a` to `b` with round ends; its radius goes from `radius` to `radius_b`, if that is given."""
+
+    a: Sequence[float]
+    b: Sequence[float]
+    radius: float
+    radius_b: float | None = None
+
+
+def rods(*all_: Rod) -> Solid:
+    """Rods together, all at once: a chair has a dozen."""
+    start = np.asarray([rod.a for rod in all_], np.float32)
+    axis = np.asarray([rod.b for rod in all_], np.float32) - start
+    radius = np.asarray([rod.radius for rod in all_], np.float32)
+    slope = np.asarray([rod.radius if rod.radius_b is None else rod.radius_b for rod in all_], np.float32) - radius
+    length2 = (axis**2).sum(-1)
+    foot = (start * axis).sum(-1)
 
     def distance(p: F32) -> F32:
-        t = np.clip((p - start) @ axis / length2, 0, 1).astype(np.float32)
-        return _norm(p - start - t[:, None] * axis) - (np.float32(radius_a) + slope * t)
+        along = p @ axis.T - foot
+        t = np.clip(along / length2, 0, 1)
+        from_start2 = (p * p).sum(-1)[:, None] - 2 * (p @ start.T) + (start**2).sum(-1)
+        d2 = from_start2 + t * (t * length2 - 2 * along)
+        return (np.sqrt(np.maximum(d2, 0)) - radius - slope * t).min(-1)
 
     return distance
 
 
-def revolve(profile: Sequence[tuple[float, float]], thickness: float, center: Sequence[float] = (0, 0, 0)) -> Solid:
+def revolve(profile: Sequence[tuple[float, float]], thickness: float) -> Solid:
     """A wall of the given half thickness along a polyline of (radius, y), turned about the vertical axis."""
-    points, c = np.asarray(profile, np.float32), _vector(center)
-
-    def distance(p: F32) -> F32:
-        q = p - c
-        return _polyline(np.stack([np.hypot(q[:, 0], q[:, 2]), q[:, 1]], -1), points) - np.float32(thickness)
-
-    return distance
+    points = np.asarray(profile, np.float32)
+    return _turned(lambda plane: _polyline(plane, points) - np.float32(thickness))
 
 
-def lathe(profile: Sequence[tuple[float, float]], radius: float = 0.0, center: Sequence[float] = (0, 0, 0)) -> Solid:
+def lathe(profile: Sequence[tuple[float, float]], radius: float = 0.0) -> Solid:
     """A solid of revolution: (radius, y) from the lower to the upper end of the axis; edges rounded by `radius`."""
-    points, c = np.asarray(profile, np.float32), _vector(center)
+    points = np.asarray(profile, np.float32)
+    closed = np.concatenate([[[0, points[0, 1]]], points, [[0, points[-1, 1]]]]).astype(np.float32)
+
+    def outline(plane: F32) -> F32:
+        inside = np.zeros(len(plane), bool)
+        for a, b in pairwise(closed):  # even-odd rule; the axis itself is no edge
+            if a[1] != b[1]:
+                crosses = (a[1] > plane[:, 1]) != (b[1] > plane[:, 1])
+                inside ^= crosses & (plane[:, 0] < a[0] + (plane[:, 1] - a[1]) * (b[0] - a[0]) / (b[1] - a[1]))
+        edge = _polyline(plane, closed)
+        return np.where(inside, -edge, edge) - np.float32(radius)
+
+    return _turned(outline)
+
+
+def _turned(outline: Callable[[F32], F32]) -> Solid:
+    """Turns a distance in the (radius, y) half plane about the axis; read from a table, which is much faster."""
+    rows, columns = int(2 * REACH * GRID) + 1, int(REACH * GRID) + 1
+    y, r = np.mgrid[0:rows, 0:columns].astype(np.float32) / GRID
+    table = outline(np.stack([r.ravel(), y.ravel() - np.float32(REACH)], -1)).astype(np.float32)
 
     def distance(p: F32) -> F32:
-        q = p - c
-        plane = np.stack([np.hypot(q[:, 0], q[:, 2]), q[:, 1]], -1)
-        inside = np.zeros(len(p), bool)
-        closed = np.concatenate([[[0, points[0, 1]]], points, [[0, points[-1, 1]]]]).astype(np.float32)
-        for a, b in zip(closed, np.roll(closed, -1, 0), strict=True):  # even-odd rule
-            if a[1] == b[1]:
-                continue
-            crosses = (a[1] > plane[:, 1]) != (b[1] > plane[:, 1])
-            inside ^= crosses & (plane[:, 0] < a[0] + (plane[:, 1] - a[1]) * (b[0] - a[0]) / (b[1] - a[1]))
-        edge = _polyline(plane, closed)  # the axis is no edge of `closed`: it runs along the caps only
-        return np.where(inside, -edge, edge) - np.float32(radius)
+        column = np.clip(np.sqrt(p[:, 0] ** 2 + p[:, 2] ** 2) * np.float32(GRID), 0, columns - 1.001)
+        row = np.clip((p[:, 1] + np.float32(REACH)) * np.float32(GRID), 0, rows - 1.001)
+        i, j = row.astype(np.int32), column.astype(np.int32)
+        v, u = row - i, column - j
+        at = i * columns + j
+        low = table[at] * (1 - u) + table[at + 1] * u
+        high = table[at + columns] * (1 - u) + table[at + columns + 1] * u
+        return (low * (1 - v) + high * v).astype(np.float32)
 
     return distance
 
@@ -102,6 +131,17 @@ def scaled(solid: Solid, factors: Sequence[float]) -> Solid:
     return lambda p: solid(p / f) * np.float32(f.min())
 
 
+def mirrored(solid: Solid, axis: int) -> Solid:
+    """The half of a solid on the positive side of an axis, and its mirror image."""
+
+    def distance(p: F32) -> F32:
+        q = p.copy()
+        q[:, axis] = np.abs(q[:, axis])
+        return solid(q)
+
+    return distance
+
+
 def cut(solid: Solid, away: Solid) -> Solid:
     """`solid` without `away`."""
     return lambda p: np.maximum(solid(p), -away(p))
@@ -126,10 +166,6 @@ def _polyline(p: F32, points: F32) -> F32:
         q -= t[:, None] * axis
         np.minimum(best, q[:, 0] ** 2 + q[:, 1] ** 2, out=best)
     return np.sqrt(best)
-
-
-def _norm(p: F32) -> F32:
-    return np.sqrt(np.einsum("ij,ij->i", p, p))
 
 
 def _vector(values: Sequence[float]) -> F32:

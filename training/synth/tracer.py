@@ -17,7 +17,7 @@ from .sdf import F32, Solid
 
 U8 = np.typing.NDArray[np.uint8]
 Paint = Callable[[F32], F32]
-CHUNK = 1 << 15  # rays at a time: what fits the processor's cache
+CHUNK = 1 << 14  # rays at a time: what fits the processor's cache
 STEPS = 72
 REACH = 1.25  # the solids lie within this distance of the origin
 

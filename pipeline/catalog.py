@@ -1,0 +1,224 @@
+"""The pictures of a job: a folder, a glob, a bucket prefix or a manifest, as one table sorted by id.
+
+Every regular file gives a row, whatever its name or content; only hidden files and what operating systems
+leave behind are left out, and counted. Listing reads no file's content.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+from ..stages.errors import HairlineError
+from .manifest import read_manifest
+from .retry import judge, with_retries
+from .source import Source, lies_among_results, local_etag, local_source
+from .storage import display, is_local, local_path, remote
+
+JUNK = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}
+MANIFESTS = (".parquet", ".csv")
+GLOB = set("*?[")
+Identity = tuple[int, int]  # device and inode
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("uri", pa.binary()),  # as the file system has it, which need not be UTF-8
+        ("etag", pa.string()),
+        ("category", pa.string()),
+        ("size", pa.int64()),  # -1: not known
+    ]
+)
+
+
+@dataclass
+class Catalog:
+    """All pictures of a job.
+
+    Attributes:
+        table: columns of `SCHEMA`, sorted by id; ids are unique.
+        left_out: what was passed over, and how often: hidden, system, special, output, folder_loop.
+    """
+
+    table: pa.Table
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+def read_catalog(place: str, output: str, products: Sequence[str] = ()) -> Catalog:
+    """Lists the input.
+
+    Args:
+        place: a folder, a glob, a bucket prefix, a single picture, or a .parquet or .csv manifest.
+        output: where the results go; not listed when it lies inside the input.
+        products: names of the folders that the job writes into.
+
+    Raises:
+        HairlineError: there is no such input, it is empty, a manifest is wrong, or the results would go among it.
+    """
+    left_out: Counter[str] = Counter()
+    _keep_apart(place, output, products)
+    if place.lower().endswith(MANIFESTS) and not _is_folder(place):
+        sources = read_manifest(place, output, products)
+    elif is_local(place):
+        sources = list(_list_local(local_path(place), output, left_out))
+    else:
+        sources = list(_list_remote(place, output, left_out))
+    if not sources:
+        passed = ", ".join(f"{n} {what}" for what, n in sorted(left_out.items()))
+        raise HairlineError(f"input {place}: no pictures in it" + (f" (left out: {passed})" if passed else ""))
+    return Catalog(_table(sources), left_out)
+
+
+def _table(sources: list[Source]) -> pa.Table:
+    sources.sort()
+    unique: set[str] = set()
+    for index, source in enumerate(sources):  # two undecodable names can look the same, or like a decodable one
+        if source.id in unique:
+            mark = hashlib.sha256(os.fsencode(source.uri)).hexdigest()[:8]
+            sources[index] = source = source._replace(id=f"{source.id}~{mark}")
+        unique.add(source.id)
+    sources.sort()
+    columns = zip(*(source._replace(uri=os.fsencode(source.uri)) for source in sources), strict=True)  # type: ignore[arg-type]
+    return pa.table([pa.array(column, f.type) for column, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
+
+
+def _list_local(place: str, output: str, left_out: Counter[str]) -> Iterator[Source]:
+    base, pattern = os.path.abspath(os.path.expanduser(place)), ""
+    if not os.path.lexists(base):
+        base, pattern = _split_glob(base)
+    if not os.path.isdir(base):
+        if os.path.lexists(base) and not pattern:
+            yield local_source(os.path.basename(base), base)
+            return
+        raise HairlineError(f"input {place}: no such file or folder")
+    try:
+        os.scandir(base).close()
+    except OSError as error:
+        raise HairlineError(f"input {place}: cannot be read: {error.strerror}") from error
+    for source in _walk(base, output, left_out):
+        if _matches(source.id, pattern):
+            yield source
+
+
+def _walk(base: str, output: str, left_out: Counter[str]) -> Iterator[Source]:
+    """Files below a folder; links to folders are followed, except back into a folder above them."""
+    skip = _identity(local_path(output)) if is_local(output) else None
+    waiting: list[tuple[str, str, tuple[Identity, ...]]] = [(base, "", ())]
+    while waiting:
+        folder, prefix, above = waiting.pop()
+        me = _identity(folder)
+        if me in above:
+            left_out["folder_loop"] += 1
+            continue
+        if me is not None and me == skip:
+            left_out["output"] += 1
+            continue
+        try:
+            entries = list(os.scandir(folder))
+        except OSError:  # its pictures cannot even be named: one row that fails says so
+            yield Source(display(prefix.rstrip("/")), folder)
+            continue
+        for entry in entries:
+            name = prefix + entry.name
+            if entry.name.startswith("."):
+                left_out["hidden"] += 1
+            elif entry.name.lower() in JUNK:
+                left_out["system"] += 1
+            else:
+                try:
+                    facts = entry.stat()
+                except OSError:  # a dangling link, say: its row fails when it is fetched
+                    yield Source(display(name), entry.path)
+                    continue
+                if stat.S_ISDIR(facts.st_mode):
+                    waiting.append((entry.path, name + "/", (*above, me) if me else above))
+                elif stat.S_ISREG(facts.st_mode):
+                    yield Source(display(name), entry.path, local_etag(facts), "", facts.st_size)
+                else:
+                    left_out["special"] += 1
+
+
+def _list_remote(place: str, output: str, left_out: Counter[str]) -> Iterator[Source]:
+    protocol = place.partition("://")[0]
+    files, path = remote(place)
+    if protocol in ("http", "https"):
+        name = urlsplit(place).path.rpartition("/")[2]
+        if not name:
+            raise HairlineError(f"input {place}: a web server cannot be listed; give a manifest with id and uri")
+        yield Source(name, place)
+        return
+    path, pattern = _split_glob(path.rstrip("/"))
+    try:
+        found = with_retries(lambda: files.find(path, detail=True))[0]
+        if not found:
+            with_retries(lambda: files.info(path.partition("/")[0]))  # tells a wrong bucket from an empty prefix
+    except Exception as error:
+        verdict = judge(error)
+        hint = {"not_found": "no such bucket or prefix", "permission": "not allowed"}.get(verdict.reason, "no answer")
+        raise HairlineError(f"input {place}: {hint}: {verdict.detail}") from error
+    skip = "" if is_local(output) else remote(output)[1].rstrip("/") + "/"
+    for key, facts in found.items():
+        id = key[len(path) + 1 :] if key != path else key.rpartition("/")[2]
+        names = id.split("/")
+        if facts.get("type") == "directory" or not names[-1]:
+            continue
+        if skip and key.startswith(skip):
+            left_out["output"] += 1
+        elif any(name.startswith(".") for name in names):
+            left_out["hidden"] += 1
+        elif any(name.lower() in JUNK for name in names):
+            left_out["system"] += 1
+        elif _matches(id, pattern):
+            etag = str(facts.get("ETag", "")).strip('"')
+            yield Source(id, f"{protocol}://{key}", etag, "", int(facts.get("size", -1)))
+
+
+def _split_glob(path: str) -> tuple[str, str]:
+    """The folder before the first part with a wildcard, and the rest."""
+    parts = path.split("/")
+    first = next((i for i, part in enumerate(parts) if GLOB & set(part)), len(parts))
+    return "/".join(parts[:first]), "/".join(parts[first:])
+
+
+def _matches(id: str, pattern: str) -> bool:
+    """Whether an id fits a glob, where * stays within one name and ** spans any number of folders."""
+
+    def fit(names: list[str], parts: list[str]) -> bool:
+        if not parts:
+            return not names
+        if parts[0] == "**":
+            return fit(names, parts[1:]) or (bool(names) and fit(names[1:], parts))
+        return bool(names) and fnmatch.fnmatchcase(names[0], parts[0]) and fit(names[1:], parts[1:])
+
+    return not pattern or fit(id.split("/"), pattern.split("/"))
+
+
+def _identity(path: str) -> Identity | None:
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
+
+
+def _is_folder(place: str) -> bool:
+    return is_local(place) and os.path.isdir(local_path(place))
+
+
+def _keep_apart(place: str, output: str, products: Sequence[str]) -> None:
+    """Nothing of the input may be overwritten, and no output may be taken for input the next time."""
+    if is_local(place) != is_local(output):
+        return
+    source, target = (os.path.realpath(local_path(p)) if is_local(p) else p.rstrip("/") for p in (place, output))
+    if source == target:
+        raise HairlineError(f"output {output}: is the input itself; give the results a folder of their own")
+    if lies_among_results(source, target, products):
+        raise HairlineError(f"input {place}: lies where the results go; give the results another folder")

@@ -1,0 +1,157 @@
+"""The command line. Imports are light here: what a command needs is loaded when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from .. import __version__
+from ..stages.errors import HairlineError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STATUSES = ("failed", "filtered", "all")
+
+
+class Parser(argparse.ArgumentParser):
+    """Mistakes in one line, and the nearest command for a misspelt one."""
+
+    def error(self, message: str) -> NoReturn:
+        wrong = message.partition("invalid choice: '")[2].partition("'")[0]
+        if wrong and "command" in message:
+            from .yamlfile import did_you_mean
+
+            message = f"unknown command {wrong}{did_you_mean(wrong, COMMANDS)}"
+        raise HairlineError(f"{message}  (see {self.prog} --help)")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; returns the exit code: 0, 1 aborted, 2 a mistake in the call, 3 some pictures failed."""
+    try:
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        if given[:1] == ["train"]:
+            from ..training.cli import main as train
+
+            return int(train(given[1:]) or 0)
+        options = parser().parse_args(given)
+        return int(COMMANDS[options.command](options))
+    except HairlineError as error:
+        print(f"hairline: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("hairline: interrupted", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands with their options."""
+    top = Parser(prog="hairline", description="Cuts the subject out of every picture in a catalog, down to the hair.")
+    top.add_argument("--version", action="version", version=f"hairline {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="command", required=True, parser_class=Parser)
+
+    demo = commands.add_parser("demo", help="makes a sample catalog and runs it")
+    demo.add_argument("folder", nargs="?", default="hairline-demo", help="where to (default: %(default)s)")
+
+    cut = commands.add_parser("cut", help="a few pictures, in this process")
+    cut.add_argument("sources", nargs="+", metavar="SOURCE", help="files, folders or URLs")
+    cut.add_argument("-o", "--output", required=True, metavar="DIR", help="products go to DIR/<product>/")
+    cut.add_argument("--product", action="append", metavar="NAME", help="cutout (default), mask, …; may be repeated")
+    _changes(cut)
+
+    for name, text in (("run", "runs a job over a catalog"), ("plan", "what a job would do; starts nothing")):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("job", metavar="JOB.yaml", help="a job file, or laptop.yaml, gpu-node.yaml, cluster.yaml")
+        command.add_argument("--input", metavar="URI", help="instead of the job's input")
+        command.add_argument("--output", metavar="URI", help="instead of the job's output")
+        command.add_argument(
+            "--retry", action="append", choices=STATUSES, help="do these again even if nothing changed"
+        )
+        _changes(command)
+
+    report = commands.add_parser("report", help="writes the HTML report of an output")
+    report.add_argument("output", metavar="OUTPUT")
+    compare = commands.add_parser("compare", help="two outputs side by side")
+    compare.add_argument("first", metavar="OUTPUT_A")
+    compare.add_argument("second", metavar="OUTPUT_B")
+    compare.add_argument("--to", metavar="FILE", default="compare.html", help="default: %(default)s")
+
+    commands.add_parser("train", help="makes the models: hairline train --help", add_help=False)
+    return top
+
+
+def _changes(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--set", action="append", default=[], metavar="a.b=c", dest="changes", help="changes one setting of the job"
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    from .job import load_job
+    from .run import run_job
+
+    job = load_job(options.job, options.changes, input=options.input, output=options.output)
+    return run_job(job, _retry(options), _console())
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from .job import load_job
+    from .plan import show_plan
+
+    job = load_job(options.job, options.changes, input=options.input, output=options.output)
+    show_plan(job, _retry(options), _console())
+    return 0
+
+
+def _cut(options: argparse.Namespace) -> int:
+    from .cut import cut
+
+    return cut(options.sources, options.output, options.product or ["cutout"], options.changes, _console())
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from .demo import make_demo
+    from .job import load_job
+    from .run import run_job
+
+    return run_job(load_job(str(make_demo(options.folder))), (), _console())
+
+
+def _report(options: argparse.Namespace) -> int:
+    from .report import write_report
+
+    print(write_report(options.output))
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from .compare import write_comparison
+
+    print(write_comparison(options.first, options.second, options.to))
+    return 0
+
+
+def _retry(options: argparse.Namespace) -> list[str]:
+    chosen = options.retry or []
+    return ["ok", "filtered", "failed"] if "all" in chosen else chosen
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console()
+
+
+COMMANDS = {
+    "demo": _demo,
+    "cut": _cut,
+    "run": _run,
+    "plan": _plan,
+    "report": _report,
+    "compare": _compare,
+    "train": _run,
+}

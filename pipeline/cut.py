@@ -1,0 +1,80 @@
+"""A few pictures in this process, without Ray and without a results table."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+
+import torch
+from rich.console import Console
+
+from ..stages.errors import HairlineError
+from .catalog import read_catalog
+from .fingerprint import ingredients
+from .job import Job, check, find_job_file
+from .machine import cores
+from .source import Source
+from .storage import WORK, Folder, is_local
+from .tally import new_run_id
+from .worker import Task, Worker, WorkerSpec
+from .yamlfile import Document, read_document
+
+BATCH = 8
+
+
+def cut(sources: Sequence[str], output: str, products: Sequence[str], changes: Sequence[str], console: Console) -> int:
+    """Cuts pictures out; products go to OUTPUT/<product>/<name>.<ext>.
+
+    Args:
+        sources: files, folders, globs or URLs.
+        changes: `a.b=c`, as for a job.
+
+    Returns:
+        The exit code: 0, or 3 if a picture failed.
+
+    Raises:
+        HairlineError: a source is not there, the output cannot be written, or a setting is wrong.
+    """
+    document: Document = read_document(find_job_file("laptop.yaml"))
+    for key, value in (("input", sources[0]), ("output", output), ("products", list(products))):
+        document.data[key], document.places[(key,)] = value, f"--{key}"
+    for change in changes:
+        document.set(change)
+    job: Job = check(document)
+    ingredients(job)
+    tasks = [Task(source) for source in _sources(sources, output, job.product_names)]
+    folder = Folder(output, new_run_id())
+    folder.check_writable()
+    stages = tuple(job.stages.items())
+    gpu = 1.0 if torch.cuda.is_available() else 0.0
+    worker = Worker(WorkerSpec("cut", stages, cores(), gpu, True, True, job.limits, folder.root, "", folder.run_id))
+    counts: Counter[str] = Counter()
+    for start in range(0, len(tasks), BATCH):
+        batch = worker.start(tasks[start : start + BATCH])
+        worker.work(batch)
+        for row in worker.write(batch):
+            counts[row["status"]] += 1
+            ended = f"{row['reason']}  {row['detail']}" if row["reason"] else ""
+            made = "  ".join(uri for _, uri in row["outputs"])
+            console.print(
+                f"{row['id']}  {row['status']}  {ended or made}", soft_wrap=True, highlight=False, markup=False
+            )
+    folder.clear(WORK)
+    return 3 if counts["failed"] else 0
+
+
+def _sources(places: Sequence[str], output: str, products: Sequence[str]) -> list[Source]:
+    """Every picture of all places, named by its way from the folder that all places share."""
+    parents = [os.path.dirname(os.path.abspath(place)) for place in places if is_local(place)]
+    shared = os.path.commonpath(parents) if len(places) > 1 and parents else ""
+    found: dict[str, Source] = {}
+    for place in places:
+        path = os.path.abspath(place)
+        inside = os.path.relpath(path if os.path.isdir(path) else os.path.dirname(path), shared) if shared else "."
+        prefix = "" if inside == "." or not is_local(place) else f"{inside}/"
+        for row in read_catalog(place, output, products).table.to_pylist():
+            source = Source(prefix + row["id"], os.fsdecode(row["uri"]), row["etag"], row["category"], row["size"])
+            if found.setdefault(source.id, source).uri != source.uri:
+                raise HairlineError(f"two sources would both be called {source.id}; cut them one after the other")
+    return list(found.values())

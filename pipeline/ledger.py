@@ -1,0 +1,208 @@
+"""What became of every picture: the results table, which is also the memory of what is done.
+
+While a run lasts, each batch adds a small file `part-<run id>-<hash>.parquet`. At its end all files are
+rewritten as a few `all-NNNNN.parquet`, sorted by id. Whoever reads takes all files and, of several rows with
+one id, that of the newest run: so a kill between any two steps loses nothing and doubles nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ..stages.item import Item
+from .storage import Folder
+
+RESULTS = "results"
+ROWS_PER_FILE = 100_000
+BOX = pa.struct(
+    [*((side, pa.float32()) for side in ("x0", "y0", "x1", "y1")), ("label", pa.string()), ("score", pa.float32())]
+)
+NUMBERS = pa.map_(pa.string(), pa.float64())
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("uri", pa.string()),
+        ("etag", pa.string()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+        ("stage", pa.string()),
+        ("detail", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("quality", NUMBERS),
+        ("category", pa.string()),
+        ("category_score", pa.float32()),
+        ("boxes", pa.list_(BOX)),
+        ("route", pa.string()),
+        ("confidence", pa.float32()),
+        ("outputs", pa.map_(pa.string(), pa.string())),
+        ("seconds", NUMBERS),
+        ("attempts", pa.int32()),
+        ("fingerprint", pa.string()),
+        ("run_id", pa.string()),
+    ]
+)
+KEYS = ["id", "run_id"]
+
+
+def row(item: Item, outputs: dict[str, str], fingerprint: str, run_id: str) -> dict[str, Any]:
+    """The results row of a finished picture."""
+    return {
+        "id": item.id,
+        "uri": item.uri,
+        "etag": item.etag,
+        "status": item.status,
+        "reason": item.reason,
+        "stage": item.stage,
+        "detail": clean(item.detail),
+        "width": item.width,
+        "height": item.height,
+        "quality": list(item.quality.items()),
+        "category": item.category,
+        "category_score": item.category_score,
+        "boxes": [vars(box) for box in item.boxes],
+        "route": item.route,
+        "confidence": item.confidence,
+        "outputs": sorted(outputs.items()),
+        "seconds": list(item.seconds.items()),
+        "attempts": item.attempts,
+        "fingerprint": fingerprint,
+        "run_id": run_id,
+    }
+
+
+def clean(text: str) -> str:
+    """Text as Parquet takes it: an error's message can hold an undecodable file name."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def write_part(output: Folder, rows: Sequence[dict[str, Any]]) -> None:
+    """Adds one batch's rows. The same rows of the same run always get the same file."""
+    ids = "\0".join(str(row["id"]) for row in rows)
+    name = f"{RESULTS}/part-{rows[0]['run_id']}-{hashlib.sha256(ids.encode()).hexdigest()[:16]}.parquet"
+    output.write(name, _encode(pa.Table.from_pylist(list(rows), SCHEMA)))
+
+
+class Ledger:
+    """The newest row of every picture in an output folder.
+
+    Attributes:
+        files: the result files there are, by name.
+    """
+
+    def __init__(self, output: Folder) -> None:
+        self.output = output
+        self.files = [name for name in output.names(RESULTS) if name.endswith(".parquet")]
+
+    def read(self, columns: Sequence[str], ids: pa.Array | None = None) -> pa.Table:
+        """Some columns of the newest rows, sorted by id; of all pictures or those with the given ids."""
+        wanted = list(dict.fromkeys([*KEYS, *columns]))
+        tables = [pa.schema([SCHEMA.field(name) for name in wanted]).empty_table()]
+        for name in self.files:
+            table = self._table(name, wanted)
+            if ids is not None:
+                table = table.filter(pc.is_in(table["id"], value_set=ids))
+            tables.append(table)
+        return newest(pa.concat_tables(tables)).select(list(columns))
+
+    def compact(self, run_id: str) -> None:
+        """Rewrites all files as few, sorted by id, one row per picture.
+
+        The new files first lie beside the old ones under names of this run's own, then the old ones go,
+        then the new ones get their lasting names: at every moment some file holds each newest row.
+        """
+        if all(name.startswith(f"{RESULTS}/all-") for name in self.files):
+            return
+        made = []
+        for number, table in enumerate(self._sorted_slices()):
+            made.append(f"{RESULTS}/merge-{run_id}-{number:05d}.parquet")
+            self.output.write(made[-1], _encode(table))
+        for name in self.files:
+            self.output.delete(name)
+        self.files = [f"{RESULTS}/all-{number:05d}.parquet" for number in range(len(made))]
+        for old, new in zip(made, self.files, strict=True):
+            self.output.rename(old, new)
+
+    def _sorted_slices(self) -> Iterator[pa.Table]:
+        """Newest rows in order of id, `ROWS_PER_FILE` at a time; never all of them in memory."""
+        spans = []
+        keys = [pa.schema([SCHEMA.field("id")]).empty_table()]
+        for name in self.files:
+            ids = self._table(name, ["id"])
+            bounds = pc.min_max(ids["id"]).as_py()
+            if bounds["min"] is not None:
+                spans.append((bounds["min"], bounds["max"], name))
+                keys.append(ids)
+        ids = pa.concat_tables(keys)["id"].unique()
+        ids = ids.take(pc.sort_indices(ids))
+        for start in range(0, len(ids), ROWS_PER_FILE):
+            some = ids.slice(start, ROWS_PER_FILE)
+            first, last = some[0].as_py(), some[-1].as_py()
+            tables = []
+            for low, high, name in spans:
+                if low <= last and high >= first:
+                    table = self._table(name, SCHEMA.names)
+                    inside = pc.and_(pc.greater_equal(table["id"], first), pc.less_equal(table["id"], last))
+                    tables.append(table.filter(inside))
+            yield newest(pa.concat_tables(tables))
+
+    def _table(self, name: str, columns: Sequence[str]) -> pa.Table:
+        table = pq.read_table(io.BytesIO(self.output.read(name)), columns=list(columns))
+        return table.select(list(columns)).cast(pa.schema([SCHEMA.field(column) for column in columns]))
+
+
+def newest(table: pa.Table) -> pa.Table:
+    """Of several rows with one id that of the newest run, sorted by id."""
+    table = table.take(pc.sort_indices(table, [("id", "ascending"), ("run_id", "descending")]))
+    if len(table) < 2:
+        return table
+    ids = table["id"].combine_chunks()
+    first = pc.not_equal(ids.slice(1), ids.slice(0, len(ids) - 1))
+    return table.filter(pa.concat_arrays([pa.array([True]), first]))
+
+
+def _encode(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
+
+
+class ToDo(NamedTuple):
+    """Why a picture is done in this run."""
+
+    new: int = 0
+    changed: int = 0  # the file is another one
+    outdated: int = 0  # done with other settings, weights or version
+    asked: int = 0  # --retry
+
+
+def what_to_do(
+    catalog: pa.Table, ledger: Ledger, fingerprint: str, retry: Sequence[str] = ()
+) -> tuple[pa.Table, ToDo, pa.Table]:
+    """Compares the catalog with what is done.
+
+    Args:
+        catalog: columns id and etag at least.
+        retry: statuses to do again, of `failed`, `filtered`, `ok`.
+
+    Returns:
+        The catalog's rows to do; their numbers by cause; and the rows (id, status, reason) of those that are done.
+    """
+    done = ledger.read(["id", "etag", "fingerprint", "status", "reason"])
+    at = pc.index_in(catalog["id"], value_set=done["id"])
+    known = done.take(at)  # a null where the ledger has no row
+    new = pc.is_null(at)
+    changed = pc.fill_null(pc.not_equal(known["etag"], catalog["etag"]), False)
+    outdated = pc.and_not(pc.fill_null(pc.not_equal(known["fingerprint"], fingerprint), False), changed)
+    settled = pc.invert(pc.or_(new, pc.or_(changed, outdated)))
+    asked = pc.and_(settled, pc.fill_null(pc.is_in(known["status"], value_set=pa.array(retry, pa.string())), False))
+    why = ToDo(*(pc.sum(mask).as_py() or 0 for mask in (new, changed, outdated, asked)))
+    todo = pc.or_(pc.invert(settled), asked)
+    return catalog.filter(todo), why, known.select(["id", "status", "reason"]).filter(pc.invert(todo))

@@ -1,0 +1,64 @@
+"""`hairline plan`: what a job would do, where, and for how long. Starts nothing and writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from .job import Job
+from .machine import Node, this_machine
+from .prepare import Prepared, describe, prepare
+from .progress import clock
+from .session import cluster_nodes, joins_cluster, ray_session
+from .storage import Folder
+from .tally import last_summary
+
+
+def show_plan(job: Job, retry: Sequence[str], console: Console) -> None:
+    """Prints the pools, whether they fit, how much is new and how long it may take.
+
+    Raises:
+        HairlineError: what would stop a run before it starts.
+    """
+    if joins_cluster():
+        with ray_session():
+            nodes = cluster_nodes()
+    else:
+        nodes = [this_machine()]
+    output = Folder(job.output)
+    prepared = prepare(job, output, nodes, retry)
+    console.print(f"from  {job.input}\nto    {output.root}", soft_wrap=True, highlight=False)
+    console.print(_pools(prepared))
+    console.print(f"The pools fit: {_there(nodes)}.", highlight=False)
+    console.print(describe(prepared), soft_wrap=True, highlight=False)
+    console.print(_expected(prepared, output), soft_wrap=True, highlight=False)
+
+
+def _pools(prepared: Prepared) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("pool", "stages", "processes", "CPUs each", "GPU each", "batch"):
+        table.add_column(column, justify="left" if column in ("pool", "stages") else "right")
+    for place in prepared.placements:
+        processes = str(place.smallest) if place.smallest == place.largest else f"{place.smallest}–{place.largest}"
+        cells = [processes, f"{place.pool.cpus:g}", f"{place.gpu:.3g}" if place.gpu else "–", str(place.pool.batch)]
+        table.add_row(place.pool.name, " ".join(place.pool.stages), *cells)
+    return table
+
+
+def _there(nodes: Sequence[Node]) -> str:
+    cpus, gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
+    where = f"{len(nodes)} nodes have" if len(nodes) > 1 else "this machine has"
+    return f"{where} {cpus:g} CPUs and {gpus or 'no'} GPUs"
+
+
+def _expected(prepared: Prepared, output: Folder) -> str:
+    if not prepared.todo:
+        return "Nothing to do."
+    last = last_summary(output)
+    if last is None:
+        return "Expected time: not known before a first run into this output."
+    speed = last["pictures_per_s_steady"] or last["pictures_per_s_cold"]
+    seconds = len(prepared.todo) / speed
+    return f"Expected time: {clock(seconds)}, at the {speed:.3g} pictures/s of run {last['run_id']}."

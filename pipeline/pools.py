@@ -1,0 +1,103 @@
+"""Pools as Ray Data actor pools. The only module that calls ray.data.
+
+One row of the first dataset is one batch of sources, pickled; between pools a row is one picture, pickled
+with its encoded bytes; out of the last pool comes one summary per batch, for products and results are
+written by the workers themselves. So next to nothing passes through the driver.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from ..stages.errors import HairlineError
+from .machine import Placement
+from .worker import Summary, Task, Worker, WorkerSpec
+
+MOST_BLOCKS = 4000  # each costs the driver some milliseconds; larger catalogs get several batches per block
+POLL_S = 0.5  # of Ray Data's scheduling loop, for a few slow workers; its own 0.1 s costs 4% of a core
+
+
+class PoolWorker:
+    """A worker as Ray Data calls it: a table of pickled rows in, a table of pickled rows out."""
+
+    def __init__(self, spec: WorkerSpec) -> None:
+        self.worker = Worker(spec)
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        spec = self.worker.spec
+        rows = [pickle.loads(row.as_py()) for row in table["row"]]
+        batch = self.worker.start([task for tasks in rows for task in tasks]) if spec.is_first else rows
+        self.worker.work(batch)
+        out: Iterable[Any] = [self.worker.finish(batch)] if spec.is_last else batch
+        return pa.table({"row": pa.array([pickle.dumps(each, protocol=5) for each in out], pa.large_binary())})
+
+
+def run_pools(
+    placements: Sequence[Placement], specs: Sequence[WorkerSpec], batches: Iterable[Sequence[Task]]
+) -> Iterator[Summary]:
+    """Runs all batches through all pools; yields a summary for each batch that has been written.
+
+    Args:
+        placements, specs: one of each per pool, in the order in which pictures go through them.
+
+    Ray starts a worker that dies again, and gives its batches to others.
+
+    Raises:
+        HairlineError: a worker cannot go on.
+    """
+    import ray.data
+    from ray.data import ActorPoolStrategy, DataContext
+
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    if sum(placement.largest for placement in placements) <= 8:
+        _poll_slowly()
+    rows = [{"row": pickle.dumps(batch, protocol=5)} for batch in batches]
+    data: ray.data.Dataset = ray.data.from_items(rows, override_num_blocks=min(len(rows), MOST_BLOCKS))
+    del rows
+    for placement, spec in zip(placements, specs, strict=True):
+        data = data.map_batches(
+            PoolWorker,
+            fn_constructor_args=(spec,),
+            batch_size=1 if spec.is_first else placement.pool.batch,
+            batch_format="pyarrow",
+            zero_copy_batch=True,
+            compute=ActorPoolStrategy(
+                min_size=placement.smallest,
+                max_size=placement.largest,
+                initial_size=placement.first,
+                max_concurrent_calls_per_actor=2,
+                enable_true_multi_threading=True,
+            ),
+            num_cpus=placement.pool.cpus,
+            num_gpus=placement.gpu,
+        )
+    try:
+        for table in data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+            for row in table["row"]:
+                yield pickle.loads(row.as_py())
+    except Exception as error:
+        raise _mistake_in(error) or error from None
+
+
+def _poll_slowly() -> None:
+    from ray.data._internal.execution import streaming_executor_state
+
+    if hasattr(streaming_executor_state, "WAIT_FOR_TASK_COMPLETION_TIMEOUT_S"):
+        streaming_executor_state.WAIT_FOR_TASK_COMPLETION_TIMEOUT_S = POLL_S
+
+
+def _mistake_in(error: BaseException | None) -> HairlineError | None:
+    """The HairlineError that a worker raised, out of Ray's wrappings."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, HairlineError):
+            return HairlineError(str(error.args[0] if error.args else error))
+        error = getattr(error, "cause", None) or error.__cause__ or error.__context__
+    return None

@@ -1,0 +1,84 @@
+"""Everything that is found out before a run starts: shared by `run` and `plan`, changes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from ..stages.errors import HairlineError
+from . import machine
+from .catalog import Catalog, read_catalog
+from .fingerprint import fingerprint, ingredients
+from .job import Job
+from .ledger import Ledger, ToDo, what_to_do
+from .retry import judge
+from .storage import Folder
+
+
+@dataclass
+class Prepared:
+    """A job that can start.
+
+    Attributes:
+        parts: what the fingerprint is made of, as plain data.
+        todo: the catalog's rows to do.
+        why: how many of them for which cause.
+        settled: (status, reason) -> pictures that are done already.
+    """
+
+    job: Job
+    parts: dict[str, Any]
+    fingerprint: str
+    catalog: Catalog
+    todo: pa.Table
+    why: ToDo
+    settled: Counter[tuple[str, str]]
+    placements: list[machine.Placement]
+
+
+def prepare(job: Job, output: Folder, nodes: Sequence[machine.Node], retry: Sequence[str] = ()) -> Prepared:
+    """Checks weights, pools and input, and compares the catalog with what is done.
+
+    Raises:
+        HairlineError: any mistake of the user's.
+    """
+    parts = ingredients(job)
+    machine.place(job.pools, nodes)
+    catalog = read_catalog(job.input, job.output, job.product_names)
+    try:
+        ledger = Ledger(output)
+        todo, why, done = what_to_do(catalog.table, ledger, digest := fingerprint(parts), retry)
+    except (OSError, pa.ArrowException) as error:
+        raise HairlineError(f"output {job.output}: its results cannot be read: {judge(error).detail}") from error
+    except Exception as error:  # botocore's own errors
+        verdict = judge(error)
+        raise HairlineError(f"output {job.output}: {verdict.detail}") from error
+    settled = done.group_by(["status", "reason"]).aggregate([("id", "count")]).to_pylist()
+    return Prepared(
+        job,
+        parts,
+        digest,
+        catalog,
+        todo,
+        why,
+        Counter({(row["status"], row["reason"]): row["id_count"] for row in settled}),
+        machine.place(job.pools, nodes, batches=-(-len(todo) // job.pools[0].batch)),
+    )
+
+
+def describe(prepared: Prepared) -> str:
+    """One line: how many pictures there are, how many are to do and why, what was left out, how many workers start."""
+    total, todo = len(prepared.catalog.table), len(prepared.todo)
+    causes = ", ".join(f"{number:,} {cause}" for cause, number in prepared.why._asdict().items() if number)
+    line = f"{total:,} pictures, {todo:,} to do" + (f" ({causes})" if todo else "")
+    left_out = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in sorted(prepared.catalog.left_out.items()))
+    if left_out:
+        line += f"; left out: {left_out}"
+    if todo:
+        workers = ", ".join(f"{place.first} × {place.pool.name}" for place in prepared.placements)
+        line += f"; workers: {workers}"
+    return line

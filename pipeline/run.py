@@ -1,0 +1,231 @@
+"""A run from beginning to end: prepare, work, bring the results in order, sum up."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from rich.console import Console
+
+from ..stages.errors import HairlineError
+from .job import Job
+from .ledger import Ledger
+from .machine import this_machine
+from .names import output_name
+from .pools import run_pools
+from .prepare import Prepared, describe, prepare
+from .progress import Progress, clock, outcome_table
+from .session import cluster_nodes, joins_cluster, ray_session
+from .source import Source
+from .storage import WORK, Folder
+from .tally import Tally, by_status, new_run_id, summary, write_summary
+from .worker import Task, WorkerSpec
+
+FINISHED, ABORTED, SOME_FAILED = 0, 1, 3  # exit codes; a HairlineError is 2
+
+
+def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
+    """Runs a job and reports on it.
+
+    Args:
+        retry: statuses to do again even where nothing changed.
+
+    Returns:
+        The exit code: 0, 3 if pictures failed, 1 if it was interrupted or could not go on.
+
+    Raises:
+        HairlineError: the job, a path or a flag is wrong, or the pools do not fit.
+    """
+    run_id = new_run_id()
+    output = Folder(job.output, run_id)
+    tally = Tally()
+    with ExitStack() as stack:
+        if joins_cluster():
+            stack.enter_context(ray_session())
+        prepared = prepare(job, output, cluster_nodes() if joins_cluster() else [this_machine()], retry)
+        stack.enter_context(_alone(output))
+        killed_before = bool(output.names(WORK))
+        output.check_writable()
+        console.print(describe(prepared), soft_wrap=True, highlight=False)
+        tally.total = len(prepared.todo)
+        try:
+            with _interruptible():
+                if prepared.todo:
+                    _work(prepared, output, run_id, tally, console)
+                facts = _settle(prepared, output, run_id, killed_before)
+        except (KeyboardInterrupt, HairlineError) as error:
+            if isinstance(error, HairlineError) and not tally.done:
+                raise
+            why = f"aborted: {error}" if isinstance(error, HairlineError) else "interrupted"
+            Console(stderr=True).print(
+                f"hairline: {why}; {tally.done:,} of {tally.total:,} pictures are done and kept: "
+                "run the same command again to do the rest",
+                soft_wrap=True,
+                highlight=False,
+            )
+            return ABORTED
+    counts = prepared.settled + tally.counts
+    facts.update(counts=by_status(counts), pictures=counts.total())
+    write_summary(output, summary(tally, run_id, facts))
+    return _tell(output, tally, counts, console)
+
+
+def _work(prepared: Prepared, output: Folder, run_id: str, tally: Tally, console: Console) -> None:
+    with ExitStack() as stack:
+        if not joins_cluster():
+            stack.enter_context(ray_session(this_machine()))
+        stack.enter_context(Progress(tally, console))
+        batches = _batches(prepared, Ledger(output))
+        for done in run_pools(prepared.placements, _specs(prepared, output, run_id), batches):
+            tally.add(done)
+
+
+def _specs(prepared: Prepared, output: Folder, run_id: str) -> list[WorkerSpec]:
+    job, last = prepared.job, len(prepared.placements) - 1
+    return [
+        WorkerSpec(
+            pool=place.pool.name,
+            stages=tuple((name, job.stages[name]) for name in place.pool.stages),
+            cpus=place.pool.cpus,
+            gpu=place.gpu,
+            is_first=number == 0,
+            is_last=number == last,
+            limits=job.limits,
+            output=output.root,
+            fingerprint=prepared.fingerprint,
+            run_id=run_id,
+        )
+        for number, place in enumerate(prepared.placements)
+    ]
+
+
+def _batches(prepared: Prepared, ledger: Ledger) -> Iterator[list[Task]]:
+    """What is to do, in batches of the first pool; small catalogs in smaller ones, so that every worker has some."""
+    todo, place = prepared.todo, prepared.placements[0]
+    size = min(place.pool.batch, -(-len(todo) // place.first))
+    before = ledger.read(["id", "outputs"], ids=todo["id"]) if prepared.why.new < len(todo) else None
+    for start in range(0, len(todo), size):
+        part = todo.slice(start, size)
+        outputs = _old_outputs(before, part["id"])
+        for_each = zip(*(column.to_pylist() for column in part.columns), strict=True)
+        sources = [Source(id, os.fsdecode(uri), *rest) for id, uri, *rest in for_each]
+        yield [Task(source, outputs.get(source.id, ())) for source in sources]
+
+
+def _old_outputs(before: pa.Table | None, ids: pa.ChunkedArray) -> dict[str, tuple[str, ...]]:
+    """id -> names in the output folder of what an earlier run made, wherever that folder was then."""
+    if before is None:
+        return {}
+    rows = before.take(pc.index_in(ids, value_set=before["id"]).drop_null()).to_pylist()
+    return {
+        row["id"]: tuple(output_name(product, row["id"], uri.rpartition(".")[2]) for product, uri in row["outputs"])
+        for row in rows
+    }
+
+
+def _settle(prepared: Prepared, output: Folder, run_id: str, killed_before: bool) -> dict[str, Any]:
+    """Brings the results in order, and checks that no picture is lost."""
+    ledger = Ledger(output)
+    ledger.compact(run_id)
+    ids = ledger.read(["id"])["id"]
+    here = pc.is_in(prepared.catalog.table["id"], value_set=ids)
+    lost = len(here) - pc.sum(here).as_py()
+    if lost:
+        raise RuntimeError(f"{lost} pictures have no row in {output.root}/results; please report this")
+    if killed_before:
+        _sweep(output, ledger, prepared.job.product_names)
+    output.clear(WORK)
+    return {
+        "name": prepared.job.name,
+        "input": prepared.job.input,
+        "output": output.root,
+        "fingerprint": prepared.fingerprint,
+        "settings": prepared.parts,
+        "pools": [place.as_dict() for place in prepared.placements],
+        "to_do": prepared.why._asdict(),
+        "left_out": dict(prepared.catalog.left_out),
+        "gone": len(ids) - len(here),  # rows of sources that the input no longer holds; they are kept
+    }
+
+
+def _sweep(output: Folder, ledger: Ledger, products: Sequence[str]) -> None:
+    """After a kill: deletes products that were written just before it and that no row claims."""
+    kept: set[str] = set()
+    folders = set(products)
+    rows = ledger.read(["id", "outputs"])
+    for batch in rows.to_batches(max_chunksize=10_000):
+        for row in batch.to_pylist():
+            for product, uri in row["outputs"]:
+                kept.add(output_name(product, row["id"], uri.rpartition(".")[2]))
+                folders.add(product)
+    for folder in folders:
+        for name in output.names(folder):
+            if name not in kept:
+                output.delete(name)
+
+
+def _tell(output: Folder, tally: Tally, counts: Counter[tuple[str, str]], console: Console) -> int:
+    """The table and the report at the end; returns the exit code."""
+    console.print(outcome_table(counts))
+    speed = f", {tally.done / tally.elapsed:.3g} pictures/s" if tally.done else ""
+    console.print(f"{tally.done:,} pictures done in {clock(tally.elapsed)}{speed}", highlight=False)
+    try:
+        from .report import write_report
+
+        console.print(f"report: {write_report(output.root)}", soft_wrap=True, highlight=False)
+    except Exception as error:  # the pictures are done, whatever is wrong with the report
+        Console(stderr=True).print(
+            f"warning: no report: {type(error).__name__}: {error}", soft_wrap=True, highlight=False
+        )
+    return SOME_FAILED if any(status == "failed" for status, _ in counts) else FINISHED
+
+
+@contextmanager
+def _alone(output: Folder) -> Iterator[None]:
+    """Keeps a second run out of the same local output; the lock ends with the process, however it ends."""
+    if not output.local:
+        yield
+        return
+    try:
+        Path(output.root).mkdir(parents=True, exist_ok=True)
+        folder = os.open(output.root, os.O_RDONLY)
+    except OSError as error:
+        raise HairlineError(f"output {output.root}: cannot be written: {error.strerror}") from error
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise HairlineError(f"output {output.root}: another run is writing there; wait for it or stop it") from error
+    except OSError:
+        pass  # a file system without locks
+    try:
+        yield
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM stops a run as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,77 @@
+"""Starting Ray quietly, or joining the cluster that RAY_ADDRESS names."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..stages.errors import HairlineError
+from .machine import Node, this_machine
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # what Ray's C++ would print on our terminal
+    "RAY_enable_metrics_collection": "0",  # nobody looks at them in a batch job, and they cost a share of a core
+    "RAY_event_stats": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+def joins_cluster() -> bool:
+    return bool(os.environ.get("RAY_ADDRESS"))
+
+
+@contextmanager
+def ray_session(node: Node | None = None) -> Iterator[None]:
+    """Ray, for as long as the block lasts.
+
+    Args:
+        node: the machine to start Ray on with its cores and cards; None: join the cluster.
+
+    Raises:
+        HairlineError: there is no cluster at RAY_ADDRESS, or Ray does not start.
+    """
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    try:
+        if node is None:
+            ray.init(address=os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level=logging.FATAL)
+        else:
+            ray.init(
+                num_cpus=int(node.cpus),
+                num_gpus=node.gpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.FATAL,
+            )
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        where = f"at RAY_ADDRESS={os.environ['RAY_ADDRESS']}" if node is None else "on this machine"
+        raise HairlineError(f"Ray does not start {where}: {' '.join(str(error).split())[:200]}") from error
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def cluster_nodes() -> list[Node]:
+    """What the nodes of the joined cluster have. Nodes with cards are asked for the memory of theirs."""
+    import ray
+
+    alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    asked = {}
+    for node in alive:
+        if node["Resources"].get("GPU"):
+            strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            asked[node["NodeID"]] = ray.remote(num_cpus=0)(this_machine).options(scheduling_strategy=strategy).remote()
+    cards = {key: ray.get(answer).gpu_gib for key, answer in asked.items()}
+    return [
+        Node(node["Resources"].get("CPU", 0), int(node["Resources"].get("GPU", 0)), cards.get(node["NodeID"], 0.0))
+        for node in alive
+    ]

@@ -1,0 +1,222 @@
+"""Reading sources and writing outputs, on this machine, in S3 or over HTTP, by one set of names.
+
+A place is a plain path, or a URL that fsspec knows. Nothing here writes outside the output folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import fsspec
+from fsspec.asyn import sync
+
+from ..stages.errors import HairlineError, PictureError
+from ..stages.limits import Limits
+from .retry import HttpError, judge, with_retries
+
+WORK = ".partial"  # in the output, while a run lasts: unfinished files and marks of what is being worked on
+CHUNK = 1 << 18
+
+
+def is_local(uri: str) -> bool:
+    return "://" not in uri or uri.startswith("file://")
+
+
+def local_path(uri: str) -> str:
+    return uri[len("file://") :] if uri.startswith("file://") else uri
+
+
+def display(path: str | bytes) -> str:
+    """A path as valid text: bytes that are no UTF-8 become \\xNN."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+@lru_cache(maxsize=8)
+def filesystem(protocol: str) -> Any:
+    """The fsspec file system of a protocol. S3 takes endpoint and credentials from the AWS environment."""
+    options: dict[str, Any] = {"use_listings_cache": False}
+    if protocol == "s3":  # one try each: the tries are counted and spread here, in retry.py
+        options["config_kwargs"] = {"retries": {"max_attempts": 1}, "max_pool_connections": 32}
+    try:
+        files = fsspec.filesystem(protocol, **options)
+    except (ValueError, ImportError) as error:
+        raise HairlineError(f"{protocol}://: no such kind of storage here ({error})") from error
+    files.retries = 1
+    return files
+
+
+def remote(uri: str) -> tuple[Any, str]:
+    """The file system and the path in it. A key is never taken for a glob."""
+    protocol, _, path = uri.partition("://")
+    return filesystem("s3" if protocol in ("s3a", "s3n") else protocol), path
+
+
+def fetch(uri: str, limits: Limits, size: int = -1) -> tuple[bytes, int]:
+    """Reads one source whole, but nothing that is larger than the limit.
+
+    Args:
+        uri: a path (undecodable bytes as surrogates) or URL.
+        size: its size if it is known, bytes; spares a question.
+
+    Returns:
+        Its bytes, and at which attempt they came.
+
+    Raises:
+        PictureError: `not_found`, `permission`, `not_a_file`, `too_many_bytes` or `fetch`.
+    """
+    try:
+        if is_local(uri):
+            return with_retries(lambda: _read_local(local_path(uri), limits.max_bytes))
+        if uri.startswith(("http://", "https://")):
+            return with_retries(lambda: _read_http(uri, limits.max_bytes))
+        return with_retries(lambda: _read_remote(uri, limits.max_bytes, size))
+    except (PictureError, MemoryError):
+        raise
+    except HairlineError as error:
+        raise PictureError("fetch", str(error)) from error
+    except Exception as error:
+        verdict = judge(error)
+        raise PictureError(verdict.reason, verdict.detail) from error
+
+
+def _read_local(path: str, limit: int) -> bytes:
+    with open(path, "rb") as file:
+        _check_size(os.fstat(file.fileno()).st_size, limit)
+        data = file.read(limit + 1)
+    _check_size(len(data), limit)
+    return data
+
+
+def _read_remote(uri: str, limit: int, size: int) -> bytes:
+    files, path = remote(uri)
+    _check_size(size if size >= 0 else int(files.info(path)["size"]), limit)
+    data: bytes = files.cat_file(path)
+    _check_size(len(data), limit)
+    return data
+
+
+def _read_http(uri: str, limit: int) -> bytes:
+    files = filesystem(urlsplit(uri).scheme)
+
+    async def get() -> bytes:
+        session = await files.set_session()
+        async with session.get(uri) as answer:
+            if answer.status >= 400:
+                wait = answer.headers.get("Retry-After", "")
+                raise HttpError(answer.status, answer.reason or "", float(wait) if wait.isdigit() else 0.0)
+            _check_size(answer.content_length or 0, limit)
+            data = bytearray()
+            async for chunk in answer.content.iter_chunked(CHUNK):
+                data += chunk
+                _check_size(len(data), limit)
+            return bytes(data)
+
+    result: bytes = sync(files.loop, get)
+    return result
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise PictureError("too_many_bytes", f"{size:,} bytes; the limit is {limit:,}")
+
+
+class Folder:
+    """An output folder. Names are relative to it, with /; writes are whole or not at all.
+
+    Every method raises OSError, FileNotFoundError and PermissionError as Python's own files do.
+    """
+
+    def __init__(self, uri: str, run_id: str = "") -> None:
+        self.local = is_local(uri)
+        self.root = os.path.abspath(local_path(uri)) if self.local else uri.rstrip("/")
+        self.run_id = run_id
+        self._work = f"{WORK}/{run_id}" if run_id else WORK
+
+    def uri(self, name: str) -> str:
+        """The full path or URL of a name."""
+        return f"{self.root.rstrip('/')}/{name}"
+
+    def write(self, name: str, data: bytes) -> None:
+        """Writes one file. A kill at any moment leaves the old file, or the new one, and at most a leftover in WORK."""
+        if not self.local:
+            files, path = remote(self.uri(name))
+            with_retries(lambda: files.pipe_file(path, data))
+            return
+        target, part = self.uri(name), self.uri(f"{self._work}/{uuid.uuid4().hex}")
+        try:
+            _write_file(part, data)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(part), exist_ok=True)
+            _write_file(part, data)
+        try:
+            os.replace(part, target)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.replace(part, target)
+
+    def read(self, name: str) -> bytes:
+        if self.local:
+            return Path(self.uri(name)).read_bytes()
+        files, path = remote(self.uri(name))
+        data: bytes = with_retries(lambda: files.cat_file(path))[0]
+        return data
+
+    def names(self, folder: str) -> list[str]:
+        """The files directly or deeper below a folder, sorted; none if there is no such folder."""
+        if self.local:
+            base = self.uri(folder)
+            found = [os.path.join(way, name) for way, _, names in os.walk(base) for name in names]
+            return sorted(os.path.relpath(path, self.root) for path in found)
+        files, path = remote(self.uri(folder))
+        top = remote(self.root)[1]
+        return sorted(key[len(top) + 1 :] for key in with_retries(lambda: files.find(path))[0])
+
+    def delete(self, name: str) -> None:
+        """Deletes a file; it need not be there."""
+        with contextlib.suppress(FileNotFoundError):
+            if self.local:
+                os.unlink(self.uri(name))
+            else:
+                files, path = remote(self.uri(name))
+                with_retries(lambda: files.rm_file(path))
+
+    def rename(self, old: str, new: str) -> None:
+        """Gives a file another name, replacing what was there. In S3 both are there for a moment."""
+        if self.local:
+            os.replace(self.uri(old), self.uri(new))
+        else:
+            files, source = remote(self.uri(old))
+            target = remote(self.uri(new))[1]
+            with_retries(lambda: files.cp_file(source, target))
+            self.delete(old)
+
+    def clear(self, folder: str) -> None:
+        """Deletes a folder with all that is in it."""
+        for name in self.names(folder):
+            self.delete(name)
+        if self.local:
+            for way, _, _ in os.walk(self.uri(folder), topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(way)
+
+    def check_writable(self) -> None:
+        """Leaves a file in WORK, which says that a run is not finished.
+
+        Raises:
+            HairlineError: nothing can be written here.
+        """
+        try:
+            self.write(f"{self._work}/unfinished", b"")
+        except Exception as error:
+            raise HairlineError(f"output {self.root}: cannot be written: {judge(error).detail}") from error
+
+
+def _write_file(path: str, data: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(data)

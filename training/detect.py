@@ -28,10 +28,11 @@ from .loop import Batch, Plan, Stream, fit, loader, publish
 from .start import encoder_start
 from .synth import composite as c
 from .synth.design import pose, render
+from .synth.render_products import PRODUCTS, render_product
 
 FOREGROUNDS = {
     "person": 3, "portrait": 2, "animal": 4, "product_simple": 6, "product_hollow": 4, "clothing": 3,
-    "cartoon": 2, "food": 2, "plant_hollow": 1, "vehicle": 1,
+    "cartoon": 2, "food": 2, "plant_hollow": 1, "vehicle": 1, "rendered": 3,
 }  # fmt: skip
 PHOTOS = {"clothing": 3, "portrait": 2, "person": 3, "animal": 4, "product_simple": 2, "food": 0.5, "vehicle": 0.7}
 SIZES = ((0.0, 192), (0.6, 256), (0.86, SIDE))  # share of the budget: side in pixels
@@ -45,7 +46,7 @@ class Sampler:
     """Draws pictures with boxes. A sample: image uint8 [3, S, S]; boxes float32 [MOST, 4]; labels int64 [MOST]."""
 
     def __init__(self, split: str) -> None:
-        self.foregrounds = data.foregrounds(split, 288)
+        self.foregrounds = data.foregrounds(split, 288) | {"rendered": rendered(split)}
         self.photos = data.photos(split, 448)
         groups = data.backgrounds(split, 320)
         self.backgrounds = [b for group in groups.values() for b in group]
@@ -101,6 +102,14 @@ class Sampler:
 
     def foreground(self, rng: np.random.Generator) -> np.ndarray:
         return pick(rng, FOREGROUNDS, self.foregrounds).rgba
+
+
+def rendered(split: str, each: int = 3, side: int = 176) -> list[data.Foreground]:
+    """Drawn products, `each` of every kind; another seed for another split."""
+    rng = np.random.default_rng([3, len(split)])
+    return [
+        data.Foreground(render_product(name, rng, side), "rendered", False) for name in PRODUCTS for _ in range(each)
+    ]
 
 
 def pick(rng: np.random.Generator, weights: Mapping[str, float], groups: Mapping[str, list[T]]) -> T:
@@ -160,7 +169,7 @@ def loss(model: nn.Module, batch: Batch) -> Tensor:
 class Validation:
     """AP50 of subjects and of decoration, recall of subjects by aspect ratio, and a contact sheet."""
 
-    def __init__(self, pictures: int = 360) -> None:
+    def __init__(self, pictures: int = 260) -> None:
         sampler, rng = Sampler("val"), np.random.default_rng(11)
         self.samples = [sampler(rng, 1.0) for _ in range(pictures)]
 

@@ -89,6 +89,10 @@ def worsen(alpha: c.F32, rng: np.random.Generator) -> tuple[c.F32, c.F32]:
         cv2.circle(spot, (int(x), int(y)), max(1, int(r)), 1.0, -1)
         small = small + cv2.GaussianBlur(spot, (0, 0), max(0.5, r / 2)) * rng.choice([-0.7, 0.7])
     small = cv2.GaussianBlur(np.clip(small, 0, 1).astype(np.float32), (0, 0), rng.uniform(0.4, 1.0))
+    if rng.random() < 0.5:  # unsure over whole regions, though mostly on the right side: alpha drawn towards one half
+        noise = rng.uniform(0, 1, (3, 3)).astype(np.float32)
+        doubt = np.clip(cv2.resize(noise, (low, low), interpolation=cv2.INTER_CUBIC) * 1.6 - 0.6, 0, 0.85)
+        small = small + doubt * (rng.uniform(0.35, 0.65) - small)
     error = cv2.GaussianBlur(np.abs(small - truth), (0, 0), rng.uniform(1, 2)) * rng.uniform(0.7, 1.3)
     edge = 4 * small * (1 - small) * rng.uniform(0.1, 0.4)
     unsure = np.clip(np.maximum(error, edge) + rng.normal(0, 0.01), 0, 1).astype(np.float32)

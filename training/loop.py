@@ -167,6 +167,7 @@ def save_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> None
     kept = {k: (v.half() if v.is_floating_point() else v).contiguous().cpu() for k, v in state.items()}
     temporary = path.with_suffix(".tmp")
     save_file(kept, temporary)
+    temporary.chmod(0o644)  # safetensors leaves it readable by its owner alone
     os.replace(temporary, path)
 
 

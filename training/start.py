@@ -15,25 +15,22 @@ N = TypeVar("N", bound=nn.Module)
 
 
 def encoder_start(model: N, plan: Plan) -> N:
-    """Copies the coarse network's encoder into `model.encoder`, where there is one that fits.
+    """Copies the layers of the coarse network's encoder that fit into `model.encoder`, where there is such a one.
 
-    Looks for the published weights, then for the best ones so far of a run beside this one.
+    Looks for the best weights of a coarse run beside this one, then for the published ones.
     """
-    for path in (weights.FOLDER / "coarse-general.safetensors", plan.run.parent / "coarse" / "best.safetensors"):
-        if fits(model, path):
-            print(f"encoder starts from {path}")
+    for path in (plan.run.parent / "coarse" / "best.safetensors", weights.FOLDER / "coarse-general.safetensors"):
+        if path.is_file():
+            print(f"{copy_encoder(model, path)} tensors of the encoder start from {path.name}")
             return model
     print("encoder starts from scratch")
     return model
 
 
-def fits(model: nn.Module, path: Path) -> bool:
-    """Loads `encoder.*` of a weight file into the model, if its shapes are the same."""
-    if not path.is_file():
-        return False
-    found = {k.removeprefix("encoder."): v.float() for k, v in load_file(path).items() if k.startswith("encoder.")}
+def copy_encoder(model: nn.Module, path: Path) -> int:
+    """Copies the `encoder.*` tensors of a weight file that the model's encoder has in the same shape; how many."""
     own = model.get_submodule("encoder").state_dict()
-    if {k: v.shape for k, v in found.items()} != {k: v.shape for k, v in own.items()}:
-        return False
-    model.get_submodule("encoder").load_state_dict({k: v.to(own[k].dtype) for k, v in found.items()})
-    return True
+    found = {k.removeprefix("encoder."): v for k, v in load_file(path).items() if k.startswith("encoder.")}
+    same = {k: v.to(own[k].dtype) for k, v in found.items() if k in own and v.shape == own[k].shape}
+    model.get_submodule("encoder").load_state_dict(same, strict=False)
+    return len(same)

@@ -62,7 +62,8 @@ class Context(nn.Module):
 class Encoder(nn.Module):
     """RGB to features at strides 2, 4, 8, 16 and 32.
 
-    Input: float [N, 3, H, W], 0..1, H and W multiples of 32. Output: five maps of `WIDTHS` channels.
+    Input: float [N, 3, H, W], 0..1, H and W multiples of the last stride. Output: one map for each of
+    `widths`. Fewer widths and depths make a shorter encoder whose layers still start from a longer one's.
     """
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS, depths: tuple[int, ...] = DEPTHS) -> None:

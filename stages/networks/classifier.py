@@ -5,12 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .blocks import WIDTHS, Encoder
+from .blocks import DEPTHS, WIDTHS, Encoder
 
 SIZE = 192  # side of the square input, pixels; the picture is stretched to it
 CATEGORIES = (
-    "portrait", "person", "animal", "product", "product_hollow", "clothing", "food", "vehicle", "plant", "cartoon",
-    "scene",
+    "portrait", "person", "animal", "product", "product_hollow", "clothing", "food", "vehicle", "cartoon", "scene",
 )  # fmt: skip
 
 
@@ -23,9 +22,9 @@ class ClassifierNet(nn.Module):
 
     temperature: Tensor
 
-    def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
+    def __init__(self, widths: tuple[int, ...] = WIDTHS[:4]) -> None:
         super().__init__()
-        self.encoder = Encoder(widths)
+        self.encoder = Encoder(widths, DEPTHS[:3])  # up to stride 16: the pool sees the rest
         self.drop = nn.Dropout(0.3)
         self.head = nn.Linear(widths[-1], len(CATEGORIES))
         self.register_buffer("temperature", torch.ones(()))  # fitted on the validation pictures

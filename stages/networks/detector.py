@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .anchors import PER_CELL, decode, suppress
-from .blocks import ConvBN, Encoder
+from .blocks import WIDTHS, ConvBN, Encoder
 
 LABELS = ("subject", "text", "logo")
 SIDE = 320  # of the square that pictures are letterboxed into
 PAD = 115  # grey of its empty part: 0 after the encoder's normalisation
-_WIDTHS = (80, 96, 112, 128)  # channels of the fused levels
+_WIDTHS = (64, 64, 80, 80)  # channels of the fused levels
+_TOP = 128  # channels at strides 32 and 64
 _CANDIDATES = 200  # best boxes that enter the suppression
 
 
@@ -71,20 +72,22 @@ class Detector(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.encoder = Encoder()
-        _, c4, c8, c16, c32 = self.encoder.widths
-        self.top = ConvBN(c32, 192, stride=2)
+        self.encoder = Encoder(WIDTHS[:4], (2, 2, 2))
+        _, c4, c8, c16 = self.encoder.widths
+        self.tops = nn.ModuleList([ConvBN(c16, _TOP, stride=2), ConvBN(_TOP, _TOP, stride=2)])
         self.fuse = nn.ModuleList(
             Fuse(finer, own, coarser, width)
             for finer, own, coarser, width in zip(
-                (c4, c8, c16, c32), (c8, c16, c32, 192), (c16, c32, 192, 0), _WIDTHS, strict=True
+                (c4, c8, c16, _TOP), (c8, c16, _TOP, _TOP), (c16, _TOP, _TOP, 0), _WIDTHS, strict=True
             )
         )
         self.heads = nn.ModuleList(Head(width) for width in _WIDTHS)
 
     def forward(self, x: Tensor) -> Tensor:
         maps: list[Tensor | None] = list(self.encoder(x)[1:])
-        maps += [self.top(maps[-1]), None]
+        for top in self.tops:
+            maps.append(top(maps[-1]))
+        maps.append(None)
         levels = [
             head(fuse(maps[i], maps[i + 1], maps[i + 2]))
             for i, (fuse, head) in enumerate(zip(self.fuse, self.heads, strict=True))

@@ -49,9 +49,9 @@ class QualityNet(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
+    def __init__(self, widths: tuple[int, ...] = WIDTHS[:4]) -> None:
         super().__init__()
-        self.encoder = Encoder(widths)
+        self.encoder = Encoder(widths, (2, 2, 1))  # defects are local: up to stride 16, and shallow there
         self.register_buffer("mean", torch.zeros(len(NAMES)))  # of the signals over the training pictures
         self.register_buffer("deviation", torch.ones(len(NAMES)))
         self.signals = nn.Sequential(nn.Linear(len(NAMES), 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU())

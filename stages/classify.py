@@ -28,7 +28,6 @@ ROUTE_OF = {
     "clothing": "product",
     "food": "product",
     "vehicle": "product",
-    "plant": "product_hollow",
     "cartoon": "general",
     "scene": "general",
 }

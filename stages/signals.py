@@ -30,7 +30,7 @@ NAMES = (
     "frame_mean", "frame_p05", "frame_p50", "frame_p95", "frame_clip_low", "frame_clip_high", "frame_entropy",
     "subject_mean", "subject_p05", "subject_p50", "subject_p95", "subject_clip_low", "subject_clip_high",
     "subject_entropy", "frame_sharpness", "subject_sharpness", "subject_sharpness_axis", "subject_sharpness_half",
-    "detail", "noise", "plain_background", "subject_area",
+    "detail", "noise", "plain_background", "subject_area", "side",
 )  # fmt: skip
 
 
@@ -50,6 +50,7 @@ def measure(rgb: Image) -> dict[str, float]:
         - sharpness: 0 (blurred) .. about 0.8 (crisp); what the sharpest part loses when blurred once more.
           `_axis` is the worse of the two axes (motion blur), `_half` the same at half size (strong blur).
         - detail: share of tiles with structure above the noise. noise: standard deviation, 0..1 of full scale.
+        - side: the long side as a share of `SIDE`; sharpness is to be read with it.
         - plain_background: share of the border that one smooth colour explains. subject_area: 0..1.
     """
     luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
@@ -69,6 +70,7 @@ def measure(rgb: Image) -> dict[str, float]:
     structured = energy > 0
     found = {
         "noise": noise,
+        "side": max(luma.shape) / SIDE,
         "detail": float(structured.mean()),
         "plain_background": plain,
         "subject_area": float(weight.mean()),

@@ -1,0 +1,159 @@
+"""`hairline train classify`: the recipe of the subject classifier.
+
+Categories are drawn evenly. Every subject category comes as composites over the same backgrounds, and, where there
+are any, as photographs as well, so that being pasted says nothing about the category; scenes are the very backgrounds
+that subjects are pasted on. The temperature is fitted on the validation pictures at the end.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..stages.networks.classifier import CATEGORIES, SIZE, ClassifierNet
+from . import categories, data, metrics
+from .card import card
+from .loop import Batch, Plan, Stream, fit, loader, publish
+from .replay import Replay
+from .start import encoder_start
+from .synth import composite as c
+from .synth.design import render
+
+PHOTO_SHARE = {
+    "portrait": 0.5, "person": 0.6, "animal": 0.6, "clothing": 0.5, "food": 0.6, "vehicle": 0.4, "product": 0.35,
+    "product_hollow": 0.1, "scene": 0.9,
+}  # fmt: skip
+
+
+class Sampler:
+    """Draws pictures with one category. A sample: image uint8 [3, SIZE, SIZE]; category int64 []."""
+
+    def __init__(self, split: str) -> None:
+        self.cutouts = categories.cutouts(split)
+        self.photographs = categories.photographs(split)
+        self.backgrounds = [b for group in data.backgrounds(split, 320).values() for b in group]
+
+    def __call__(self, rng: np.random.Generator, progress: float) -> dict[str, np.ndarray]:
+        category = CATEGORIES[rng.integers(len(CATEGORIES))]
+        photographs = self.photographs.get(category)
+        if photographs and rng.random() < PHOTO_SHARE.get(category, 0.0):
+            picture = photograph(photographs[rng.integers(len(photographs))], rng)
+        elif category == "scene":
+            picture = c.relight(c.studio(SIZE, rng), rng)
+        else:
+            picture = self.composite(category, rng)
+        return {
+            "image": c.camera(picture, rng).transpose(2, 0, 1).copy(),
+            "category": np.array(CATEGORIES.index(category)),
+        }
+
+    def composite(self, category: str, rng: np.random.Generator) -> np.ndarray:
+        group = self.cutouts[category]
+        rgba = group[rng.integers(len(group))]
+        photo = self.backgrounds[rng.integers(len(self.backgrounds))]
+        if rng.random() < 0.1:
+            picture, _, _ = render([rgba], photo if rng.random() < 0.3 else None, rng, (SIZE, SIZE))
+            return picture.astype(np.float32) / 255
+        background = c.studio(SIZE, rng) if rng.random() < 0.45 else c.cover(photo, SIZE, rng)
+        if rng.random() < 0.3:
+            background = cv2.GaussianBlur(background, (0, 0), rng.uniform(0.5, 4))
+        background = c.relight(background, rng)
+        layer = c.place(rgba, SIZE, rng, (0.4, 1.15))
+        layer.color = c.relight(layer.color, rng)
+        layer = c.match_light(layer, background, rng)
+        if rng.random() < 0.5:
+            background = c.shadow(background, layer.alpha, rng)
+        return c.over([layer], background)[0]
+
+
+def photograph(shown: categories.Shown, rng: np.random.Generator) -> np.ndarray:
+    """A random cut around the subject, stretched to the network's input: float32 [SIZE, SIZE, 3]."""
+    height, width = shown.rgb.shape[:2]
+    x0, y0, x1, y1 = shown.box
+    if rng.random() < 0.75:  # somewhere between the subject's box and the whole picture
+        room = rng.random(4) * rng.random()
+        x0, y0 = x0 * (1 - room[0]), y0 * (1 - room[1])
+        x1, y1 = x1 + (width - x1) * room[2], y1 + (height - y1) * room[3]
+    else:
+        x0, y0, x1, y1 = 0, 0, width, height
+    trim = rng.uniform(0, 0.08, 4) * min(x1 - x0, y1 - y0)
+    cut = shown.rgb[int(y0 + trim[0]) : int(y1 - trim[1]), int(x0 + trim[2]) : int(x1 - trim[3])]
+    picture = cv2.resize(cut, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    if rng.random() < 0.5:
+        picture = picture[:, ::-1]
+    return c.relight(picture.astype(np.float32) / 255, rng)
+
+
+def loss(model: nn.Module, batch: Batch) -> Tensor:
+    """Cross-entropy with slightly smoothed labels."""
+    return F.cross_entropy(model(batch["image"].float() / 255), batch["category"], label_smoothing=0.05)
+
+
+class Validation:
+    """Fixed pictures of the val split: photographs as they are, at most 40 a category, and 24 composites of each."""
+
+    def __init__(self, photographs: int = 40, composites: int = 24) -> None:
+        sampler, rng = Sampler("val"), np.random.default_rng(13)
+        images, labels, real = [], [], []
+        for index, category in enumerate(CATEGORIES):
+            group = sampler.photographs.get(category, [])
+            order = rng.permutation(len(group))[:photographs]
+            images += [cv2.resize(group[i].rgb, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for i in order]
+            made = [] if category == "scene" else range(composites)
+            images += [c.camera(sampler.composite(category, rng), rng, 0.5) for _ in made]
+            labels += [index] * (len(order) + len(made))
+            real += [True] * len(order) + [False] * len(made)
+        self.images = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+        self.labels, self.real = np.array(labels), np.array(real)
+
+    def logits(self, model: nn.Module) -> Tensor:
+        device = next(model.parameters()).device
+        found = []
+        for part in self.images.split(32):
+            x = (part.to(device).float() / 255).contiguous(memory_format=torch.channels_last)
+            with torch.no_grad(), torch.autocast(device.type, dtype=torch.bfloat16):
+                found.append(model(x).float().cpu())
+        return torch.cat(found)
+
+    def __call__(self, model: nn.Module, run: Path) -> dict[str, float]:
+        probability = self.logits(model).softmax(1).numpy()
+        predicted, count = probability.argmax(1), len(CATEGORIES)
+        right = predicted == self.labels
+        found = {
+            "macro_f1": metrics.macro_f1(predicted, self.labels, count),
+            "accuracy": float(right.mean()),
+            "accuracy_photographs": float(right[self.real].mean()),
+            "accuracy_composites": float(right[~self.real].mean()),
+            "ece": metrics.calibration_error(probability.max(1), right),
+            "confident": float((probability.max(1) > 0.6).mean()),
+            "accuracy_confident": float(right[probability.max(1) > 0.6].mean())
+            if (probability.max(1) > 0.6).any()
+            else 0.0,
+        }
+        table = metrics.confusion(predicted, self.labels, count)
+        lines = [f"{name:16}" + "".join(f"{n:5}" for n in row) for name, row in zip(CATEGORIES, table, strict=True)]
+        (run / "confusion.txt").write_text("\n".join(lines) + "\n")
+        return {key: round(value, 4) for key, value in found.items()}
+
+
+def fit_temperature(logits: Tensor, labels: Tensor) -> float:
+    """The temperature of least cross-entropy (Guo et al., "On Calibration of Modern Neural Networks", 2017)."""
+    tried = torch.exp(torch.linspace(-1.2, 1.2, 97))
+    return float(min(tried, key=lambda t: float(F.cross_entropy(logits / t, labels))))
+
+
+def train(plan: Plan, workers: int, batch: int) -> None:
+    """Trains within the plan's budget, calibrates, and puts the weights and their card in place."""
+    torch.manual_seed(0)
+    stream = Stream(Replay(Sampler("train")), seed=9)
+    validation = Validation()
+    model = encoder_start(ClassifierNet(), plan)
+    model, found = fit(model, loader(stream, batch, workers), loss, validation, "macro_f1", plan, stream.progress)
+    model.temperature.fill_(fit_temperature(validation.logits(model), torch.from_numpy(validation.labels)))
+    found = validation(model, plan.run)
+    print(found, publish(model, "classify", card("classify", __doc__ or "", found, plan)))

@@ -84,7 +84,7 @@ def worsen(alpha: c.F32, rng: np.random.Generator) -> tuple[c.F32, c.F32]:
         ys, xs = np.mgrid[0:low, 0:low].astype(np.float32)
         small = cv2.remap(small, xs + dx, ys + dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     if rng.random() < 0.25:  # a patch taken for the other side
-        x, y, r = rng.uniform(0, low, 2).tolist() + [rng.uniform(0.03, 0.12) * low]
+        x, y, r = *rng.uniform(0, low, 2).tolist(), rng.uniform(0.03, 0.12) * low
         spot = np.zeros_like(small)
         cv2.circle(spot, (int(x), int(y)), max(1, int(r)), 1.0, -1)
         small = small + cv2.GaussianBlur(spot, (0, 0), max(0.5, r / 2)) * rng.choice([-0.7, 0.7])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -152,7 +151,7 @@ def fit(
                 },
                 path.with_suffix(".tmp"),
             )
-            os.replace(path.with_suffix(".tmp"), path)
+            path.with_suffix(".tmp").replace(path)
             save_weights(average, best, plan.run / "best.safetensors")
             line = {"minutes": round(state["spent"] / 60, 1), "seen": state["seen"], "loss": round(total, 4), **metrics}
             print(json.dumps(line), file=log, flush=True)
@@ -168,7 +167,7 @@ def save_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> None
     temporary = path.with_suffix(".tmp")
     save_file(kept, temporary)
     temporary.chmod(0o644)  # safetensors leaves it readable by its owner alone
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def publish(model: nn.Module, name: str, card: str) -> Path:

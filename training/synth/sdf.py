@@ -50,9 +50,9 @@ def rods(*all_: Rod) -> Solid:
     foot = (start * axis).sum(-1)
 
     def distance(p: F32) -> F32:
-        along = p @ axis.T - foot
+        along = dot(p, axis) - foot
         t = np.clip(along / length2, 0, 1)
-        from_start2 = (p * p).sum(-1)[:, None] - 2 * (p @ start.T) + (start**2).sum(-1)
+        from_start2 = (p * p).sum(-1)[:, None] - 2 * dot(p, start) + (start**2).sum(-1)
         d2 = from_start2 + t * (t * length2 - 2 * along)
         return (np.sqrt(np.maximum(d2, 0)) - radius - slope * t).min(-1)
 
@@ -162,10 +162,15 @@ def _polyline(p: F32, points: F32) -> F32:
         axis = b - a
         length2 = max(float(axis @ axis), 1e-12)
         q = p - a
-        t = np.clip((q @ axis) / np.float32(length2), 0, 1)
+        t = np.clip((q * axis).sum(-1) / np.float32(length2), 0, 1)
         q -= t[:, None] * axis
         np.minimum(best, q[:, 0] ** 2 + q[:, 1] ** 2, out=best)
     return np.sqrt(best)
+
+
+def dot(p: F32, vectors: F32) -> F32:
+    """[n, 3] by [k, 3] to [n, k]. Not BLAS: its threads cost far more than they bring on a busy machine."""
+    return np.einsum("ij,kj->ik", p, vectors)
 
 
 def _vector(values: Sequence[float]) -> F32:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .sdf import F32, Solid
+from .sdf import F32, Solid, dot
 
 U8 = np.typing.NDArray[np.uint8]
 Paint = Callable[[F32], F32]
@@ -80,8 +80,8 @@ class _Camera:
 
     def rays(self, points: F32) -> F32:
         xy = (2 * points / self.side - 1) * self.slope
-        ray = np.stack([xy[:, 0], -xy[:, 1], np.ones(len(xy), np.float32)], -1) @ self.axes
-        return _unit(ray)
+        ray = np.stack([xy[:, 0], -xy[:, 1], np.ones(len(xy), np.float32)], -1)
+        return _unit(dot(ray, self.axes.T))
 
 
 def _shoot(parts: Sequence[Part], camera: _Camera, points: F32) -> tuple[F32, np.typing.NDArray[np.bool_]]:
@@ -99,7 +99,7 @@ def _shoot(parts: Sequence[Part], camera: _Camera, points: F32) -> tuple[F32, np
 
 def _march(parts: Sequence[Part], origin: F32, ray: F32) -> F32:
     """Distance to the first surface along each ray, infinite for a miss."""
-    middle = -(ray @ origin)
+    middle = -(ray * origin).sum(-1)
     inside = REACH**2 - (origin @ origin - middle**2)
     result = np.full(len(ray), np.inf, np.float32)
     active = np.nonzero(inside > 0)[0]
@@ -126,7 +126,7 @@ def _shade(parts: Sequence[Part], p: F32, ray: F32, axes: F32) -> F32:
             albedo[mine] = part.color(p[mine]) if callable(part.color) else np.asarray(part.color, np.float32)
             gloss[mine], metal[mine] = part.gloss, part.metal
     key = _unit(np.float32([-0.55, 0.75, -0.45]) @ axes)  # above, left of and beside the camera
-    lit = np.clip(normal @ key * 0.85 + 0.15, 0, 1) * _shadow(parts, p + normal * 4e-3, key)
+    lit = np.clip((normal * key).sum(-1) * 0.85 + 0.15, 0, 1) * _shadow(parts, p + normal * 4e-3, key)
     open_ = _openness(parts, p, normal)
     sky = 0.55 + 0.45 * normal[:, 1]
     diffuse = albedo * (1.25 * lit + (0.16 + 0.62 * sky) * open_)[:, None]
@@ -134,7 +134,7 @@ def _shade(parts: Sequence[Part], p: F32, ray: F32, axes: F32) -> F32:
     facing = np.clip(-np.einsum("ij,ij->i", ray, normal), 0, 1)
     base = np.where(metal[:, None], albedo, 0.04)
     fresnel = base + (1 - base) * ((1 - facing) ** 5)[:, None] * gloss[:, None]
-    shine = (_studio(mirror @ axes.T, gloss) * (0.25 + 0.75 * open_))[:, None] * fresnel
+    shine = (_studio(dot(mirror, axes), gloss) * (0.25 + 0.75 * open_))[:, None] * fresnel
     color = np.where(metal[:, None], 0.06 * diffuse, diffuse * (1 - fresnel)) + shine * (0.25 + 1.6 * gloss[:, None])
     exposed = 1 - np.exp(-color)  # a shoulder instead of clipping
     return np.clip(exposed, 0, 1) ** np.float32(1 / 2.2)

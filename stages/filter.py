@@ -138,15 +138,17 @@ def probabilities(defects: Tensor, classes: Tensor) -> dict[str, float]:
 def judge_by_signals(quality: dict[str, float]) -> dict[str, float]:
     """Rough probabilities of the defects from the signals alone, for use without a network.
 
-    Each is a logistic curve over one or two signals, 0.5 where val photographs with that defect begin.
+    Each is a logistic curve over one or two signals. Its middle lies well outside of what any photograph of the
+    validation split shows as it is, and inside of what those spoilt to severity 3 or 4 show.
     """
     bright = max(quality["subject_p95"], 0.5 * quality["frame_p95"])
-    sharp = max(quality["subject_sharpness"], quality["frame_sharpness"])
+    sharp = (quality["subject_sharpness"] + quality["subject_sharpness_half"]) / 2
+    empty = quality["detail"] <= 0.05  # blurred or not: there is nothing to tell by
     return {
-        "exposure_dark": _rise(-np.log10(bright + 1e-4), 1.35, 12),
-        "exposure_over": _rise(quality["subject_clip_high"], 0.45, 15),
-        "blur": _rise(-sharp, -0.035, 200) if quality["detail"] > 0 else 0.0,
-        "low_information": _rise(-quality["frame_entropy"], -1.0, 6) if quality["detail"] < 0.02 else 0.0,
+        "exposure_dark": _rise(-np.log10(bright + 1e-4), 1.35, 12),  # 4.5% of full light
+        "exposure_over": _rise(quality["subject_clip_high"], 0.33, 20),
+        "blur": _rise(-sharp, -0.29, 40) if not empty else 0.0,
+        "low_information": _rise(-quality["frame_entropy"], -2.2, 4) if empty else 0.0,
     }
 
 

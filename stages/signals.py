@@ -121,7 +121,7 @@ def tile_sharpness(luma: Image, noise: float, grid: tuple[int, int]) -> tuple[F3
     total = energy[0] + energy[1]
     floor = 6e-5 + 4 * sigma2  # a tile of a step of 2% across its whole width
     ratio = np.clip((sharp[0] + sharp[1]) / total, 0, 1)
-    each = [np.where(e > 0.2 * total, np.clip(s / e, 0, 1), 1) for e, s in zip(energy, sharp, strict=True)]
+    each = [np.where(e > 0.03 * total, np.clip(s / e, 0, 1), 1) for e, s in zip(energy, sharp, strict=True)]
     return np.where(total > floor, total, 0).astype(np.float32), ratio, np.minimum(each[0], each[1])
 
 
@@ -200,7 +200,7 @@ def _exposure(light: F32, luma: Image, clipped: list[Image], weight: F32) -> dic
         "p95": float(p95),
         "clip_low": low,
         "clip_high": high,
-        "entropy": float(-(shares * np.log2(shares)).sum()),
+        "entropy": max(0.0, float(-(shares * np.log2(shares)).sum())),
     }
 
 

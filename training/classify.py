@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ..stages.networks.classifier import CATEGORIES, SIZE, ClassifierNet
 from . import categories, data, metrics
 from .card import card
+from .growing import growing
 from .loop import Batch, Plan, Stream, fit, loader, publish
 from .replay import Replay
 from .start import encoder_start
@@ -153,7 +154,15 @@ def train(plan: Plan, workers: int, batch: int) -> None:
     stream = Stream(Replay(Sampler("train")), seed=9)
     validation = Validation()
     model = encoder_start(ClassifierNet(), plan)
-    model, found = fit(model, loader(stream, batch, workers), loss, validation, "macro_f1", plan, stream.progress)
+    model, found = fit(
+        model,
+        growing(loader(stream, batch, workers), stream.progress),
+        loss,
+        validation,
+        "macro_f1",
+        plan,
+        stream.progress,
+    )
     model.temperature.fill_(fit_temperature(validation.logits(model), torch.from_numpy(validation.labels)))
     found = validation(model, plan.run)
     print(found, publish(model, "classify", card("classify", __doc__ or "", found, plan)))

@@ -19,6 +19,7 @@ from ..stages import signals, weights
 from ..stages.networks.quality import CLASSES, DEFECTS, SIZE, QualityNet
 from . import data, metrics
 from .card import card
+from .growing import growing
 from .loop import Batch, Plan, Stream, fit, loader, publish
 from .replay import Replay
 from .start import encoder_start
@@ -240,12 +241,20 @@ def on_white(sampler: Sampler, rng: np.random.Generator) -> np.ndarray:
 
 def train(plan: Plan, workers: int, batch: int) -> None:
     """Trains within the plan's budget and puts the weights and their card in place."""
-    stream = Stream(Replay(Sampler("train")), seed=5)
+    stream = Stream(Replay(Sampler("train"), fresh=0.35), seed=5)
     model = encoder_start(QualityNet(), plan)
     first = np.stack([stream.make(np.random.default_rng(index), 0.0)["signals"] for index in range(256)])
     model.mean.copy_(torch.from_numpy(first.mean(0)))
     model.deviation.copy_(torch.from_numpy(first.std(0) + 1e-3))
-    model, found = fit(model, loader(stream, batch, workers), loss, Validation(), "auc", plan, stream.progress)
+    model, found = fit(
+        model,
+        growing(loader(stream, batch, workers), stream.progress),
+        loss,
+        Validation(),
+        "auc",
+        plan,
+        stream.progress,
+    )
     print(publish(model, "quality", card("quality", __doc__ or "", found, plan)), weights.INDEX)
 
 

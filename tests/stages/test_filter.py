@@ -1,0 +1,163 @@
+"""The filter stage on good and on spoilt photographs, with the network and by the signals alone."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+from skimage import data
+
+from hairline.stages import signals
+from hairline.stages.base import run_stage
+from hairline.stages.filter import FilterSettings, FilterStage, Thresholds
+from hairline.stages.item import Item
+from hairline.stages.networks.quality import CLASSES, DEFECTS
+
+
+def item(rgb: np.ndarray, name: str = "a.png") -> Item:
+    return Item(name, name, data=bytes(cv2.imencode(".png", np.ascontiguousarray(rgb[..., ::-1]))[1]))
+
+
+@pytest.fixture(scope="module", params=["builtin", "none"])
+def stage(request: pytest.FixtureRequest) -> FilterStage:
+    made = FilterStage(FilterSettings(weights=request.param))
+    made.setup(torch.device("cpu"))
+    return made
+
+
+@pytest.fixture(scope="module")
+def network() -> FilterStage:
+    made = FilterStage(FilterSettings())
+    made.setup(torch.device("cpu"))
+    return made
+
+
+def run(stage: FilterStage, rgb: np.ndarray) -> Item:
+    made = item(rgb)
+    run_stage(stage, [made])
+    return made
+
+
+def disk(shape: tuple[int, int]) -> np.ndarray:
+    height, width = shape
+    ys, xs = np.mgrid[:height, :width]
+    return np.clip(0.36 * min(height, width) - np.hypot(ys - height / 2, xs - width / 2), 0, 1)[..., None]
+
+
+def on(level: int, subject: np.ndarray) -> np.ndarray:
+    share = disk(subject.shape[:2])
+    return (level * (1 - share) + subject * share).astype(np.uint8)
+
+
+def bokeh(rgb: np.ndarray) -> np.ndarray:
+    share = disk(rgb.shape[:2])
+    return (cv2.GaussianBlur(rgb, (0, 0), 9) * (1 - share) + rgb * share).astype(np.uint8)
+
+
+def stops(rgb: np.ndarray, by: float) -> np.ndarray:
+    """More or less light, as a camera sees it: clipped, then rounded."""
+    light = np.clip(signals.LINEAR[rgb] * 2.0**by, 0, 1)
+    return (np.searchsorted(signals.LINEAR, light.ravel()).reshape(rgb.shape).clip(0, 255)).astype(np.uint8)
+
+
+PHOTOS = {"astronaut": data.astronaut(), "cat": data.chelsea(), "cup": data.coffee(), "rocket": data.rocket()}
+FLAT = np.full((400, 500, 3), 120, np.uint8)
+GOOD = {
+    **PHOTOS,
+    "cup on pure white": on(255, PHOTOS["cup"]),
+    "astronaut on black": on(0, PHOTOS["astronaut"]),
+    "cat before a soft background": bokeh(PHOTOS["cat"]),
+}
+SPOILT = {
+    "far too dark": (stops(PHOTOS["cup"], -6), "too_dark"),
+    "dark": (stops(PHOTOS["astronaut"], -5.5), "too_dark"),
+    "burnt out": (stops(PHOTOS["cat"], 4), "over_exposed"),
+    "burnt out cup": (stops(PHOTOS["cup"], 4), "over_exposed"),
+    "out of focus": (cv2.GaussianBlur(PHOTOS["cat"], (0, 0), 9), "blurred"),
+    "moved": (cv2.blur(PHOTOS["astronaut"], (45, 45)), "blurred"),
+    "flat": (FLAT, "low_information"),
+    "fog": ((PHOTOS["cup"] * 0.03 + 190).astype(np.uint8), "low_information"),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_good_pictures_pass(stage: FilterStage, name: str) -> None:
+    found = run(stage, GOOD[name])
+    assert found.status == "pending", (found.reason, found.detail)
+    assert (found.width, found.height) == GOOD[name].shape[1::-1]
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_spoilt_pictures_end_with_their_reason(stage: FilterStage, name: str) -> None:
+    rgb, reason = SPOILT[name]
+    found = run(stage, rgb)
+    assert (found.status, found.stage, found.reason) == ("filtered", "filter", reason), found.quality
+
+
+def test_quality_holds_signals_probabilities_and_the_class(network: FilterStage) -> None:
+    good, bad = run(network, PHOTOS["cup"]).quality, run(network, SPOILT["out of focus"][0]).quality
+    assert set(good) == {*signals.NAMES, *DEFECTS, *CLASSES, "class"}
+    assert sum(good[name] for name in CLASSES) == pytest.approx(1, abs=1e-5)
+    assert good["class"] < bad["class"]
+    assert all(isinstance(value, float) for value in good.values())
+
+
+def test_a_hand_before_the_subject_raises_occlusion(network: FilterStage) -> None:
+    from hairline.training.synth.occlude import occlude
+
+    plain = PHOTOS["cup"].astype(np.float32) / 255
+    cup = np.zeros(plain.shape[:2], np.float32)
+    cv2.ellipse(cup, (300, 200), (170, 130), 0, 0, 360, 1.0, -1)
+    found = [
+        run(network, (occlude(plain, cup, 4, np.random.default_rng(seed), []) * 255).astype(np.uint8)).quality
+        for seed in range(5)
+    ]
+    before = run(network, PHOTOS["cup"]).quality["occlusion"]
+    assert np.median([quality["occlusion"] for quality in found]) > max(0.2, 2 * before)
+
+
+def test_answer_does_not_depend_on_the_batch(network: FilterStage) -> None:
+    pictures = [*PHOTOS.values(), SPOILT["dark"][0], SPOILT["out of focus"][0]]
+    together = [item(rgb) for rgb in pictures]
+    run_stage(network, together)
+    for rgb, shared in zip(pictures, together, strict=True):
+        alone = run(network, rgb)
+        assert alone.quality == shared.quality and alone.reason == shared.reason
+
+
+def test_one_broken_picture_fails_alone(network: FilterStage) -> None:
+    items = [item(PHOTOS["cup"]), Item("b", "b", data=b"no picture"), item(PHOTOS["cat"])]
+    run_stage(network, items)
+    assert [i.status for i in items] == ["pending", "failed", "pending"]
+    assert items[1].stage == "filter" and items[1].reason == "not_a_picture"
+
+
+def test_too_small_is_by_the_shorter_side() -> None:
+    stage = FilterStage(FilterSettings(weights="none", min_side=100))
+    stage.setup(torch.device("cpu"))
+    assert run(stage, PHOTOS["cup"][:99]).reason == "too_small"
+    assert run(stage, PHOTOS["cup"][100:200]).status == "pending"
+
+
+def test_reasons_can_be_switched_off_and_thresholds_moved() -> None:
+    dark = stops(PHOTOS["cup"], -6)
+    for settings in (
+        FilterSettings(weights="none", reject=("blurred", "too_small")),
+        FilterSettings(weights="none", thresholds=Thresholds(too_dark=1, low_information=1)),
+    ):
+        stage = FilterStage(settings)
+        stage.setup(torch.device("cpu"))
+        found = run(stage, dark)
+        assert found.status == "pending" and found.quality["exposure_dark"] > 0.5
+
+
+def test_misspelt_settings_are_refused() -> None:
+    with pytest.raises(ValidationError):
+        FilterSettings(reject=("blury",))  # type: ignore[arg-type]
+    with pytest.raises(ValidationError):
+        Thresholds(blured=0.4)  # type: ignore[call-arg]
+
+
+def test_weights_are_part_of_the_fingerprint() -> None:
+    assert FilterStage.weights(FilterSettings(weights="none")) == {}
+    assert len(FilterStage.weights(FilterSettings())["quality"]) == 64

@@ -114,11 +114,9 @@ def _cut(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from .demo import make_demo
-    from .job import load_job
-    from .run import run_job
+    from .demo import run_demo
 
-    return run_job(load_job(str(make_demo(options.folder))), (), _console())
+    return run_demo(options.folder, _console())
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 Every file is named `<what it is>.<expected>.<ending>`, where <expected> is `ok` or the reason code that the
 pipeline should give. The photographs come with scikit-image; everything else is made from them or drawn.
-Nothing is downloaded, and the same version makes the same bytes.
+Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -20,11 +20,15 @@ from PIL import Image
 
 from ..stages.errors import HairlineError
 from ..training.synth import design
+from ..training.synth.canvas import Box
 from ..training.synth.occlude import hand
-from ..training.synth.render_products import PRODUCTS, render_product
+from ..training.synth.render_products import render_product
 
 U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
 Say = Callable[[str], None]
+SIDE = 448  # of a rendering, pixels
+PRODUCT_SEEDS = {"mug": 1, "bottle": 15, "lamp": 25, "handbag": 35, "chair": 41, "headphones": 50}
 
 
 def expected(id: str) -> str:
@@ -32,8 +36,12 @@ def expected(id: str) -> str:
     return id.rsplit("/", 1)[-1].split(".")[-2]
 
 
-def make_catalog(folder: Path, say: Say = print) -> list[str]:
+def make_catalog(folder: Path, say: Say = print, side: int = SIDE) -> list[str]:
     """Writes the catalog into a folder.
+
+    Args:
+        say: is told what takes time.
+        side: of the rendered products, pixels; they take most of the time.
 
     Returns:
         The names of its files, relative to the folder.
@@ -42,8 +50,10 @@ def make_catalog(folder: Path, say: Say = print) -> list[str]:
         HairlineError: scikit-image is not installed.
     """
     photos = _photographs()
-    say("rendering products")
-    products = {name: render_product(name, np.random.default_rng(seed)) for seed, name in enumerate(PRODUCTS, 40)}
+    products = {}
+    for name, seed in PRODUCT_SEEDS.items():
+        say(f"drawing a {name}" if name != "headphones" else "drawing headphones")
+        products[name] = render_product(name, np.random.default_rng(seed), side)
     files: dict[str, bytes] = {}
     for part in (_good, _products, _designs, _refused, _damaged, _formats):
         files |= part(photos, products)
@@ -61,16 +71,16 @@ def _photographs() -> dict[str, U8]:
     except ImportError as error:
         raise HairlineError("the demo needs scikit-image for its photographs: pip install 'hairline[demo]'") from error
     folder = Path(skimage.__file__).parent / "data"
-    names = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg", "camera.png")
-    names += ("clock_motion.png", "brick.png", "gravel.png", "grass.png")
-    photos = {Path(name).stem: np.asarray(Image.open(folder / name).convert("RGB")) for name in names}
+    names = ["astronaut", "chelsea", "coffee", "motorcycle_left", "camera", "clock_motion", "brick", "gravel", "grass"]
+    photos = {name: np.asarray(Image.open(folder / f"{name}.png").convert("RGB")) for name in names}
+    photos["rocket"] = np.asarray(Image.open(folder / "rocket.jpg").convert("RGB"))
     photos["disparity"] = np.nan_to_num(np.load(folder / "motorcycle_disp.npz")["arr_0"], posinf=0)
     return photos
 
 
 def _good(photos: dict[str, U8], _: dict[str, U8]) -> dict[str, bytes]:
-    disparity = cv2.medianBlur(photos["disparity"].astype(np.float32), 5)
-    near = cv2.GaussianBlur((disparity > 33).astype(np.float32), (0, 0), 1.2)
+    disparity = cv2.medianBlur(photos["disparity"].astype(np.float32), 5).astype(np.float32)
+    near = _smooth((disparity > 33).astype(np.float32), 1.2)
     return {
         "photographs/astronaut.ok.png": _png(photos["astronaut"]),
         "photographs/cat.ok.jpg": _jpeg(photos["chelsea"]),
@@ -103,12 +113,27 @@ def _designs(_: dict[str, U8], products: dict[str, U8]) -> dict[str, bytes]:
         "夏のセール": ("chair", "lamp", "mug"),
         "new in": ("headphones", "mug", "handbag"),
     }
-    files = {}
-    for seed, (name, three) in enumerate(sets.items(), 3):
-        rng = np.random.default_rng(seed)
-        picture, _boxes, _alpha = design.render([products[p] for p in three], None, rng, (1000, 800))
-        files[f"designs/{name}.ok.jpg"] = _jpeg(picture)
-    return files
+    return {
+        f"designs/{name}.ok.jpg": _jpeg(_design([products[p] for p in three], 100 * seed))
+        for seed, (name, three) in enumerate(sets.items())
+    }
+
+
+def _design(products: list[U8], seed: int) -> U8:
+    """The first layout that shows all products at a fair size and free, with slogans and a logo or badge."""
+    while True:
+        picture, boxes, _ = design.render(products, None, np.random.default_rng(seed), (1000, 800))
+        subjects = [box for box in boxes if box.label == "subject"]
+        rest = [box for box in boxes if box.label != "subject"]
+        large = all((box.x1 - box.x0) * (box.y1 - box.y0) > 24_000 for box in subjects)
+        free = not any(_overlap(a, b) for a in subjects for b in [*rest, *subjects] if a is not b)
+        if len(subjects) == len(products) and large and free and {box.label for box in rest} == {"text", "logo"}:
+            return picture
+        seed += 1
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return min(a.x1, b.x1) - max(a.x0, b.x0) > 6 and min(a.y1, b.y1) - max(a.y0, b.y0) > 6
 
 
 def _refused(photos: dict[str, U8], _: dict[str, U8]) -> dict[str, bytes]:
@@ -124,8 +149,8 @@ def _refused(photos: dict[str, U8], _: dict[str, U8]) -> dict[str, bytes]:
         "refused/cat out of focus.blurred.jpg": _jpeg(_defocus(cat, 9)),
         "refused/coffee cup moved.blurred.jpg": _jpeg(_motion(coffee, 41, 20)),
         "refused/clock.blurred.jpg": _jpeg(photos["clock_motion"]),
-        "refused/astronaut behind a hand.occluded.jpg": _jpeg(_cover(astronaut, hand(rng), (0.44, 0.56), 0.85)),
-        "refused/cat behind a hand.occluded.jpg": _jpeg(_cover(cat, hand(rng), (0.47, 0.62), 1.25)),
+        "refused/astronaut behind a hand.occluded.jpg": _jpeg(_cover(astronaut, hand(rng), (0.45, 0.62), 1.7)),
+        "refused/cat behind a hand.occluded.jpg": _jpeg(_cover(cat, hand(rng), (0.5, 0.75), 2.1)),
         "refused/empty wall.no_subject.jpg": _jpeg(_u8(wall)),
         "refused/brick wall.no_subject.jpg": _jpeg(photos["brick"]),
         "refused/gravel.no_subject.jpg": _jpeg(photos["gravel"]),
@@ -162,7 +187,7 @@ def _formats(photos: dict[str, U8], products: dict[str, U8]) -> dict[str, bytes]
     }
 
 
-def _person(astronaut: U8) -> NDArray[np.float32]:
+def _person(astronaut: U8) -> F32:
     """Where the astronaut is, roughly: GrabCut from a frame and a sure middle, float32 [h, w] 0..1."""
     mask = np.full(astronaut.shape[:2], cv2.GC_PR_BGD, np.uint8)
     outline = [(20, 511), (60, 330), (130, 250), (150, 60), (220, 0), (290, 60), (300, 210), (420, 270), (470, 511)]
@@ -170,13 +195,13 @@ def _person(astronaut: U8) -> NDArray[np.float32]:
     cv2.fillPoly(mask, [np.array([(70, 511), (120, 330), (200, 230), (260, 230), (370, 310), (420, 511)])], cv2.GC_FGD)
     cv2.ellipse(mask, (222, 110), (50, 75), 0, 0, 360, cv2.GC_FGD, -1)
     cv2.setRNGSeed(1)
-    empty = np.zeros((1, 65)), np.zeros((1, 65))
-    mask, _, _ = cv2.grabCut(astronaut[..., ::-1].copy(), mask, None, *empty, 6, cv2.GC_INIT_WITH_MASK)
-    sure = cv2.morphologyEx((mask & 1), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)).astype(np.float32)
-    return cv2.GaussianBlur(sure, (0, 0), 2.0)
+    behind, before = np.zeros((1, 65)), np.zeros((1, 65))  # its colour models
+    cv2.grabCut(astronaut[..., ::-1].copy(), mask, (0, 0, 1, 1), behind, before, 6, cv2.GC_INIT_WITH_MASK)
+    sure = cv2.morphologyEx(mask & 1, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    return _smooth(sure.astype(np.float32), 2.0)
 
 
-def _soften(photo: U8, subject: NDArray[np.float32], radius: int) -> U8:
+def _soften(photo: U8, subject: F32, radius: int) -> U8:
     """A lens wide open: the background blurred by a disc, without the subject's colours bleeding into it."""
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2).astype(np.float32)
     behind = (1 - subject)[..., None] + 1e-3
@@ -195,7 +220,7 @@ def _studio(product: U8, color: tuple[int, int, int]) -> U8:
     shadow = np.zeros((side, side), np.float32)
     cv2.ellipse(shadow, (side // 2, foot - 8), (round(width * 0.44), 14), 0, 0, 360, 0.45, -1)
     ground *= 1 - cv2.GaussianBlur(shadow, (0, 0), 14)[..., None]
-    return _paste(ground, product, (side - width) // 2, foot - height, scale)
+    return _paste(ground.astype(np.float32), product, (side - width) // 2, foot - height, scale)
 
 
 def _cover(photo: U8, thing: U8, center: tuple[float, float], height: float) -> U8:
@@ -206,7 +231,7 @@ def _cover(photo: U8, thing: U8, center: tuple[float, float], height: float) -> 
     return _paste(photo.astype(np.float32), thing, x, y, scale)
 
 
-def _paste(ground: NDArray[np.float32], sprite: U8, x: int, y: int, scale: float) -> U8:
+def _paste(ground: F32, sprite: U8, x: int, y: int, scale: float) -> U8:
     matrix = np.array([[scale, 0, x], [0, scale, y]], np.float32)
     alpha = sprite[..., 3:].astype(np.float32) / 255
     size = ground.shape[1::-1]
@@ -222,6 +247,10 @@ def _expose(photo: U8, factor: float, rng: np.random.Generator) -> U8:
     return _u8(np.clip(linear, 0, 1) ** (1 / 2.2) * 255)
 
 
+def _smooth(values: F32, sigma: float) -> F32:
+    return cv2.GaussianBlur(values, (0, 0), sigma).astype(np.float32)
+
+
 def _defocus(photo: U8, radius: int) -> U8:
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2).astype(np.float32)
     return _u8(cv2.filter2D(photo.astype(np.float32), -1, disc / disc.sum()))
@@ -230,8 +259,8 @@ def _defocus(photo: U8, radius: int) -> U8:
 def _motion(photo: U8, length: int, angle: float) -> U8:
     line = np.zeros((length, length), np.float32)
     line[length // 2] = 1
-    line = cv2.warpAffine(line, cv2.getRotationMatrix2D((length / 2, length / 2), angle, 1), (length, length))
-    return _u8(cv2.filter2D(photo.astype(np.float32), -1, line / line.sum()))
+    turned = cv2.warpAffine(line, cv2.getRotationMatrix2D((length / 2, length / 2), angle, 1), (length, length))
+    return _u8(cv2.filter2D(photo.astype(np.float32), -1, turned / turned.sum()))
 
 
 def _bomb(width: int, height: int) -> bytes:

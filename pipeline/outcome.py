@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-import fsspec
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ..stages.errors import HairlineError
+from .ledger import SCHEMA, Ledger
+from .names import output_name
+from .retry import judge
+from .storage import Folder
+from .tally import RUNS
 
 STAGE_ORDER = ("fetch", "filter", "classify", "detect", "coarse", "fine", "products", "write")
 LIGHT = ("id", "status", "reason", "stage", "route", "confidence")
@@ -30,24 +32,26 @@ class Outcome:
     """The results and run summaries of one output.
 
     Attributes:
-        base: the output's path or URL, without a slash at the end.
+        folder: the output.
         rows: one light row per picture, in order of id: the columns of `LIGHT` and `index`, its place in the table.
         runs: the run summaries, oldest first.
     """
 
-    def __init__(self, base: str, table: pa.Table, runs: list[dict[str, Any]]) -> None:
-        self.base, self.table, self.runs = base, table, runs
+    def __init__(self, folder: Folder, table: pa.Table, runs: list[dict[str, Any]]) -> None:
+        self.folder, self.table, self.runs = folder, table, runs
         self.rows: list[Row] = table.select(list(LIGHT)).to_pylist()
         for index, row in enumerate(self.rows):
             row["index"] = index
 
     @property
     def name(self) -> str:
-        return self.base.rsplit("/", 1)[-1]
+        return self.folder.root.rstrip("/").rsplit("/", 1)[-1]
 
     @property
     def last_run(self) -> dict[str, Any]:
-        return self.runs[-1] if self.runs else {}
+        """The newest run that did pictures, or else the newest."""
+        busy = [run for run in self.runs if run.get("done")]
+        return (busy or self.runs or [{}])[-1]
 
     def full(self, rows: Sequence[Row]) -> list[Row]:
         """The given light rows with all their columns; maps as dicts, null maps and lists as empty ones."""
@@ -68,12 +72,10 @@ class Outcome:
 
     def place(self, row: Row, product: str) -> Place:
         """Where a picture's product lies now, also when the output has been moved since it was written."""
-        uri: str = row["outputs"].get(product, "")
-        start = uri.rfind(f"/{product}/{row['id']}.")
-        if start < 0:
-            return Place(uri, "")
-        inside = uri[start + 1 :]
-        return Place(f"{self.base}/{inside}", "../" + quote(inside))
+        if product not in row["outputs"]:
+            return Place("", "")
+        name = output_name(product, row["id"], row["outputs"][product].rpartition(".")[2])
+        return Place(self.folder.uri(name), "../" + quote(name))
 
 
 def load_outcome(output: str) -> Outcome:
@@ -82,27 +84,13 @@ def load_outcome(output: str) -> Outcome:
     Raises:
         HairlineError: there is no such output, or it has no results.
     """
-    files, root = fsspec.core.url_to_fs(output)
-    root = root.rstrip("/")
+    folder = Folder(output)
     try:
-        parts = sorted(files.glob(f"{root}/results/*.parquet"))
-    except OSError as error:
-        raise HairlineError(f"{output}: cannot be read ({error})") from error
-    if not parts:
-        raise HairlineError(f"{output}: no results/*.parquet here; give the output of a `hairline run`")
-    tables = []
-    for part in parts:
-        with files.open(part, "rb") as file:
-            tables.append(pq.read_table(file))
-    table = newest(pa.concat_tables(tables, promote_options="permissive"))
-    runs = [json.loads(files.cat_file(path)) for path in sorted(files.glob(f"{root}/runs/*.json"))]
-    runs.sort(key=lambda run: str(run.get("start", "")))
-    return Outcome(output.rstrip("/"), table, runs)
-
-
-def newest(table: pa.Table) -> pa.Table:
-    """The last row of each id, ordered by id."""
-    numbered = table.append_column("_row", pa.array(range(len(table)), pa.int64()))
-    last = numbered.group_by("id").aggregate([("_row", "max")])
-    last = last.take(pc.sort_indices(last["id"]))
-    return table.take(last["_row_max"])
+        ledger = Ledger(folder)
+        if not ledger.files:
+            raise HairlineError(f"{output}: no results/*.parquet here; give the output of a `hairline run`")
+        table = ledger.read(SCHEMA.names)
+        runs = [json.loads(folder.read(name)) for name in folder.names(RUNS) if name.endswith(".json")]
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise HairlineError(f"{output}: cannot be read: {judge(error).detail}") from error
+    return Outcome(folder, table, sorted(runs, key=lambda run: str(run["run_id"])))

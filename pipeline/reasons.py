@@ -86,6 +86,7 @@ MEANINGS: dict[str, Meaning] = {
         "The manifest or a link names a file that is not there.",
         "Correct the manifest, or restore the file; then run again with --retry failed.",
     ),
+    "not_a_file": Meaning("Not a file", "The name belongs to a folder or a device.", "Correct the manifest."),
     "permission": Meaning(
         "Not readable",
         "The file is there, but may not be read with these rights.",
@@ -100,6 +101,11 @@ MEANINGS: dict[str, Meaning] = {
         "Out of memory",
         "This picture alone needs more memory than there is.",
         "Lower limits.max_pixels, or give the pool more memory.",
+    ),
+    "crashed_worker": Meaning(
+        "Crashed its process",
+        "The process died each time it worked on this picture alone, mostly for want of memory.",
+        "Lower limits.max_pixels, or give the pool more memory; then run again with --retry failed.",
     ),
     "write": Meaning(
         "Could not be written",

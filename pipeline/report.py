@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import fsspec
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -22,6 +21,7 @@ from .outcome import STAGE_ORDER, Outcome, Row, load_outcome
 from .reasons import Meaning, meaning
 from .thumbnails import Thumb, output_thumbs, source_thumbs
 
+REPORT = "report/index.html"
 PAIRS = 120  # pairs of source and cut-out in all sheets together
 PAIRS_PER_ROUTE = (6, 24)
 PER_REASON = 8  # thumbnails of each reject reason
@@ -80,15 +80,8 @@ def write_report(output: str) -> str:
     """
     outcome = load_outcome(output)
     html = render("report.html", **_context(outcome))
-    return write_page(output, "index.html", html)
-
-
-def write_page(output: str, name: str, html: str) -> str:
-    """Writes one page into OUTPUT/report; returns its path or URL."""
-    uri = f"{output.rstrip('/')}/report/{name}"
-    with fsspec.open(uri, "wb", auto_mkdir=True) as file:
-        file.write(html.encode("utf-8", "replace"))
-    return uri
+    outcome.folder.write(REPORT, html.encode("utf-8", "replace"))
+    return outcome.folder.uri(REPORT)
 
 
 def render(template: str, **context: Any) -> str:

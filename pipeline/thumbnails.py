@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-import fsspec
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -16,6 +15,7 @@ from PIL import Image
 from ..stages.errors import PictureError
 from ..stages.limits import DEFAULT_LIMITS
 from ..stages.picture import Picture
+from .storage import fetch
 
 SIDE = 256  # longest side of a thumbnail, pixels
 WORKERS = 8
@@ -40,12 +40,6 @@ def output_thumbs(uris: Sequence[str]) -> list[Thumb]:
     return _map(_output, uris)
 
 
-def read_bytes(uri: str) -> bytes:
-    """The bytes of a local path or a URL, at most as many as a picture may have."""
-    with fsspec.open(uri, "rb") as file:
-        return bytes(file.read(DEFAULT_LIMITS.max_bytes))
-
-
 def encode(pixels: Image.Image) -> Thumb:
     """A WebP data URI of a small picture."""
     buffer = io.BytesIO()
@@ -58,22 +52,18 @@ def trouble_of(error: Exception) -> str:
     """An error in a few words that fit on a thumbnail."""
     if isinstance(error, PictureError):
         return error.reason.replace("_", " ")
-    if isinstance(error, FileNotFoundError):
-        return "file is gone"
-    if isinstance(error, PermissionError):
-        return "not readable"
     return type(error).__name__
 
 
 def _source(uri: str) -> Thumb:
-    small: NDArray[np.uint8] = Picture(read_bytes(uri), DEFAULT_LIMITS).small(SIDE)
+    small: NDArray[np.uint8] = Picture(fetch(uri, DEFAULT_LIMITS)[0], DEFAULT_LIMITS).small(SIDE)
     image = Image.fromarray(small)
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     return encode(image)
 
 
 def _output(uri: str) -> Thumb:
-    with Image.open(io.BytesIO(read_bytes(uri))) as image:
+    with Image.open(io.BytesIO(fetch(uri, DEFAULT_LIMITS)[0])) as image:
         image.draft("RGB", (2 * SIDE, 2 * SIDE))
         small = image.convert("RGBA" if "A" in image.getbands() else "RGB")
         small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)

@@ -39,7 +39,7 @@ class CoarseStage(Stage[CoarseSettings]):
     Settings = CoarseSettings
 
     @classmethod
-    def weights(cls, settings: CoarseSettings) -> dict[str, str]:  # type: ignore[override]
+    def weights(cls, settings: CoarseSettings) -> dict[str, str]:
         if settings.model:
             return {"model": settings.model.check()}
         paths = weights.by_route("coarse", settings.weights, settings.route_weights, settings.sha256)
@@ -80,7 +80,7 @@ class CoarseStage(Stage[CoarseSettings]):
         network = self.networks[route]
 
         def run(x: Tensor) -> Tensor:
-            return network(x).float().sigmoid()  # type: ignore[no-any-return]
+            return network(x).float().sigmoid()
 
         found = in_fixed_batches(run, samples, self.device, self.dtype)
         return list((found * 255 + 0.5).to(torch.uint8).numpy())

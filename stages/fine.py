@@ -34,6 +34,9 @@ class FineSettings(Settings):
     )
     sure: float = Field(0.04, gt=0, lt=0.5, description="a coarse alpha this close to 0 or 1 is taken as it is")
     max_error: float = Field(0.06, gt=0, le=1, description="unless its expected error is larger than this")
+    reach: float = Field(
+        0.12, gt=0, le=1, description="how far around its edge an unsure answer is refined, share of the crop"
+    )
     min_area: float = Field(0.001, ge=0, le=1, description="smallest mean alpha; below it the picture holds no subject")
 
 
@@ -54,7 +57,7 @@ class FineStage(Stage[FineSettings]):
     Settings = FineSettings
 
     @classmethod
-    def weights(cls, settings: FineSettings) -> dict[str, str]:  # type: ignore[override]
+    def weights(cls, settings: FineSettings) -> dict[str, str]:
         paths = weights.by_route("fine", settings.weights, settings.route_weights, settings.sha256)
         return {route: weights.digest(path) for route, path in paths.items()}
 
@@ -111,7 +114,7 @@ class FineStage(Stage[FineSettings]):
         """Runs the network on the tiles that the unsure band touches. region: uint8 [H, W, 3]."""
         height, width = region.shape[:2]
         unsure = self._band(crop)
-        band = np.clip(cv2.resize(unsure, (width, height), interpolation=cv2.INTER_LINEAR), 0, 1)
+        band = cv2.resize(unsure, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
         coarse = cv2.resize(crop.alpha, (width, height), interpolation=cv2.INTER_LINEAR)
         error = cv2.resize(crop.unsure, (width, height), interpolation=cv2.INTER_LINEAR)
         below, right = max(0, TILE - height), max(0, TILE - width)
@@ -141,12 +144,19 @@ class FineStage(Stage[FineSettings]):
         return Fusion(sure + band * (alpha - sure), foreground, background, blend, band)
 
     def _band(self, crop: Crop) -> F32:
-        """Where the coarse answer is to be refined: float32 [h, w] at the coarse size, 1 in the band."""
+        """Where the coarse answer is to be refined: float32 [h, w] at the coarse size, 1 in the band.
+
+        Always where it is undecided; where it is only not quite sure, near its edge. Far from any edge the
+        fine network sees no more than texture, and what a texture belongs to the coarse network knows better.
+        """
         low, high = self.settings.sure * 255, (1 - self.settings.sure) * 255
         unsure = (crop.alpha > low) & (crop.alpha < high) | (crop.unsure > self.settings.max_error * 255)
-        mask = crop.alpha > 127
-        edge = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-        wide = cv2.dilate(unsure.astype(np.uint8) | edge, np.ones((3, 3), np.uint8))
+        undecided = (crop.alpha > 64) & (crop.alpha < 192)
+        mask = (crop.alpha > 127).astype(np.uint8)
+        edge = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+        reach = max(3, round(self.settings.reach * max(mask.shape))) // 2 * 2 + 1
+        near = cv2.dilate(edge, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))) > 0
+        wide = cv2.dilate((undecided | (unsure & near) | (edge > 0)).astype(np.uint8), np.ones((3, 3), np.uint8))
         # a soft rim: the refined alpha fades into the copied one instead of meeting it in a seam
         return np.maximum(cv2.blur(wide.astype(np.float32), (3, 3)) * 2 - 1, 0).astype(np.float32)
 

@@ -34,6 +34,6 @@ def upsample(alpha: F32, guide: NDArray[np.uint8], radius: int = 4, epsilon: flo
     slope = (cv2.blur(small * alpha, box) - mean_g * mean_a) / (variance + epsilon)
     offset = mean_a - slope * mean_g
     full = (guide.shape[1], guide.shape[0])
-    slope = cv2.resize(cv2.blur(slope, box), full, interpolation=cv2.INTER_LINEAR)
-    offset = cv2.resize(cv2.blur(offset, box), full, interpolation=cv2.INTER_LINEAR)
-    return np.clip(slope * (grey.astype(np.float32) / 255) + offset, 0, 1).astype(np.float32)
+    slopes = cv2.resize(cv2.blur(slope, box), full, interpolation=cv2.INTER_LINEAR)
+    offsets = cv2.resize(cv2.blur(offset, box), full, interpolation=cv2.INTER_LINEAR)
+    return np.clip(slopes * (grey.astype(np.float32) / 255) + offsets, 0, 1).astype(np.float32)

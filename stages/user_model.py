@@ -90,7 +90,8 @@ class UserModel:
         """
         assert self._run is not None, "setup first"
         square, (height, width) = self._fit(rgb)
-        normal = (square.astype(np.float32) / 255 - np.float32(self.settings.mean)) / np.float32(self.settings.std)
+        mean, std = (np.array(x, np.float32) for x in (self.settings.mean, self.settings.std))
+        normal = (square.astype(np.float32) / 255 - mean) / std
         answer = np.asarray(self._run(np.ascontiguousarray(normal.transpose(2, 0, 1)[None])), np.float32)
         alpha = self._activate(answer)
         rows = max(1, round(alpha.shape[0] * height / self.size[0]))
@@ -125,7 +126,7 @@ class UserModel:
             maps = raised / raised.sum(0)
         one: F32 = maps[self.settings.channel]
         if self.settings.activation == "sigmoid":
-            one = 1 / (1 + np.exp(-np.clip(one, -60, 60)))
+            one = (1 / (1 + np.exp(-np.clip(one, -60, 60)))).astype(np.float32)
         return one
 
     def _onnx(self, device: torch.device) -> Callable[[F32], Any]:
@@ -152,8 +153,8 @@ class UserModel:
         if kind == "exported":
             module = torch.export.load(self.settings.path).module().to(device)
         else:
-            module = torch.jit.load(self.settings.path, map_location=device).eval()
-        wanted = self.settings.output
+            module = torch.jit.load(self.settings.path, map_location=device).eval()  # type: ignore[no-untyped-call]
+        wanted: Any = self.settings.output
 
         @torch.inference_mode()
         def run(x: F32) -> Any:

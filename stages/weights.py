@@ -64,7 +64,7 @@ def load(module: nn.Module, path: Path) -> nn.Module:
 
 def inference(module: nn.Module, device: torch.device) -> nn.Module:
     """Makes a loaded module ready: channels last, bf16 where the processor has it, no gradients."""
-    return module.to(device=device, dtype=precision(device), memory_format=torch.channels_last).requires_grad_(False)  # type: ignore[call-overload,no-any-return]
+    return module.to(device=device, dtype=precision(device), memory_format=torch.channels_last).requires_grad_(False)  # type: ignore[call-overload]
 
 
 def precision(device: torch.device) -> torch.dtype:

@@ -81,7 +81,10 @@ class Sampler:
         for _ in range(count):
             group = draw(rng, FOREGROUNDS, self.foregrounds)
             foreground = group[rng.integers(len(group))]
-            layer = c.place(foreground.rgba, size, rng, area)
+            close_up = count == 1 and rng.random() < 0.15
+            layer = c.place(
+                foreground.rgba, size, rng, (1.1, 2.2) if close_up else area, wander=0.3 if close_up else 0.06
+            )
             layer.color = c.relight(layer.color, rng)
             layer = c.match_light(layer, background, rng)
             if rng.random() < 0.5:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from .blocks import WIDTHS, ConvBN, Encoder, Up
@@ -24,12 +25,13 @@ class CoarseNet(nn.Module):
             Up(inputs, skip, out)
             for inputs, skip, out in zip((*outputs[1:], widths[-1]), widths[:-1], outputs, strict=True)
         )
-        self.head = nn.Sequential(ConvBN(outputs[0], outputs[0]), nn.Conv2d(outputs[0], 2, 3, padding=1))
-        nn.init.constant_(self.head[1].bias, -1.5)  # most pixels are background
+        answer = nn.Conv2d(outputs[0], 2, 3, padding=1)
+        answer.bias = nn.Parameter(torch.full((2,), -1.5))  # most pixels are background
+        self.head = nn.Sequential(ConvBN(outputs[0], outputs[0]), answer)
 
     def forward(self, x: Tensor) -> Tensor:
         features = self.encoder(x)
         y = features[-1]
         for up, skip in zip(reversed(self.ups), reversed(features[:-1]), strict=True):
             y = up(y, skip)
-        return self.head(y)  # type: ignore[no-any-return]
+        return self.head(y)

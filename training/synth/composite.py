@@ -171,7 +171,13 @@ def cut(rgb: U8, alpha: U8, size: int, rng: Rng) -> tuple[F32, F32]:
     """
     height, width = alpha.shape
     ys, xs = np.nonzero(alpha > 127)
-    if len(ys) and rng.random() < 0.7:  # the widened box of the subject, as the crops at inference
+    kind = rng.random() if len(ys) else 1.0
+    if kind < 0.18:  # a close-up: the subject runs out of the frame
+        k = rng.integers(len(ys))
+        side = max(np.ptp(xs), np.ptp(ys), 16) * rng.uniform(0.4, 0.9)
+        x0, y0 = xs[k] - side * rng.uniform(0.3, 0.7), ys[k] - side * rng.uniform(0.3, 0.7)
+        x1, y1 = x0 + side, y0 + side
+    elif kind < 0.75:  # the widened box of the subject, as the crops at inference
         x0, x1, y0, y1 = xs.min(), xs.max() + 1, ys.min(), ys.max() + 1
         grow = rng.uniform(0.05, 0.6) * max(x1 - x0, y1 - y0)
         x0, y0, x1, y1 = (

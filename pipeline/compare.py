@@ -1,0 +1,176 @@
+"""Two outputs side by side: counts, pictures that end differently, mattes that differ most, speed.
+
+Pictures are matched by id. Mattes are compared on an even sample, at `SIDE` pixels: it finds what changed,
+it does not say which of the two is right (`hairline evaluate` does, where there is a truth).
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from ..stages.item import U8
+from ..stages.limits import DEFAULT_LIMITS
+from .outcome import Outcome, Row, load_outcome
+from .report import SPEED_FIELDS, render, spread
+from .storage import Folder, fetch, is_local, local_path
+from .thumbnails import WORKERS, Thumb, output_thumbs, source_thumbs
+
+SAMPLE = 400  # pictures whose mattes are compared
+SIDE = 256  # longest side of a compared matte, pixels
+SHOWN = 24
+EXAMPLES = 5
+MATTES = ("mask", "cutout")  # products that hold the matte
+
+
+class Change(NamedTuple):
+    """Pictures that ended in one way in A and in another in B."""
+
+    before: str
+    after: str
+    total: int
+    examples: list[str]
+
+
+class Difference(NamedTuple):
+    """One picture whose mattes differ; `mean` is the mean absolute difference of alpha, 0..1."""
+
+    id: str
+    mean: float
+    source: Thumb
+    first: Thumb
+    second: Thumb
+
+
+def write_comparison(a: str, b: str, to: str | None = None) -> str:
+    """Compares two outputs in one self-contained HTML file.
+
+    Args:
+        a, b: folders or URLs of two outputs, usually of the same catalog.
+        to: the file to write; default B/report/compare.html.
+
+    Returns:
+        The path or URL of the file.
+
+    Raises:
+        HairlineError: one of them has no results.
+    """
+    first, second = load_outcome(a), load_outcome(b)
+    html = render("compare.html", **_context(first, second)).encode("utf-8", "replace")
+    place, _, name = (to or second.folder.uri("report/compare.html")).rpartition("/")
+    if is_local(place):
+        place = local_path(place) or ("/" if to and to.startswith("/") else ".")
+    folder = Folder(place)
+    folder.write(name, html)
+    folder.clear(".partial")
+    return folder.uri(name)
+
+
+def _context(first: Outcome, second: Outcome) -> dict[str, Any]:
+    before, after = ({row["id"]: row for row in outcome.rows} for outcome in (first, second))
+    both = [id for id in before if id in after]
+    compared = spread([id for id in both if before[id]["status"] == after[id]["status"] == "ok"], SAMPLE)
+    means = _differences(first, second, [before[id] for id in compared], [after[id] for id in compared])
+    known = {id: mean for id, mean in means.items() if mean is not None}
+    most = sorted((id for id in known if known[id] > 0), key=lambda id: -known[id])[:SHOWN]
+    return {
+        "sides": [_side("A", first), _side("B", second)],
+        "only": [len(before) - len(both), len(after) - len(both)],
+        "both": len(both),
+        "changes": changes([(id, before[id], after[id]) for id in both]),
+        "compared": len(known),
+        "unread": len(means) - len(known),
+        "same": sum(mean == 0 for mean in known.values()),
+        "mean": float(np.mean(list(known.values()))) if known else None,
+        "most": _shown(first, second, [(before[id], after[id], known[id]) for id in most]),
+        "stages": _stages(first, second),
+    }
+
+
+def changes(pairs: Sequence[tuple[str, Row, Row]]) -> list[Change]:
+    """Groups the pictures (id, row in A, row in B) that ended differently, most frequent first."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for id, a, b in pairs:
+        ends = tuple(" · ".join(filter(None, (row["status"], row["reason"]))) for row in (a, b))
+        if ends[0] != ends[1]:
+            groups.setdefault((ends[0], ends[1]), []).append(id)
+    found = [Change(*ends, len(ids), ids[:EXAMPLES]) for ends, ids in groups.items()]
+    return sorted(found, key=lambda change: -change.total)
+
+
+def _side(letter: str, outcome: Outcome) -> dict[str, Any]:
+    statuses = Counter(row["status"] for row in outcome.rows)
+    run = outcome.last_run
+    return {
+        "letter": letter,
+        "place": outcome.folder.root,
+        "total": len(outcome.rows),
+        "statuses": [(status, statuses[status]) for status in ("ok", "filtered", "failed")],
+        "speed": {key: run.get(field) for key, field in SPEED_FIELDS.items()},
+        "facts": [(key, run.get(key)) for key in ("run_id", "fingerprint", "versions", "pools", "machine")],
+    }
+
+
+def _stages(first: Outcome, second: Outcome) -> list[tuple[str, float | None, float | None]]:
+    """Busy seconds per picture of each stage in A and B."""
+    sides = [
+        {name: spent / max(len(outcome.rows), 1) for name, spent in outcome.busy_seconds().items()}
+        for outcome in (first, second)
+    ]
+    names = sorted({*sides[0], *sides[1]}, key=lambda name: -max(side.get(name, 0.0) for side in sides))
+    return [(name, sides[0].get(name), sides[1].get(name)) for name in names]
+
+
+def _differences(
+    first: Outcome, second: Outcome, before: Sequence[Row], after: Sequence[Row]
+) -> dict[str, float | None]:
+    """id -> mean absolute difference of alpha, 0..1; None where one of them cannot be read."""
+
+    def one(pair: tuple[Row, Row]) -> float | None:
+        try:
+            data = [_matte_bytes(outcome, row) for outcome, row in zip((first, second), pair, strict=True)]
+            return 0.0 if data[0] == data[1] else difference(_matte(data[0]), _matte(data[1]))
+        except Exception:  # a product that is gone or damaged is counted, and no reason to stop
+            return None
+
+    rows = list(zip(first.full(before), second.full(after), strict=True))
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return {a["id"]: mean for (a, _), mean in zip(rows, pool.map(one, rows), strict=True)}
+
+
+def difference(a: U8, b: U8) -> float:
+    """Mean absolute difference of two mattes uint8 [h, w], 0..1; B is scaled to A's size."""
+    if a.shape != b.shape:
+        b = np.asarray(Image.fromarray(b).resize(a.shape[1::-1], Image.Resampling.BOX))
+    return float(np.abs(a.astype(np.int16) - b).mean() / 255)
+
+
+def _matte_bytes(outcome: Outcome, row: Row) -> bytes:
+    product = next(name for name in MATTES if name in row["outputs"])
+    return fetch(outcome.place(row, product).uri, DEFAULT_LIMITS)[0]
+
+
+def _matte(data: bytes) -> U8:
+    with Image.open(io.BytesIO(data)) as image:
+        alpha = image.getchannel("A") if "A" in image.getbands() else image.convert("L")
+        ratio = min(1.0, SIDE / max(alpha.size))
+        size = max(1, round(alpha.width * ratio)), max(1, round(alpha.height * ratio))
+        return np.asarray(alpha.resize(size, Image.Resampling.BOX))
+
+
+def _shown(first: Outcome, second: Outcome, rows: Sequence[tuple[Row, Row, float]]) -> list[Difference]:
+    before, after = first.full([a for a, _, _ in rows]), second.full([b for _, b, _ in rows])
+    sides = [
+        output_thumbs([outcome.place(row, next(n for n in MATTES[::-1] if n in row["outputs"])).uri for row in full])
+        for outcome, full in ((first, before), (second, after))
+    ]
+    sources = source_thumbs([row["uri"] for row in after])
+    means = [mean for _, _, mean in rows]
+    ids = [row["id"] for row in after]
+    return [Difference(*parts) for parts in zip(ids, means, sources, *sides, strict=True)]

@@ -120,7 +120,8 @@ class Picture:
     @property
     def source_alpha(self) -> U8 | None:
         """uint8 [H, W], 0..255, upright: the transparency that the file brings; None if all is opaque."""
-        self._level(1)
+        if self.format != "JPEG":
+            self._level(1)
         return self._alpha
 
     def _level(self, scale: int) -> U8:

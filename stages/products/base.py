@@ -1,0 +1,79 @@
+"""What a product is.
+
+A new one subclasses `Product` in a file of its own, gives its settings as a pydantic model, implements
+`make`, and is entered in `registry`. It must be a function of the matte and its settings alone, byte by byte.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, Generic, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..foreground import estimate_foreground
+from ..item import Item, Output
+from ..picture import Picture
+
+U8 = NDArray[np.uint8]
+FAINT = 13  # alpha below this (5%) does not count for where the subject is
+
+
+class ProductSettings(BaseModel):
+    """Base of every product's settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    per_subject: bool = Field(False, description="also one file for each subject, as `<name>-1`, `<name>-2`, …")
+
+
+@dataclass
+class Matte:
+    """A picture cut out.
+
+    Attributes:
+        picture: the source.
+        alpha: uint8 [H, W], 0..255, of the upright picture; not all zero.
+        item: the facts found so far; for reading.
+    """
+
+    picture: Picture
+    alpha: U8
+    item: Item
+
+    @cached_property
+    def foreground(self) -> U8:
+        """uint8 [H, W, 3]: the subject's own colours; estimated when first asked for. Do not write into it."""
+        return estimate_foreground(self.picture.rgb(), self.alpha)
+
+    @cached_property
+    def box(self) -> tuple[int, int, int, int]:
+        """(x0, y0, x1, y1) around what is more than faint, x1 and y1 exclusive."""
+        solid = self.alpha >= FAINT
+        x, y, w, h = cv2.boundingRect((solid if solid.any() else self.alpha > 0).astype(np.uint8))
+        return x, y, x + w, y + h
+
+
+S = TypeVar("S", bound=ProductSettings)
+
+
+class Product(ABC, Generic[S]):
+    """One kind of file made from a matte.
+
+    Class attributes:
+        Settings: the pydantic model of its options.
+    """
+
+    Settings: ClassVar[type[ProductSettings]] = ProductSettings
+
+    def __init__(self, settings: S) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def make(self, matte: Matte) -> Output:
+        """The finished file. Raises PictureError if the picture does not allow it."""

@@ -1,0 +1,23 @@
+"""The products by name, and presets: a name for a product with options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .base import Product
+from .cutout import Cutout
+from .mask import Mask
+from .white_background import WhiteBackground
+
+PRODUCTS: dict[str, type[Product[Any]]] = {
+    "cutout": Cutout,
+    "mask": Mask,
+    "white_background": WhiteBackground,
+}
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "cutout_web": {"product": "cutout", "format": "webp", "crop": True},
+    "shop_square": {"product": "white_background", "canvas": [2000, 2000], "fill": 0.85},
+    "shop_square_jpeg": {"product": "white_background", "canvas": [2000, 2000], "fill": 0.85, "format": "jpeg"},
+    "shop_portrait": {"product": "white_background", "canvas": [1600, 2000], "fill": 0.9},
+}

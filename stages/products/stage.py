@@ -1,0 +1,72 @@
+"""The last stage: from a picture and its alpha to the finished files."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator
+
+from ..base import EachStage, Settings
+from ..item import Item
+from .base import Matte
+from .spec import ProductSpec
+
+U8 = NDArray[np.uint8]
+
+
+class ProductsSettings(Settings):
+    """Settings of the products stage."""
+
+    products: tuple[ProductSpec, ...] = Field(
+        default=(ProductSpec.model_validate("cutout"),), min_length=1, description="what is made of each picture"
+    )
+
+    @field_validator("products")
+    @classmethod
+    def _names_differ(cls, products: tuple[ProductSpec, ...]) -> tuple[ProductSpec, ...]:
+        names = [spec.name for spec in products]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two products are called {name!r}: give one another name, {{other: {{product: …}}}}")
+        return products
+
+
+class ProductsStage(EachStage[ProductsSettings]):
+    """Makes every wanted product of a picture.
+
+    Reads item.alpha, and subject_alphas where a product is wanted per subject; fills in item.outputs. A
+    source that is itself transparent somewhere stays so: of its alpha and the found one the smaller counts.
+    """
+
+    name: ClassVar[str] = "products"
+    Settings: ClassVar[type[Settings]] = ProductsSettings
+
+    def __init__(self, settings: ProductsSettings) -> None:
+        super().__init__(settings)
+        self._products = [(spec.name, spec.build()) for spec in settings.products]
+
+    def process_one(self, item: Item) -> None:
+        if item.alpha is None:
+            raise RuntimeError("no alpha: a stage that finds it must come before products")
+        whole = _matte(item, item.alpha)
+        if not whole.alpha.any():
+            item.filter(self.name, "no_subject", "nothing of the picture is left in its alpha")
+            return
+        outputs = {name: product.make(whole) for name, product in self._products}
+        each = [(name, product) for name, product in self._products if product.settings.per_subject]
+        if each:
+            for number, alpha in enumerate(item.subject_alphas, 1):
+                subject = _matte(item, alpha)
+                if subject.alpha.any():
+                    outputs |= {f"{name}-{number}": product.make(subject) for name, product in each}
+        item.outputs = outputs
+
+
+def _matte(item: Item, alpha: U8) -> Matte:
+    picture = item.picture
+    if alpha.shape != (picture.height, picture.width):
+        raise ValueError(f"alpha is {alpha.shape}, the picture {(picture.height, picture.width)}")
+    own = picture.source_alpha
+    return Matte(picture, alpha if own is None else np.minimum(alpha, own), item)

@@ -97,6 +97,7 @@ def _photo(rng: Rng, width: int, height: int, colors: Palette, photo: U8) -> U8:
 
 
 def _rgb(hue: float, saturation: float, value: float) -> Color:
+    saturation, value = float(np.clip(saturation, 0, 1)), float(np.clip(value, 0, 1))
     i, f = divmod(hue % 1 * 6, 1)
     p, q, t = value * (1 - saturation), value * (1 - saturation * f), value * (1 - saturation * (1 - f))
     r, g, b = ((value, t, p), (q, value, p), (p, value, t), (p, q, value), (t, p, value), (value, p, q))[int(i)]

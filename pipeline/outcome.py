@@ -55,7 +55,9 @@ class Outcome:
 
     def full(self, rows: Sequence[Row]) -> list[Row]:
         """The given light rows with all their columns; maps as dicts, null maps and lists as empty ones."""
-        full: list[Row] = self.table.take([row["index"] for row in rows]).to_pylist(maps_as_pydicts="lossy")
+        full: list[Row] = self.table.take(pa.array([row["index"] for row in rows], pa.int64())).to_pylist(
+            maps_as_pydicts="lossy"
+        )
         for row in full:
             for column, empty in (("quality", {}), ("boxes", []), ("outputs", {}), ("seconds", {})):
                 row[column] = row[column] or empty

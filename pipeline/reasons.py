@@ -97,6 +97,19 @@ MEANINGS: dict[str, Meaning] = {
         "The storage gave an error, also after several tries.",
         "Run again with --retry failed once the storage is well.",
     ),
+    "unknown_category": Meaning(
+        "Unknown category",
+        "The manifest forces a category that the classifier does not have.",
+        "Correct the manifest's column category; the message names the categories there are.",
+    ),
+    "too_large_for_format": Meaning(
+        "Too large for its format",
+        "The product has more pixels than its file format can hold.",
+        "Choose another format for this product, such as png.",
+    ),
+    "encode_error": Meaning(
+        "Could not be encoded", "The product's file could not be made.", "Choose another format for this product."
+    ),
     "out_of_memory": Meaning(
         "Out of memory",
         "This picture alone needs more memory than there is.",

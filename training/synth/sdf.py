@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 Solid = Callable[[F32], F32]
 REACH = 1.4  # solids of revolution end within this distance of the origin
-GRID = 256  # entries of their tables per unit of length
+GRID = 160  # entries of their tables per unit of length
 
 
 def box(center: Sequence[float], half: Sequence[float], radius: float = 0.0) -> Solid:

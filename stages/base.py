@@ -43,7 +43,7 @@ class Stage(ABC, Generic[S]):
     def __init__(self, settings: S) -> None:
         self.settings = settings
 
-    def setup(self, device: torch.device) -> None:  # noqa: B027  (an optional hook)
+    def setup(self, device: torch.device) -> None:
         """Loads weights and warms up, once per process. Raises HairlineError for a user's mistake."""
 
     @classmethod
@@ -71,9 +71,9 @@ class EachStage(Stage[S]):
         for item in items:
             try:
                 self.process_one(item)
-            except (torch.cuda.OutOfMemoryError, MemoryError):
-                raise
             except Exception as error:
+                if is_out_of_memory(error):
+                    raise  # the runner makes room and tries again with less
                 item.fail(self.name, error)
 
 
@@ -81,7 +81,7 @@ def run_stage(stage: Stage[S], items: Sequence[Item], max_batch: int | None = No
     """Runs one stage over the items that have not ended, in batches of at most `max_batch`.
 
     A batch that raises is halved until the broken item is alone; only that one fails. Running out
-    of GPU memory halves the same way after the cache is emptied; a single picture that does not
+    of memory halves the same way after the GPU's cache is emptied; a single picture that does not
     fit fails as `out_of_memory`. The wall time is shared equally among the items of a batch.
     """
     active = [item for item in items if not item.ended]
@@ -96,23 +96,41 @@ def run_stages(stages: Sequence[Stage[Settings]], items: Sequence[Item]) -> None
         run_stage(stage, items)
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that the GPU's or the machine's memory is full, in any library's words."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return any(words in str(error) for words in ("can't allocate memory", "Insufficient memory"))  # torch, OpenCV
+
+
 def _run_batch(stage: Stage[S], batch: Sequence[Item]) -> None:
+    if not batch:
+        return
     started = time.perf_counter()
+    error = _attempt(stage, batch)
+    _share(stage.name, batch, started)
+    if error is None:
+        return
+    if isinstance(error, PictureError) and error.reason == "out_of_memory" and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if len(batch) == 1:
+        if not batch[0].ended:
+            batch[0].fail(stage.name, error)
+        return
+    del error  # its traceback holds whatever the batch had computed
+    middle = len(batch) // 2
+    for half in (batch[:middle], batch[middle:]):
+        _run_batch(stage, [item for item in half if not item.ended])
+
+
+def _attempt(stage: Stage[S], batch: Sequence[Item]) -> Exception | None:
     try:
         stage.process(batch)
     except Exception as error:
-        if isinstance(error, torch.cuda.OutOfMemoryError):
-            torch.cuda.empty_cache()
-        _share(stage.name, batch, started)
-        if len(batch) == 1:
-            out_of_memory = isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError))
-            batch[0].fail(stage.name, PictureError("out_of_memory", str(error)[:200]) if out_of_memory else error)
-            return
-        middle = len(batch) // 2
-        for half in (batch[:middle], batch[middle:]):
-            _run_batch(stage, [item for item in half if not item.ended])
-        return
-    _share(stage.name, batch, started)
+        if is_out_of_memory(error):  # without the traceback, whose frames hold the tensors that fill the memory
+            return PictureError("out_of_memory", str(error)[:200])
+        return error
+    return None
 
 
 def _share(name: str, batch: Sequence[Item], started: float) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
@@ -99,6 +101,7 @@ class Item:
 
         if self._picture is None:
             self._picture = Picture(self.data, self.limits)
+            self.width, self.height = self._picture.width, self._picture.height
         return self._picture
 
     @property
@@ -114,7 +117,7 @@ class Item:
         if isinstance(error, PictureError):
             self._end("failed", stage, error.reason, error.detail)
         else:
-            self._end("failed", stage, "internal_error", f"{type(error).__name__}: {error}"[:500])
+            self._end("failed", stage, "internal_error", f"{type(error).__name__}: {error}"[:500] + _where(error))
 
     def finish(self) -> None:
         """Marks a picture that went through all stages."""
@@ -141,6 +144,13 @@ class Item:
         self.__dict__.update(state)
         self.alpha = _decode(state["alpha"]) if state["alpha"] is not None else None
         self.subject_alphas = [_decode(a) for a in state["subject_alphas"]]
+
+
+def _where(error: Exception) -> str:
+    """The innermost line of this package that an error came through, as ` (fine.py:88)`."""
+    here = str(Path(__file__).resolve().parent)
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if str(Path(f.filename).resolve()).startswith(here)]
+    return f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
 
 
 def _encode(alpha: U8) -> bytes:

@@ -57,7 +57,7 @@ def load(module: nn.Module, path: Path) -> nn.Module:
         tensors = load_file(path)
         module.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
     except Exception as error:
-        line = str(error).strip().splitlines()[0]
+        line = " ".join(str(error).split())[:300] or type(error).__name__
         raise HairlineError(f"weights {path} do not fit {type(module).__name__}: {line}") from error
     return module.eval()
 

@@ -73,7 +73,7 @@ def webp(rgba: NDArray, picture: Picture, quality: int | None, keep_hidden: bool
 
 def _save(pixels: NDArray, kind: str, longest: int, **options: object) -> bytes:
     if max(pixels.shape[:2]) > longest:
-        raise PictureError("too_large", f"{kind} holds at most {longest:,} pixels a side: choose PNG")
+        raise PictureError("too_large_for_format", f"{kind} holds at most {longest:,} pixels a side: choose PNG")
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, kind, **options)
     return file.getvalue()

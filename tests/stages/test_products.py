@@ -162,7 +162,7 @@ def test_every_product_of_an_odd_picture(wanted):
         item.alpha = np.full((item.picture.height, item.picture.width), 200, np.uint8)
         run_stage(ProductsStage(ProductsSettings(products=[wanted])), [item])
         if name == "strip_thin" and "webp" in str(wanted):
-            assert (item.status, item.reason) == ("failed", "too_large")
+            assert (item.status, item.reason) == ("failed", "too_large_for_format")
         else:
             assert item.status == "pending", item.detail
             assert decoded(next(iter(item.outputs.values()))).size

@@ -18,7 +18,7 @@ from PIL import Image
 from ..stages.item import U8
 from ..stages.limits import DEFAULT_LIMITS
 from .outcome import Outcome, Row, load_outcome
-from .report import SPEED_FIELDS, render, spread
+from .report import SPEED_FIELDS, render, shown_product, spread
 from .storage import Folder, fetch, is_local, local_path
 from .thumbnails import WORKERS, Thumb, output_thumbs, source_thumbs
 
@@ -26,7 +26,7 @@ SAMPLE = 400  # pictures whose mattes are compared
 SIDE = 256  # longest side of a compared matte, pixels
 SHOWN = 24
 EXAMPLES = 5
-MATTES = ("mask", "cutout")  # products that hold the matte
+MATTES = ("mask", "cutout")  # products that hold the matte, the smaller first
 
 
 class Change(NamedTuple):
@@ -152,13 +152,12 @@ def difference(a: U8, b: U8) -> float:
 
 
 def _matte_bytes(outcome: Outcome, row: Row) -> bytes:
-    product = next(name for name in MATTES if name in row["outputs"])
-    return fetch(outcome.place(row, product).uri, DEFAULT_LIMITS)[0]
+    return fetch(outcome.place(row, shown_product(row["outputs"], MATTES)).uri, DEFAULT_LIMITS)[0]
 
 
 def _matte(data: bytes) -> U8:
     with Image.open(io.BytesIO(data)) as image:
-        alpha = image.getchannel("A") if "A" in image.getbands() else image.convert("L")
+        alpha = image.getchannel("A" if image.mode != "L" else "L")  # a picture without alpha is no matte
         ratio = min(1.0, SIDE / max(alpha.size))
         size = max(1, round(alpha.width * ratio)), max(1, round(alpha.height * ratio))
         return np.asarray(alpha.resize(size, Image.Resampling.BOX))
@@ -167,7 +166,7 @@ def _matte(data: bytes) -> U8:
 def _shown(first: Outcome, second: Outcome, rows: Sequence[tuple[Row, Row, float]]) -> list[Difference]:
     before, after = first.full([a for a, _, _ in rows]), second.full([b for _, b, _ in rows])
     sides = [
-        output_thumbs([outcome.place(row, next(n for n in MATTES[::-1] if n in row["outputs"])).uri for row in full])
+        output_thumbs([outcome.place(row, shown_product(row["outputs"])).uri for row in full])
         for outcome, full in ((first, before), (second, after))
     ]
     sources = source_thumbs([row["uri"] for row in after])

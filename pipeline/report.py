@@ -8,7 +8,7 @@ run summaries; it judges nothing itself.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -186,7 +186,7 @@ def _by_reason(rows: Sequence[Row], status: str) -> list[tuple[str, list[Row]]]:
 
 def _cards(outcome: Outcome, light: Sequence[Row]) -> list[Card]:
     rows = outcome.full(light)
-    products = [next((p for p in SHOWN_PRODUCTS if p in row["outputs"]), "") for row in rows]
+    products = [shown_product(row["outputs"]) for row in rows]
     places = [outcome.place(row, product) for row, product in zip(rows, products, strict=True)]
     sources = source_thumbs([row["uri"] for row in rows])
     results = output_thumbs([place.uri for place in places])
@@ -194,6 +194,11 @@ def _cards(outcome: Outcome, light: Sequence[Row]) -> list[Card]:
         Card(row, source, result if row["status"] == "ok" else None, place.link)
         for row, source, result, place in zip(rows, sources, results, places, strict=True)
     ]
+
+
+def shown_product(outputs: Iterable[str], preferred: Sequence[str] = SHOWN_PRODUCTS) -> str:
+    """The product that stands for a picture: the first preferred one that it has, or else any, or none (empty)."""
+    return next((name for name in preferred if name in outputs), min(outputs, default=""))
 
 
 def _confidence(row: Row) -> float:

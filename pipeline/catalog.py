@@ -13,7 +13,6 @@ import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-
 from urllib.parse import urlsplit
 
 import pyarrow as pa

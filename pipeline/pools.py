@@ -7,6 +7,7 @@ written by the workers themselves. So next to nothing passes through the driver.
 
 from __future__ import annotations
 
+import logging
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -52,6 +53,9 @@ def run_pools(
     import ray.data
     from ray.data import ActorPoolStrategy, DataContext
 
+    for handler in list(logging.getLogger("ray.data").handlers):
+        if not isinstance(handler, logging.FileHandler):  # its log file in Ray's session folder stays
+            logging.getLogger("ray.data").removeHandler(handler)
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False

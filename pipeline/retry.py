@@ -62,6 +62,8 @@ def judge(error: Exception) -> Verdict:
     if isinstance(error, OSError):
         reason = "not_found" if error.errno in WRONG_NAME else "fetch"
         return Verdict(reason, line, error.errno in PASSING)
+    if isinstance(error, ValueError) and "null byte" in line:
+        return Verdict("not_found", line, False)
     return Verdict("fetch", f"{kind}: {line}", False)
 
 

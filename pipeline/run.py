@@ -77,6 +77,7 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
     counts = prepared.settled + tally.counts
     facts.update(counts=by_status(counts), pictures=counts.total())
     write_summary(output, summary(tally, run_id, facts))
+    output.clear(WORK)
     return _tell(output, tally, counts, console)
 
 
@@ -144,7 +145,6 @@ def _settle(prepared: Prepared, output: Folder, run_id: str, killed_before: bool
         raise RuntimeError(f"{lost} pictures have no row in {output.root}/results; please report this")
     if killed_before:
         _sweep(output, ledger, prepared.job.product_names)
-    output.clear(WORK)
     return {
         "name": prepared.job.name,
         "input": prepared.job.input,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,7 @@ QUIET = {
     "RAY_enable_metrics_collection": "0",  # nobody looks at them in a batch job, and they cost a share of a core
     "RAY_event_stats": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_worker_niceness": "0",  # workers as urgent as the command that starts them: `nice hairline run` is polite
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 
@@ -39,25 +41,38 @@ def ray_session(node: Node | None = None) -> Iterator[None]:
     import ray
 
     try:
-        if node is None:
-            ray.init(address=os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level=logging.FATAL)
-        else:
-            ray.init(
-                num_cpus=int(node.cpus),
-                num_gpus=node.gpus,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.FATAL,
-            )
+        with _muted_stderr():
+            if node is None:
+                ray.init(address=os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level=logging.FATAL)
+            else:
+                ray.init(
+                    num_cpus=int(node.cpus),
+                    num_gpus=node.gpus,
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.FATAL,
+                )
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         where = f"at RAY_ADDRESS={os.environ['RAY_ADDRESS']}" if node is None else "on this machine"
         raise HairlineError(f"Ray does not start {where}: {' '.join(str(error).split())[:200]}") from error
-    for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _muted_stderr() -> Iterator[None]:
+    """Keeps what Ray's C++ says while it starts off the terminal; its failures come as exceptions all the same."""
+    sys.stderr.flush()
+    before = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
 
 
 def cluster_nodes() -> list[Node]:

@@ -1,0 +1,87 @@
+"""Fixtures of the pipeline's tests: a catalog, a job file, a web server and an S3 server."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from kit import Web, fill, small_job
+
+from hairline.pipeline.storage import filesystem
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])  # Ray's workers
+
+
+@pytest.fixture
+def open_tmp() -> Iterator[Path]:
+    """A temporary folder that every user may enter."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    fill(folder, 20)
+    return folder
+
+
+@pytest.fixture
+def job_file(tmp_path: Path, catalog: Path) -> Callable[..., Path]:
+    """Writes a job file over `catalog` into `out`; keyword arguments replace its keys."""
+
+    def write(**changes: object) -> Path:
+        job = small_job(input=str(catalog), output=str(tmp_path / "out"), **changes)
+        path = tmp_path / "job.yaml"
+        path.write_text(yaml.safe_dump(job, sort_keys=False))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    server = Web()
+    yield server
+    server.server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """An S3 endpoint: the one at HAIRLINE_S3_ENDPOINT with the credentials of the environment, or moto's server."""
+    endpoint = os.environ.get("HAIRLINE_S3_ENDPOINT")
+    if endpoint:
+        os.environ["AWS_ENDPOINT_URL"] = endpoint
+        yield endpoint
+        return
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+    os.environ.update(credentials, AWS_ENDPOINT_URL=f"http://{host}:{port}")
+    yield os.environ["AWS_ENDPOINT_URL"]
+    for name in (*credentials, "AWS_ENDPOINT_URL"):
+        del os.environ[name]
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server: str) -> Iterator[str]:
+    """s3://… of a new bucket."""
+    filesystem.cache_clear()
+    name = f"hairline-{secrets.token_hex(6)}"
+    files = filesystem("s3")
+    files.mkdir(name)
+    yield f"s3://{name}"
+    files.rm(name, recursive=True)

@@ -1,0 +1,58 @@
+"""Small stages for tests of the pipeline, named in job files as `own_stages:Invert` and so on."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+
+import cv2
+from pydantic import Field
+
+from hairline.stages.base import EachStage, Settings
+from hairline.stages.errors import PictureError
+from hairline.stages.item import Item, Output
+
+
+class JudgeSettings(Settings):
+    dark: float = Field(20.0, description="mean grey below which a picture is filtered")
+    pause_s: float = 0.0
+
+
+class Judge(EachStage[JudgeSettings]):
+    """Reads the picture; filters dark ones. A file holding `crash!` kills the process, `raise!` raises."""
+
+    name = "judge"
+    Settings = JudgeSettings
+
+    def process_one(self, item: Item) -> None:
+        time.sleep(self.settings.pause_s)
+        if item.data.endswith(b"crash!"):
+            ctypes.string_at(0)
+        if item.data.endswith(b"raise!"):
+            raise RuntimeError("as told")
+        grey = item.picture.small(64).mean()
+        item.width, item.height = item.picture.width, item.picture.height
+        item.quality["grey"] = float(grey)
+        item.category = item.category_hint
+        if grey < self.settings.dark:
+            item.filter(self.name, "too_dark", f"mean {grey:.0f}")
+
+
+class InvertSettings(Settings):
+    ext: str = "png"
+
+
+class Invert(EachStage[InvertSettings]):
+    """Makes one product, the negative."""
+
+    name = "invert"
+    Settings = InvertSettings
+
+    def process_one(self, item: Item) -> None:
+        negative = 255 - item.picture.rgb()[..., ::-1]
+        data = cv2.imencode(f".{self.settings.ext}", negative)[1].tobytes()
+        item.outputs["negative"] = Output(data, self.settings.ext)
+        item.confidence = 1.0
+        if os.environ.get("HAIRLINE_TEST_EMPTY"):
+            raise PictureError("empty", "as told")

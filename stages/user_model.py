@@ -35,7 +35,9 @@ class UserModelSettings(Settings):
     keep_aspect: bool = Field(False, description="true: letterbox into the size; false: stretch to it")
     output: int | str = Field(0, description="which output holds the alpha: its number, or its name (ONNX)")
     activation: Literal["none", "sigmoid", "softmax"] = Field("none", description="what is still to be applied")
-    channel: int = Field(0, description="channel of the output that is the subject's")
+    channel: int | None = Field(
+        None, ge=0, description="channel of the output that is the subject's; needed where there are several"
+    )
     normalise: Literal["none", "minmax"] = Field(
         "none",
         description="minmax stretches each answer to 0..1 as some reference codes do: an empty picture is then no "
@@ -72,7 +74,7 @@ class UserModel:
         kind = ENDINGS[Path(self.settings.path).suffix.lower()]
         try:
             self._run = self._onnx(device) if kind == "onnx" else self._torch(kind, device)
-            self.predict(np.zeros((*self.size, 3), np.uint8))
+            self._probe()
         except HairlineError:
             raise
         except Exception as error:
@@ -90,9 +92,7 @@ class UserModel:
         """
         assert self._run is not None, "setup first"
         square, (height, width) = self._fit(rgb)
-        mean, std = (np.array(x, np.float32) for x in (self.settings.mean, self.settings.std))
-        normal = (square.astype(np.float32) / 255 - mean) / std
-        answer = np.asarray(self._run(np.ascontiguousarray(normal.transpose(2, 0, 1)[None])), np.float32)
+        answer = np.asarray(self._run(self._normal(square)), np.float32)
         alpha = self._activate(answer)
         rows = max(1, round(alpha.shape[0] * height / self.size[0]))
         columns = max(1, round(alpha.shape[1] * width / self.size[1]))
@@ -100,6 +100,23 @@ class UserModel:
         if self.settings.normalise == "minmax":
             alpha = (alpha - alpha.min()) / max(float(alpha.max() - alpha.min()), 1e-6)
         return np.clip(np.nan_to_num(alpha), 0, 1).astype(np.float32)
+
+    def _probe(self) -> None:
+        """Runs the model once on noise: all that can be wrong with shapes, names and activation shows there."""
+        assert self._run is not None
+        noise = np.random.default_rng(0).integers(0, 256, (*self.size, 3), np.uint8)
+        answer = self._activate(np.asarray(self._run(self._normal(noise)), np.float32))
+        low, high = float(answer.min()), float(answer.max())
+        if self.settings.normalise == "none" and (low < -0.05 or high > 1.05):
+            raise HairlineError(
+                f"model {self.settings.path}: answers {low:.3g} to {high:.3g} where 0 to 1 is expected; "
+                "set activation to sigmoid or softmax, or another output"
+            )
+
+    def _normal(self, square: U8) -> F32:
+        mean, std = (np.array(x, np.float32) for x in (self.settings.mean, self.settings.std))
+        normal = (square.astype(np.float32) / 255 - mean) / std
+        return np.ascontiguousarray(normal.transpose(2, 0, 1)[None])
 
     def _fit(self, rgb: U8) -> tuple[U8, tuple[int, int]]:
         """The picture at the model's size, and how much of it (height, width) the picture fills."""
@@ -109,22 +126,34 @@ class UserModel:
             height, width = max(1, round(rgb.shape[0] * scale)), max(1, round(rgb.shape[1] * scale))
         shrinks = height < rgb.shape[0] and width < rgb.shape[1]
         small = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        square = np.zeros((*self.size, 3), np.uint8)
+        if (height, width) == self.size:
+            return small.astype(np.uint8, copy=False), self.size
+        square = np.empty((*self.size, 3), np.uint8)
+        square[:] = np.clip(np.rint(np.array(self.settings.mean) * 255), 0, 255)  # about 0 to the model
         square[:height, :width] = small
         return square, (height, width)
 
     def _activate(self, answer: F32) -> F32:
         """The answer [1, C, h, w], [C, h, w] or [h, w] as one map, float32 [h, w]."""
         maps = answer.reshape(-1, *answer.shape[-2:]) if answer.ndim >= 2 else answer
-        if maps.ndim != 3 or self.settings.channel >= len(maps):
+        channel = self.settings.channel
+        if channel is None and maps.ndim == 3 and len(maps) == 1:
+            channel = 0
+        if maps.ndim != 3 or channel is None or channel >= len(maps):
+            wish = "no channel was named; set channel" if channel is None else f"there is no channel {channel}"
             raise HairlineError(
-                f"model {self.settings.path}: output {self.settings.output} has the shape {list(answer.shape)}, in "
-                f"which there is no channel {self.settings.channel}; set output and channel"
+                f"model {self.settings.path}: output {self.settings.output} has the shape {list(answer.shape)}, and "
+                f"{wish}, or another output"
+            )
+        if maps.shape[1] * self.size[1] != maps.shape[2] * self.size[0]:
+            raise HairlineError(
+                f"model {self.settings.path}: output {self.settings.output} has the shape {list(answer.shape)}; "
+                f"a map [1, channels, height, width] in the proportions of {list(self.size)} is expected"
             )
         if self.settings.activation == "softmax":
             raised = np.exp(maps - maps.max(0))
             maps = raised / raised.sum(0)
-        one: F32 = maps[self.settings.channel]
+        one: F32 = maps[channel]
         if self.settings.activation == "sigmoid":
             one = (1 / (1 + np.exp(-np.clip(one, -60, 60)))).astype(np.float32)
         return one
@@ -146,8 +175,9 @@ class UserModel:
             wanted = names[wanted] if wanted < len(names) else str(wanted)
         if wanted not in names:
             raise HairlineError(f"model {self.settings.path}: no output {wanted}; it has {', '.join(names)}")
-        given = session.get_inputs()[0].name
-        return lambda x: session.run([wanted], {given: x})[0]
+        given = session.get_inputs()[0]
+        dtype = np.float16 if given.type == "tensor(float16)" else np.float32
+        return lambda x: session.run([wanted], {given.name: x.astype(dtype, copy=False)})[0]
 
     def _torch(self, kind: str, device: torch.device) -> Callable[[F32], Any]:
         if kind == "exported":

@@ -118,6 +118,45 @@ def test_an_empty_picture_stays_empty_unless_minmax_is_asked_for(tmp_path: Path)
     assert answers[0] < 0.05 and answers[1] == 1
 
 
+class Several(nn.Module):
+    """Two classes in the last but two axes, or in the last one, as some frameworks have it."""
+
+    def __init__(self, last: bool) -> None:
+        super().__init__()
+        self.last = last
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        red = 20 * (x[:, :1] - x[:, 1:2]) - 6
+        both = torch.cat([-red, red], 1)
+        return both.permute(0, 2, 3, 1) if self.last else both
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_several_channels_must_be_told_apart(tmp_path: Path) -> None:
+    for last in (False, True):
+        torch.jit.trace(Several(last), torch.rand(1, 3, 320, 320)).save(str(tmp_path / f"{last}.pt"))
+    path = str(tmp_path / "False.pt")
+    model = UserModel(UserModelSettings(path=path, activation="softmax", channel=1, **PLAIN))
+    model.setup(CPU)
+    picture, mask = _picture()
+    assert _overlap(model.predict(picture), mask) > 0.97
+    with pytest.raises(HairlineError, match="no channel was named"):
+        UserModel(UserModelSettings(path=path, activation="softmax", **PLAIN)).setup(CPU)
+    with pytest.raises(HairlineError, match="proportions"):
+        UserModel(UserModelSettings(path=str(tmp_path / "True.pt"), channel=1, **PLAIN)).setup(CPU)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 900), (700, 3), (320, 320), (321, 640)])
+@pytest.mark.parametrize("keep_aspect", [False, True])
+def test_any_shape_of_picture(shape: tuple[int, int], keep_aspect: bool, tmp_path: Path) -> None:
+    model = UserModel(UserModelSettings(path=_onnx(tmp_path / "model.onnx"), keep_aspect=keep_aspect, **PLAIN))
+    model.setup(CPU)
+    red = np.zeros((*shape, 3), np.uint8)
+    red[..., 0] = 255
+    alpha = model.predict(red)
+    assert alpha.dtype == np.float32 and alpha.min() > 0.99 and max(alpha.shape) == 320
+
+
 def test_mistakes_are_told_in_one_line(tmp_path: Path) -> None:
     path = _onnx(tmp_path / "model.onnx")
     broken = tmp_path / "broken.onnx"
@@ -128,7 +167,8 @@ def test_mistakes_are_told_in_one_line(tmp_path: Path) -> None:
         "unknown kind": {"path": str(tmp_path / "x.pth")},
         "does not run": {"path": str(broken)},
         "no output": {"path": path, "output": "mask"},
-        "no channel": {"path": path, "channel": 4},
+        "no channel 4": {"path": path, "channel": 4},
+        "set activation to sigmoid": {"path": path, "output": "logits"},
         "does not run: .*": {"path": path, "size": 200},
     }
     for message, settings in cases.items():

@@ -151,6 +151,7 @@ def pack(labelled: Labelled, side: int, rng: np.random.Generator) -> dict[str, n
     if rng.random() < 0.5 and not any(label for *_, label in found):  # text is never mirrored
         square[:, :width] = square[:, :width][:, ::-1]
         boxes[: len(big), [0, 2]] = width - boxes[: len(big), [2, 0]]
+    boxes[..., 0::2], boxes[..., 1::2] = boxes[..., 0::2].clip(0, width), boxes[..., 1::2].clip(0, height)
     return {"image": np.ascontiguousarray(square.transpose(2, 0, 1)), "boxes": boxes, "labels": labels}
 
 

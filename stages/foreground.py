@@ -13,8 +13,8 @@ that hold half-transparent pixels.
 
 Measured on composites of known colours at 1152x896 (strands of hair, and a wide soft edge; mean of
 α |F - F_true| over the band, 0..255, one thread): the picture's own colours 10.5 and 7.2; the paper's two
-passes 6.8 and 3.6; this 2.4 and 2.0, in 45 ms and 25 ms; the multi-level solver of PyMatting 1.9 and 2.1,
-in 250 ms.
+passes 6.8 and 3.6; this 2.4 and 2.0; the multi-level solver of PyMatting 1.9 and 2.1. On a busy core they
+took 100, 62 (35 with the narrower band of the soft edge) and 500 ms.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from statistics import median
 
@@ -52,7 +53,8 @@ def test_weights_are_small_and_described() -> None:
 def test_every_folder_with_modules_is_packaged() -> None:
     from setuptools import find_packages
 
-    packages = set(find_packages(str(ROOT), include=["hairline*"]))
+    how = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]["find"]
+    packages = set(find_packages(str(ROOT), include=how["include"]))
     for folder in ("stages", "pipeline", "training", "configs"):
         for path in (ROOT / folder).rglob("*.py"):
             name = "hairline." + ".".join(path.parent.relative_to(ROOT).parts)

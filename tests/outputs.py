@@ -59,10 +59,10 @@ def row(id: str, uri: str = "", **facts: Any) -> dict[str, Any]:
 
 
 class Output:
-    """An output folder in the making, with its catalog beside it."""
+    """An output in the making, `root`/out, with its catalog beside it; on this machine or in S3."""
 
-    def __init__(self, root: Path) -> None:
-        self.root, self.folder = root, Folder(str(root / "out"))
+    def __init__(self, root: Path | str) -> None:
+        self.folder, self.catalog = Folder(f"{root}/out"), Folder(f"{root}/catalog")
         self.rows: list[dict[str, Any]] = []
 
     def ok(self, id: str, seed: int = 0, inset: int = 10, **facts: Any) -> None:
@@ -77,10 +77,8 @@ class Output:
         self.rows.append(row(id, self.source(id), status=status, reason=reason, stage=stage, **facts))
 
     def source(self, id: str, seed: int = 0) -> str:
-        path = self.root / "catalog" / id
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(picture(seed))
-        return str(path)
+        self.catalog.write(id, picture(seed))
+        return self.catalog.uri(id)
 
     def write(self, run: dict[str, Any] | None = None) -> str:
         """Writes results and the summary of a run; returns the output's path."""

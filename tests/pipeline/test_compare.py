@@ -32,7 +32,7 @@ def test_tells_what_changed(tmp_path: Path) -> None:
     text = " ".join(found.text.split())
     assert "6 pictures are in both, 1 only in A." in text
     assert "1 of the 6 in both" in text and "filtered · blurred 1 turned.jpg" in text
-    assert "5 mattes that are ok in both were compared: 3 are the same" in text
+    assert "5 pictures that are ok in both were compared: 3 have the same matte" in text
     assert text.index("3.jpg") < text.index("4.jpg")  # the larger difference first
     assert len(found.images) == 2 * 3 and all(src.startswith("data:") for src in found.images)
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["compare.html"]
@@ -46,6 +46,15 @@ def test_same_outputs_and_default_place(tmp_path: Path) -> None:
     assert page == f"{place}/report/compare.html"
     text = Page(Path(page).read_text("utf-8")).text
     assert "No matte differs." in text and "None: every picture has the same status" in text
+
+
+def test_bucket_against_folder(tmp_path: Path, bucket: str) -> None:
+    first, second = Output(tmp_path), Output(bucket)
+    first.ok("a.jpg")
+    second.ok("a.jpg", inset=20)
+    write_comparison(first.write(), second.write())
+    found = Page(second.folder.read("report/compare.html").decode())
+    assert len(found.images) == 3 and "1 pictures that are ok in both" in " ".join(found.text.split())
 
 
 def test_hostile_names_and_gone_products(tmp_path: Path) -> None:

@@ -148,6 +148,16 @@ def test_moved_output_still_shows_its_products(tmp_path: Path) -> None:
     assert len(found.images) == 2 and "../cutout/deep/er/a.jpg.png" in found.links
 
 
+def test_in_a_bucket(bucket: str) -> None:
+    output = Output(bucket)
+    output.ok("a b/ü.jpg")
+    output.ended("dark.jpg", "filtered", "too_dark")
+    place = write_report(output.write())
+    assert place == f"{bucket}/out/report/index.html"
+    found = Page(output.folder.read("report/index.html").decode())
+    assert len(found.images) == 3
+
+
 def test_newest_row_counts(tmp_path: Path) -> None:
     output = Output(tmp_path)
     output.ended("a.jpg", "failed", "fetch")

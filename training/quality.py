@@ -34,6 +34,7 @@ FOREGROUNDS = {
 PHOTOS = {"clothing": 3, "portrait": 3, "person": 3, "animal": 4, "product_simple": 1, "food": 0.3, "vehicle": 0.3}
 NAMES = (*DEFECTS, "noise")  # noise has no class of its own; it counts for the overall class
 KNOWN_LIGHT = ("portrait", "person", "animal")  # a dark one is underexposed; a dark shirt may just be black
+DRAWN = {"noise": 0.5, "occlusion": 2.0}  # how often, beside 1; what covers a subject has no signal to tell by
 UNKNOWN = -1
 OVERALL = (0, 1, 2, 3, 3)  # worst severity to class
 
@@ -124,7 +125,7 @@ def draw_severities(rng: np.random.Generator, subject: bool) -> dict[str, int]:
     """None, one or two defects; a picture without a subject cannot be occluded."""
     severities = dict.fromkeys(NAMES, 0)
     choices = [name for name in NAMES if subject or name != "occlusion"]
-    share = np.array([0.5 if name == "noise" else 1.0 for name in choices])
+    share = np.array([DRAWN.get(name, 1.0) for name in choices])
     count = int(rng.choice(3, p=(0.36, 0.46, 0.18)))
     for name in rng.choice(choices, count, replace=False, p=share / share.sum()):
         severities[str(name)] = int(rng.integers(1, 5))
@@ -144,8 +145,8 @@ def labels(severities: dict[str, int]) -> tuple[np.ndarray, int]:
         known.update(low_information=UNKNOWN)
     if severities["noise"] >= 3:
         known.update(blur=UNKNOWN)
-    for name, severity in severities.items():  # a defect that is there stays known unless it is hardly so
-        if severity >= 3 and name in known:
+    for name, severity in severities.items():  # a strong defect stays known, but haze may be too dark to burn out
+        if severity >= 3 and name != "exposure_over":
             known[name] = severity
     return np.array([known[name] for name in DEFECTS], np.int64), OVERALL[max(severities.values())]
 

@@ -141,7 +141,7 @@ def _retry(options: argparse.Namespace) -> list[str]:
 def _console() -> Console:
     from rich.console import Console
 
-    return Console()
+    return Console(file=sys.stdout)  # as it is now: Ray's chatter goes elsewhere later
 
 
 COMMANDS = {

@@ -75,7 +75,8 @@ def run_pools(
                 min_size=placement.smallest,
                 max_size=placement.largest,
                 initial_size=placement.first,
-                max_concurrent_calls_per_actor=2,
+                max_concurrent_calls_per_actor=2,  # one in the stages, one fetched or written
+                max_tasks_in_flight_per_actor=3,  # and one waiting; more would leave workers idle at the end
                 enable_true_multi_threading=True,
             ),
             num_cpus=placement.pool.cpus,

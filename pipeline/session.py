@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 from ..stages.errors import HairlineError
 from .machine import Node, this_machine
@@ -40,6 +40,9 @@ def ray_session(node: Node | None = None) -> Iterator[None]:
         os.environ.setdefault(name, value)
     import ray
 
+    if ray.is_initialized():  # by the program that we are part of; it also ends it
+        yield
+        return
     try:
         with _muted_stderr():
             if node is None:
@@ -56,7 +59,8 @@ def ray_session(node: Node | None = None) -> Iterator[None]:
         where = f"at RAY_ADDRESS={os.environ['RAY_ADDRESS']}" if node is None else "on this machine"
         raise HairlineError(f"Ray does not start {where}: {' '.join(str(error).split())[:200]}") from error
     try:
-        yield
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # where Ray tells of workers that died
+            yield
     finally:
         ray.shutdown()
 

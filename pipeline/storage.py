@@ -129,6 +129,10 @@ def _check_size(size: int, limit: int) -> None:
 class Folder:
     """An output folder. Names are relative to it, with /; writes are whole or not at all.
 
+    Args:
+        uri: its path or URL.
+        run_id: the run that writes; it has a folder of its own in WORK and clears it. Empty outside of runs.
+
     Every method raises OSError, FileNotFoundError and PermissionError as Python's own files do.
     """
 
@@ -159,6 +163,9 @@ class Folder:
         except FileNotFoundError:
             os.makedirs(os.path.dirname(target), exist_ok=True)
             os.replace(part, target)
+        if not self.run_id:
+            with contextlib.suppress(OSError):  # no run is under way that would clear it at its end
+                os.rmdir(self.uri(WORK))
 
     def read(self, name: str) -> bytes:
         if self.local:

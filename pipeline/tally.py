@@ -22,8 +22,9 @@ LIBRARIES = ("ray", "torch", "opencv-python-headless", "numpy", "pillow", "pyarr
 
 
 def new_run_id() -> str:
-    """A name that sorts by time, such as 20261122T123430Z-3f9a."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}Z-{secrets.token_hex(2)}"
+    """A name that sorts by time (UTC, to the millisecond), such as 20261122T123430.125Z-3f9a."""
+    now = datetime.now(UTC)
+    return f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03d}Z-{secrets.token_hex(2)}"
 
 
 class Tally:

@@ -1,0 +1,197 @@
+"""Whole runs on a local Ray, with small stages."""
+
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from kit import fill, jpeg
+from rich.console import Console
+
+from hairline.pipeline.job import load_job
+from hairline.pipeline.ledger import Ledger
+from hairline.pipeline.machine import this_machine
+from hairline.pipeline.run import run_job
+from hairline.pipeline.session import ray_session
+from hairline.pipeline.storage import Folder
+
+SAME = ("uri", "etag", "status", "reason", "stage", "detail", "width", "height", "quality", "confidence", "fingerprint")
+
+
+@pytest.fixture(scope="module")
+def _ray() -> Iterator[None]:
+    with ray_session(this_machine()):
+        yield
+
+
+def files(folder: Path) -> dict[str, str]:
+    """Every file below a folder with the hash of its bytes."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def rows(output: Path, *columns: str) -> dict[str, dict[str, Any]]:
+    table = Ledger(Folder(str(output))).read(["id", *columns])
+    return {row["id"]: row for row in table.to_pylist(maps_as_pydicts="strict")}
+
+
+def run(job: Path, *changes: str, retry: tuple[str, ...] = ()) -> tuple[int, dict[str, Any], str]:
+    """Runs a job here; returns the exit code, the run's summary and what was printed."""
+    text = io.StringIO()
+    loaded = load_job(str(job), changes)
+    code = run_job(loaded, retry, Console(file=text, width=100))
+    newest = max((Path(loaded.output) / "runs").iterdir())
+    return code, json.loads(newest.read_text()), text.getvalue()
+
+
+@pytest.mark.usefixtures("_ray")
+def test_a_run_and_its_reruns(job_file: Callable[..., Path], catalog: Path, tmp_path: Path) -> None:
+    (catalog / "text.jpg").write_text("hello")
+    (catalog / "gone.jpg").symlink_to("/nowhere")
+    (catalog / ".hidden").touch()
+    Path(os.fsdecode(os.fsencode(catalog) + b"/odd\xff.jpg")).write_bytes(jpeg(5))
+    before, job, out = files(catalog), job_file(), tmp_path / "out"
+
+    code, summary, text = run(job)
+    assert code == 3
+    assert summary["counts"] == {
+        "ok": {"": 18}, "filtered": {"too_dark": 3}, "failed": {"not_a_picture": 1, "not_found": 1},
+    }  # fmt: skip
+    assert (summary["done"], summary["pictures"], summary["to_do"]["new"]) == (23, 23, 23)
+    assert summary["left_out"] == {"hidden": 1}
+    assert summary["throughput"][-1][1] == 23 and len(summary["throughput"]) == 6  # batches of 4
+    assert set(summary["stage_seconds"]) == {"fetch", "judge", "invert", "write"}
+    assert "23 pictures, 23 to do" in text and "not_a_picture" in text
+    found = rows(out, "status", "outputs", "attempts")
+    assert len(found) == 23 and found["odd\\xff.jpg"]["status"] == "ok"
+    made = {path for row in found.values() for path in row["outputs"].values()}
+    assert made == {str(path) for path in (out / "negative").rglob("*") if path.is_file()}
+    assert files(catalog) == before
+    assert sorted(path.name for path in out.iterdir()) == ["negative", "report", "results", "runs"]
+    first = files(out / "negative")
+
+    code, summary, text = run(job)
+    assert (code, summary["done"]) == (3, 0) and "0 to do" in text
+    assert summary["counts"]["ok"] == {"": 18}
+
+    fill(catalog, 2, start=100)  # two new, two changed, one of them to what is filtered
+    (catalog / "shelf 0" / "p0000.jpg").write_bytes(jpeg(77))
+    (catalog / "shelf 1" / "p0001.jpg").write_bytes(jpeg(78, dark=True))
+    code, summary, _ = run(job)
+    assert summary["to_do"] == {"new": 2, "changed": 2, "outdated": 0, "asked": 0}
+    assert summary["done"] == 4 and summary["pictures"] == 25
+    second = files(out / "negative")
+    assert "shelf 1/p0001.jpg.png" in first and "shelf 1/p0001.jpg.png" not in second
+    assert {name for name in second if second[name] != first.get(name)} >= {"shelf 0/p0000.jpg.png"}
+
+    (catalog / "text.jpg").unlink()
+    code, summary, _ = run(job, retry=("failed",))
+    assert (summary["done"], summary["gone"]) == (1, 1)
+
+    code, summary, _ = run(job, "stages.own_stages:Invert.ext=bmp", "pools.0.batch=7")
+    assert summary["done"] == 24 == summary["to_do"]["outdated"]
+    assert {Path(name).suffix for name in files(out / "negative")} == {".bmp"}
+
+
+@pytest.mark.usefixtures("_ray")
+def test_two_pools_and_a_worker_that_is_killed(job_file: Callable[..., Path], tmp_path: Path) -> None:
+    pools = [
+        {"name": "judge", "stages": ["own_stages:Judge"], "cpus": 0.5, "workers": 2, "batch": 3},
+        {"name": "make", "stages": ["own_stages:Invert"], "cpus": 0.5, "workers": [1, 2], "batch": 5},
+    ]
+    run(job_file(), "pools.0.batch=16", f"output={tmp_path / 'one'}")
+    job = job_file(pools=pools, stages={"own_stages:Judge": {"pause_s": 0.2}})
+    killed: list[int] = []
+
+    def kill_one() -> None:
+        partial = tmp_path / "out" / ".partial"
+        while not list(partial.glob("*/marks*/*")):  # a batch is in the stages
+            time.sleep(0.05)
+        workers = [p for p in psutil.Process().children(recursive=True) if "MapWorker" in p.name()]
+        killed.append(workers[0].pid)
+        workers[0].kill()
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    code, summary, _ = run(job)
+    killer.join()
+    assert killed and code == 0 and summary["done"] == 20
+    assert files(tmp_path / "out" / "negative") == files(tmp_path / "one" / "negative")
+    columns = [name for name in SAME if name != "fingerprint"]
+    assert rows(tmp_path / "out", *columns) == rows(tmp_path / "one", *columns)
+
+
+@pytest.mark.usefixtures("_ray")
+def test_a_picture_that_kills_every_worker(job_file: Callable[..., Path], catalog: Path, tmp_path: Path) -> None:
+    (catalog / "killer.jpg").write_bytes(jpeg(1) + b"crash!")
+    code, summary, _ = run(job_file())
+    assert code == 3 and summary["counts"]["failed"] == {"crashed_worker": 1}
+    assert rows(tmp_path / "out", "reason", "stage")["killer.jpg"]["reason"] == "crashed_worker"
+    assert summary["pictures"] == 21
+
+
+def start(job: Path, *arguments: str) -> subprocess.Popen[str]:
+    code = "import sys; from hairline.pipeline.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "run", str(job), *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_killed_and_interrupted_and_run_again(job_file: Callable[..., Path], tmp_path: Path) -> None:
+    out, slow = tmp_path / "out", {"own_stages:Judge": {"pause_s": 0.3}}
+    job = job_file(stages=slow)
+
+    def parts() -> int:
+        return len(list((out / "results").glob("*.parquet"))) if (out / "results").exists() else 0
+
+    def wait_for_parts(process: subprocess.Popen[str], more: int) -> None:
+        while process.poll() is None and parts() < more:
+            time.sleep(0.05)
+
+    for number, how in enumerate((signal.SIGKILL, signal.SIGINT), start=1):
+        process = start(job)
+        wait_for_parts(process, number)
+        children = [p for p in psutil.Process(process.pid).children(recursive=True) if "MapWorker" in p.name()]
+        process.send_signal(how)
+        _, error = process.communicate(timeout=60)
+        if how == signal.SIGINT:
+            assert process.returncode == 1
+            assert "interrupted" in error and "same command again" in error and "Traceback" not in error
+        _, alive = psutil.wait_procs(children, timeout=30)
+        assert children and not alive  # nobody goes on writing
+        assert 0 < parts() < 5
+    (out / "negative" / "shelf 0" / "p9999.jpg.png").write_bytes(b"written just before a kill, its row was not")
+    code, summary, _ = run(job)
+    assert code == 0 and 0 < summary["done"] < 20
+    code, summary, _ = run(job, f"output={tmp_path / 'whole'}")
+    assert len(summary["peak_mib"]["workers"]) == min(this_machine().cpus, 5)  # all of them worked
+    assert files(out / "negative") == files(tmp_path / "whole" / "negative")
+    assert sorted(path.name for path in out.iterdir()) == ["negative", "report", "results", "runs"]
+    assert [path.name for path in (out / "results").iterdir()] == ["all-00000.parquet"]
+    assert rows(out, *SAME) == rows(tmp_path / "whole", *SAME)
+
+
+def test_two_runs_into_one_output(job_file: Callable[..., Path], tmp_path: Path) -> None:
+    job = job_file(stages={"own_stages:Judge": {"pause_s": 0.3}})
+    process = start(job)
+    while not (tmp_path / "out" / ".partial").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    other = start(job)
+    _, error = other.communicate(timeout=60)
+    assert other.returncode == 2 and "another run is writing there" in error
+    process.terminate()
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 1 and "interrupted" in error

@@ -122,11 +122,11 @@ def pipeline(catalog: Path, output: Path, workers: int) -> dict:
 
 def _watch(process: subprocess.Popen, peak: list[float]) -> None:
     while process.poll() is None:
-        peak[0] = max(peak[0], _proportional_mib(process.pid))
+        peak[0] = max(peak[0], proportional_mib(process.pid))
         time.sleep(2)
 
 
-def _proportional_mib(root: int) -> float:
+def proportional_mib(root: int) -> float:
     """Proportional set size of a process and all its descendants, MiB: shared pages count once in all."""
     parents: dict[int, list[int]] = {}
     for entry in os.listdir("/proc"):  # noqa: PTH208  (names alone, hundreds of times)

@@ -122,7 +122,8 @@ class FilterStage(Stage[FilterSettings]):
             if REASONS[defect] in self.settings.reject and probability > getattr(limits, REASONS[defect])
         }
         if over:
-            worst = max(over, key=lambda defect: over[defect])
+            # Where nothing can be seen, nothing is sharp: blur gives way to what causes it.
+            worst = max(over, key=lambda defect: (defect != "blur", over[defect]))
             item.filter(self.name, REASONS[worst], f"probability {found[worst]:.2f}")
 
 

@@ -138,13 +138,11 @@ def labels(severities: dict[str, int]) -> tuple[np.ndarray, int]:
     """Severity of each defect, -1 where a stronger one hides it, and the overall class."""
     known = dict(severities)
     if max(severities["exposure_dark"], severities["exposure_over"]) >= 3:
-        known.update(low_information=UNKNOWN, blur=UNKNOWN)
+        known.update(blur=UNKNOWN)
     if severities["low_information"] >= 2:
         known.update(exposure_dark=UNKNOWN, exposure_over=UNKNOWN, blur=UNKNOWN, occlusion=UNKNOWN)
-    if severities["blur"] >= 4 or severities["noise"] >= 3:
-        known.update(low_information=UNKNOWN)
     if severities["noise"] >= 3:
-        known.update(blur=UNKNOWN)
+        known.update(blur=UNKNOWN, low_information=UNKNOWN)
     for name, severity in severities.items():  # a strong defect stays known, but haze may be too dark to burn out
         if severity >= 3 and name != "exposure_over":
             known[name] = severity

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isqrt
 from typing import Annotated, ClassVar, Literal
 
 import cv2
@@ -14,7 +15,7 @@ from .base import Matte, Product, ProductSettings
 from .encode import Compression, jpeg, png
 
 U8 = NDArray[np.uint8]
-Side = Annotated[int, Field(gt=0, le=30_000)]
+Side = Annotated[int, Field(gt=0, le=10_000)]
 
 
 class WhiteBackgroundSettings(ProductSettings):
@@ -22,8 +23,8 @@ class WhiteBackgroundSettings(ProductSettings):
 
     canvas: Literal["square", "keep"] | tuple[Side, Side] = Field(
         "square",
-        description="square: as large as the subject at its own size needs; keep: the picture as it is framed, "
-        "not moved; [width, height]: exactly so, the subject scaled to it",
+        description="square: as large as the subject at its own size needs, within limits.max_pixels; "
+        "keep: the picture as it is framed; [width, height]: exactly so, the subject scaled to it",
     )
     fill: float = Field(0.85, gt=0, le=1, description="share of the canvas that the subject's longer side fills")
     format: Literal["png", "jpeg"] = Field(
@@ -43,9 +44,13 @@ class WhiteBackground(Product[WhiteBackgroundSettings]):
         pixels = on_white(matte.foreground, matte.alpha)
         if s.canvas != "keep":
             x0, y0, x1, y1 = matte.box
-            side = round(max(x1 - x0, y1 - y0) / s.fill)
+            subject = max(x1 - x0, y1 - y0)
+            most = isqrt(matte.item.limits.max_pixels)  # the square around a long thin subject could be huge
+            side = min(round(subject / s.fill), most)
             width, height = (side, side) if s.canvas == "square" else s.canvas
-            scale = 1.0 if s.canvas == "square" else s.fill * min(width / (x1 - x0), height / (y1 - y0))
+            scale = s.fill * min(width / (x1 - x0), height / (y1 - y0))
+            if s.canvas == "square" and side < most:
+                scale = 1.0
             pixels = centred(pixels, matte, (width, height), scale)
         if s.format == "jpeg":
             return Output(jpeg(pixels, matte.picture, s.quality), "jpg")

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from hairline.stages.base import run_stage
 from hairline.stages.item import Item
+from hairline.stages.limits import Limits
 from hairline.stages.products.registry import PRESETS, PRODUCTS
 from hairline.stages.products.spec import ProductSpec
 from hairline.stages.products.stage import ProductsSettings, ProductsStage
@@ -111,6 +112,16 @@ def test_white_outside_centred_and_filling_its_share(alpha, options):
     assert (image[:2] == 255).all() or fill == 1
 
 
+def test_the_square_around_a_thin_subject_stays_within_the_limits():
+    data = zoo.encode(np.full((4, 9000, 3), 40, np.uint8), "PNG")
+    item = Item("thin", "thin", data=data, limits=Limits(max_pixels=1_000_000))
+    item.alpha = np.full((4, 9000), 255, np.uint8)
+    run_stage(ProductsStage(ProductsSettings(products=["white_background"])), [item])
+    image = decoded(item.outputs["white_background"])
+    assert image.shape == (1000, 1000, 3)
+    assert (image < 250).any(axis=(0, 2)).sum() == 850
+
+
 @pytest.mark.parametrize("scale", [0.31, 1, 2.7])
 def test_outside_the_subject_is_exactly_white(scale):
     alpha = disc(*PHOTO.shape[:2], (160, 120), 60, soft=0)
@@ -158,7 +169,7 @@ def test_profile_and_resolution_are_kept_and_bytes_repeat(wanted):
 def test_every_product_of_an_odd_picture(wanted):
     for name in ("one_pixel", "rgba", "cmyk_icc_jpeg", "grey_16_png", "strip_thin", "orientation_6"):
         data = zoo.KINDS[name].make(PHOTO, np.random.default_rng(0))
-        item = Item(name, name, data=data)
+        item = Item(name, name, data=data, limits=Limits(max_pixels=1_000_000))
         item.alpha = np.full((item.picture.height, item.picture.width), 200, np.uint8)
         run_stage(ProductsStage(ProductsSettings(products=[wanted])), [item])
         if name == "strip_thin" and "webp" in str(wanted):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 F32 = NDArray[Any]  # float32
 Image = NDArray[Any]  # uint8
 
-SIDE = 512  # long side of the picture the measures are taken on; they are not comparable across sizes
+SIDE = 512  # long side that is measured, pixels: blur that does not show at this size is no reason to reject
 TILE = 32  # side of a sharpness tile, pixels
 GRID = 128  # long side at which the subject is estimated
 

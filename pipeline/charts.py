@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-WIDTH, HEIGHT = 720, 160  # of the plot, in SVG units
+WIDTH, HEIGHT = 470, 150  # of the plot, in SVG units
 BINS = 90
 
 
@@ -33,10 +33,15 @@ class Rates(NamedTuple):
 
 
 def rates(points: Sequence[Sequence[float]]) -> Rates | None:
-    """Throughput from points of (seconds since the start, pictures done so far); None for fewer than two."""
+    """Throughput from points of (seconds since the start, pictures done so far); None for fewer than two.
+
+    The time from the start to the first point counts as well, so that start-up shows.
+    """
     ordered = sorted((float(s), float(d)) for s, d in points)
     if len(ordered) < 2 or ordered[-1][0] <= ordered[0][0]:
         return None
+    if ordered[0][0] > 0:
+        ordered.insert(0, (0.0, 0.0))
     (first, base), (last, done) = ordered[0], ordered[-1]
     span = last - first
     edges = [first + span * i / BINS for i in range(BINS + 1)] if len(ordered) > BINS else [s for s, _ in ordered]

@@ -139,8 +139,6 @@ def _overlap(a: Box, b: Box) -> bool:
 def _refused(photos: dict[str, U8], _: dict[str, U8]) -> dict[str, bytes]:
     rng = np.random.default_rng(5)
     astronaut, cat, coffee = photos["astronaut"], photos["chelsea"], photos["coffee"]
-    wall = np.full((600, 800, 3), (204, 199, 190), np.float32) - np.linspace(0, 30, 800)[None, :, None]
-    wall += cv2.GaussianBlur(rng.normal(0, 60, wall.shape), (0, 0), 3) + rng.normal(0, 1.5, wall.shape)
     return {
         "refused/astronaut.too_dark.jpg": _jpeg(_expose(astronaut, 0.045, rng)),
         "refused/coffee cup.too_dark.jpg": _jpeg(_expose(coffee, 0.04, rng)),
@@ -151,13 +149,33 @@ def _refused(photos: dict[str, U8], _: dict[str, U8]) -> dict[str, bytes]:
         "refused/clock.blurred.jpg": _jpeg(photos["clock_motion"]),
         "refused/astronaut behind a hand.occluded.jpg": _jpeg(_cover(astronaut, hand(rng), (0.45, 0.62), 1.7)),
         "refused/cat behind a hand.occluded.jpg": _jpeg(_cover(cat, hand(rng), (0.5, 0.75), 2.1)),
-        "refused/empty wall.no_subject.jpg": _jpeg(_u8(wall)),
+        "refused/empty wall.no_subject.jpg": _jpeg(_room(rng)),
         "refused/brick wall.no_subject.jpg": _jpeg(photos["brick"]),
         "refused/gravel.no_subject.jpg": _jpeg(photos["gravel"]),
         "refused/grass.no_subject.jpg": _jpeg(photos["grass"]),
         "refused/flat colour.low_information.png": _png(np.full((480, 640, 3), (64, 110, 160), np.uint8)),
         "refused/thumbnail.too_small.png": _png(cv2.resize(cat, (48, 32), interpolation=cv2.INTER_AREA)),
     }
+
+
+def _room(rng: np.random.Generator) -> U8:
+    """An empty room's wall in side light: plaster, a skirting board, floor boards."""
+    height, width = 600, 900
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    bumps = cv2.GaussianBlur(rng.normal(0, 1, (height, width)), (0, 0), 2.5)
+    light = 1.08 - 0.0004 * x - 0.25 * np.exp(-((y - 470) ** 2) / 900)
+    room = _rgb(203, 197, 186) * (light + 0.3 * (bumps - np.roll(bumps, 2, 1)))[..., None]
+    room[470:505] = _rgb(226, 223, 216) * (1.0 - 0.0003 * x[470:505] - 0.15 * (y[470:505] < 474))[..., None]
+    floor = y >= 505
+    across = (x - width / 2) * 60 / (y - 440 + 1e-3)  # boards run away from the camera
+    grain = 0.8 + 0.1 * np.sin(across * 0.9 + 3 * np.sin(y / 40)) + 0.15 * (np.floor(across / 18) % 3) / 2
+    boards = _rgb(150, 108, 70) * np.where(np.abs(across % 18) < 0.5, 0.45, grain)[..., None]
+    room[floor] = boards[floor]
+    return _u8(room + rng.normal(0, 2, room.shape))
+
+
+def _rgb(*values: int) -> F32:
+    return np.array(values, np.float32)
 
 
 def _damaged(photos: dict[str, U8], _: dict[str, U8]) -> dict[str, bytes]:

@@ -45,7 +45,8 @@ class Outcome:
 
     @property
     def name(self) -> str:
-        return self.folder.root.rstrip("/").rsplit("/", 1)[-1]
+        """The job's name, or else the end of the output's path."""
+        return str(self.last_run.get("name") or "/".join(self.folder.root.rstrip("/").split("/")[-2:]))
 
     @property
     def last_run(self) -> dict[str, Any]:

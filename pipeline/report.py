@@ -220,6 +220,8 @@ def _seconds(value: float | None) -> str:
     """A length of time as a person says it."""
     if value is None:
         return "–"
+    if value < 1:
+        return f"{value * 1000:.3g} ms" if value >= 1e-4 else "0"
     if value < 60:
         return f"{value:.3g} s"
     minutes, seconds = divmod(round(value), 60)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hairline.pipeline.charts import rates
+from hairline.pipeline.charts import Rates, rates
 from hairline.pipeline.ledger import write_part
 from hairline.pipeline.outcome import load_outcome
 from hairline.pipeline.reasons import MEANINGS, meaning
@@ -222,11 +222,20 @@ def test_spread_is_even() -> None:
 
 
 def test_rates_of_a_steady_run() -> None:
-    chart = rates([[10 + n, 4 * n] for n in range(200)])
+    chart = rates([[n, 4 * n] for n in range(200)])
     assert chart is not None and chart.mean == pytest.approx(4)
-    levels = {float(point.split()[1]) for point in chart.line[1:].split("L")}
-    assert levels == {round(chart.height * (1 - 4 / chart.top), 1)}
+    assert heights(chart) == {round(chart.height * (1 - 4 / chart.top), 1)}
     assert rates([]) is None and rates([[3, 5]]) is None and rates([[3, 5], [3, 9]]) is None
+
+
+def test_rates_show_the_start_up() -> None:
+    chart = rates([[10, 0], [11, 5], [12, 10]])
+    assert chart is not None and chart.mean == pytest.approx(10 / 12)
+    assert heights(chart) == {float(chart.height), 0.0}  # nothing, then 5 pictures/s, the top of the axis
+
+
+def heights(chart: Rates) -> set[float]:
+    return {float(point.split()[1]) for point in chart.line[1:].split("L")}
 
 
 def test_every_reason_in_the_code_has_a_meaning() -> None:

@@ -146,17 +146,18 @@ class FineStage(Stage[FineSettings]):
     def _band(self, crop: Crop) -> F32:
         """Where the coarse answer is to be refined: float32 [h, w] at the coarse size, 1 in the band.
 
-        Always where it is undecided; where it is only not quite sure, near its edge. Far from any edge the
-        fine network sees no more than texture, and what a texture belongs to the coarse network knows better.
+        Near its edge, where it is not sure; elsewhere, where it is sure that a pixel is partly covered (smoke,
+        veils, fur). A network that doubts between 0 and 1 with probability a expects an error of 2a(1 - a);
+        one that sees half an alpha expects next to none. Doubt far from any edge is about what a thing is, not
+        about where it ends: there the fine network sees no more than texture, and the likelier side is taken.
         """
-        low, high = self.settings.sure * 255, (1 - self.settings.sure) * 255
-        unsure = (crop.alpha > low) & (crop.alpha < high) | (crop.unsure > self.settings.max_error * 255)
-        undecided = (crop.alpha > 64) & (crop.alpha < 192)
-        mask = (crop.alpha > 127).astype(np.uint8)
-        edge = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-        reach = max(3, round(self.settings.reach * max(mask.shape))) // 2 * 2 + 1
+        alpha, error = crop.alpha.astype(np.float32) / 255, crop.unsure.astype(np.float32) / 255
+        unsure = (np.minimum(alpha, 1 - alpha) > self.settings.sure) | (error > self.settings.max_error)
+        partial = (np.minimum(alpha, 1 - alpha) > 0.1) & (error < alpha * (1 - alpha))
+        edge = cv2.morphologyEx((alpha > 0.5).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+        reach = max(3, round(self.settings.reach * max(alpha.shape))) // 2 * 2 + 1
         near = cv2.dilate(edge, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))) > 0
-        wide = cv2.dilate((undecided | (unsure & near) | (edge > 0)).astype(np.uint8), np.ones((3, 3), np.uint8))
+        wide = cv2.dilate((partial | (unsure & near) | (edge > 0)).astype(np.uint8), np.ones((3, 3), np.uint8))
         # a soft rim: the refined alpha fades into the copied one instead of meeting it in a seam
         return np.maximum(cv2.blur(wide.astype(np.float32), (3, 3)) * 2 - 1, 0).astype(np.float32)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 
@@ -44,7 +46,7 @@ def ray_session(node: Node | None = None) -> Iterator[None]:
         yield
         return
     try:
-        with _muted_stderr():
+        with _muted_stderr(), _own_sigterm():
             if node is None:
                 ray.init(address=os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level=logging.FATAL)
             else:
@@ -63,6 +65,17 @@ def ray_session(node: Node | None = None) -> Iterator[None]:
             yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Keeps our way to end on SIGTERM; Ray puts in its own, which exits at once with code 15."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

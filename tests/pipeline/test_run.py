@@ -156,13 +156,10 @@ def test_killed_and_interrupted_and_run_again(job_file: Callable[..., Path], tmp
     def parts() -> int:
         return len(list((out / "results").glob("*.parquet"))) if (out / "results").exists() else 0
 
-    def wait_for_parts(process: subprocess.Popen[str], more: int) -> None:
-        while process.poll() is None and parts() < more:
+    for how in (signal.SIGKILL, signal.SIGINT):
+        before, process = parts(), start(job)
+        while process.poll() is None and parts() == before:
             time.sleep(0.05)
-
-    for number, how in enumerate((signal.SIGKILL, signal.SIGINT), start=1):
-        process = start(job)
-        wait_for_parts(process, number)
         children = [p for p in psutil.Process(process.pid).children(recursive=True) if "MapWorker" in p.name()]
         process.send_signal(how)
         _, error = process.communicate(timeout=60)

@@ -57,6 +57,8 @@ def ray_session(node: Node | None = None) -> Iterator[None]:
                     log_to_driver=False,
                     logging_level=logging.FATAL,
                 )
+    except SystemExit:  # a SIGTERM while Ray starts
+        raise KeyboardInterrupt from None
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         where = f"at RAY_ADDRESS={os.environ['RAY_ADDRESS']}" if node is None else "on this machine"
         raise HairlineError(f"Ray does not start {where}: {' '.join(str(error).split())[:200]}") from error

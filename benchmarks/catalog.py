@@ -31,7 +31,7 @@ from zoo import Expectation, write_catalog  # noqa: E402
 
 def run(source: str, output: str, *more: str) -> tuple[int, float, float, str]:
     """`hairline run`: exit code, seconds, peak MiB of all its processes, and what it printed."""
-    command = [sys.executable, "-m", "hairline.pipeline.cli", "run", "laptop.yaml", "--input", source]
+    command = [sys.executable, "-m", "hairline", "run", "laptop.yaml", "--input", source]
     started, peak = time.monotonic(), 0.0
     with tempfile.TemporaryFile("w+") as text:
         process = subprocess.Popen([*command, "--output", output, *more], stdout=text, stderr=subprocess.STDOUT)

@@ -32,7 +32,7 @@ def command(catalog: Path, output: Path) -> list[str]:
     return [
         sys.executable,
         "-m",
-        "hairline.pipeline.cli",
+        "hairline",
         "run",
         "laptop.yaml",
         "--input",

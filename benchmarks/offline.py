@@ -107,7 +107,7 @@ def bare(paths: list[Path], output: Path, workers: int) -> dict:
 
 def pipeline(catalog: Path, output: Path, workers: int) -> dict:
     """`hairline run` over the catalog: what its run file says, and the peak memory of all its processes."""
-    command = [sys.executable, "-m", "hairline.pipeline.cli", "run", "laptop.yaml"]
+    command = [sys.executable, "-m", "hairline", "run", "laptop.yaml"]
     command += ["--input", str(catalog), "--output", str(output), "--set", f"pools.0.workers={workers}"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     peak = [0.0]

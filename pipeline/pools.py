@@ -16,9 +16,11 @@ import pyarrow as pa
 
 from ..stages.errors import HairlineError
 from .machine import Placement
+from .session import joins_cluster
 from .worker import Summary, Task, Worker, WorkerSpec
 
 MOST_BLOCKS = 4000  # each costs the driver some milliseconds; larger catalogs get several batches per block
+START_S = 900  # longest that the workers of one machine may take to start
 POLL_S = 0.5  # of Ray Data's scheduling loop, for a few slow workers; its own 0.1 s costs 4% of a core
 
 
@@ -59,6 +61,8 @@ def run_pools(
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    if not joins_cluster():  # all start at once, and the first one up would take all of a small catalog
+        context.wait_for_min_actors_s = START_S
     if sum(placement.largest for placement in placements) <= 8:
         _poll_slowly()
     rows = [{"row": pickle.dumps(batch, protocol=5)} for batch in batches]

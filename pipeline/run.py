@@ -31,6 +31,7 @@ from .storage import WORK, Folder
 from .tally import Tally, by_status, new_run_id, summary, write_summary
 from .worker import Task, WorkerSpec
 
+SMALLEST_BATCH = 4  # unless the pool asks for less
 FINISHED, ABORTED, SOME_FAILED = 0, 1, 3  # exit codes; a HairlineError is 2
 
 
@@ -111,12 +112,14 @@ def _specs(prepared: Prepared, output: Folder, run_id: str) -> list[WorkerSpec]:
 
 
 def _batches(prepared: Prepared, ledger: Ledger) -> Iterator[list[Task]]:
-    """What is to do, in batches of the first pool; small catalogs in smaller ones, so that every worker has some."""
+    """What is to do, in batches of the first pool; towards the end smaller ones, so that all workers end together."""
     todo, place = prepared.todo, prepared.placements[0]
-    size = min(place.pool.batch, -(-len(todo) // place.first))
     before = ledger.read(["id", "outputs"], ids=todo["id"]) if prepared.why.new < len(todo) else None
-    for start in range(0, len(todo), size):
-        part = todo.slice(start, size)
+    start = 0
+    while start < len(todo):
+        fair = -(-(len(todo) - start) // (4 * place.first))
+        part = todo.slice(start, min(place.pool.batch, max(fair, SMALLEST_BATCH)))
+        start += len(part)
         outputs = _old_outputs(before, part["id"])
         for_each = zip(*(column.to_pylist() for column in part.columns), strict=True)
         sources = [Source(id, os.fsdecode(uri), *rest) for id, uri, *rest in for_each]

@@ -11,6 +11,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -23,6 +24,7 @@ from ..training.synth import design
 from ..training.synth.canvas import Box
 from ..training.synth.occlude import hand
 from ..training.synth.render_products import render_product
+from .machine import cores
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -50,10 +52,11 @@ def make_catalog(folder: Path, say: Say = print, side: int = SIDE) -> list[str]:
         HairlineError: scikit-image is not installed.
     """
     photos = _photographs()
-    products = {}
-    for name, seed in PRODUCT_SEEDS.items():
-        say(f"drawing a {name}" if name != "headphones" else "drawing headphones")
-        products[name] = render_product(name, np.random.default_rng(seed), side)
+    say("drawing products")
+    with ThreadPoolExecutor(cores()) as pool:
+        drawn = pool.map(lambda p: render_product(p[0], np.random.default_rng(p[1]), side), PRODUCT_SEEDS.items())
+        products = dict(zip(PRODUCT_SEEDS, drawn, strict=True))
+    say("writing pictures")
     files: dict[str, bytes] = {}
     for part in (_good, _products, _designs, _refused, _damaged, _formats):
         files |= part(photos, products)

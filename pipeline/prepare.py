@@ -52,11 +52,8 @@ def prepare(job: Job, output: Folder, nodes: Sequence[machine.Node], retry: Sequ
     try:
         ledger = Ledger(output)
         todo, why, done = what_to_do(catalog.table, ledger, digest := fingerprint(parts), retry)
-    except (OSError, pa.ArrowException) as error:
+    except Exception as error:  # Arrow's, botocore's, the system's: all mean the same here
         raise HairlineError(f"output {job.output}: its results cannot be read: {judge(error).detail}") from error
-    except Exception as error:  # botocore's own errors
-        verdict = judge(error)
-        raise HairlineError(f"output {job.output}: {verdict.detail}") from error
     settled = done.group_by(["status", "reason"]).aggregate([("id", "count")]).to_pylist()
     return Prepared(
         job,

@@ -50,7 +50,7 @@ def judge(error: Exception) -> Verdict:
     if kind in ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound"):
         return Verdict("permission", "no S3 credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", False)
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return Verdict("not_found", line, False)
+        return Verdict("not_found", "no such bucket or key" if line == "None" else line, False)
     if isinstance(error, PermissionError):
         return Verdict("permission", line, False)
     if isinstance(error, IsADirectoryError):

@@ -41,8 +41,13 @@ def display(path: str | bytes) -> str:
 def filesystem(protocol: str) -> Any:
     """The fsspec file system of a protocol. S3 takes endpoint and credentials from the AWS environment."""
     options: dict[str, Any] = {"use_listings_cache": False}
-    if protocol == "s3":  # one try each: the tries are counted and spread here, in retry.py
-        options["config_kwargs"] = {"retries": {"max_attempts": 1}, "max_pool_connections": 32}
+    if protocol == "s3":
+        options["config_kwargs"] = {
+            "retries": {"max_attempts": 1},  # the tries are counted and spread here, in retry.py
+            "max_pool_connections": 32,
+            "request_checksum_calculation": "when_required",  # many S3 servers do not know the newer checksums
+            "response_checksum_validation": "when_required",
+        }
     try:
         files = fsspec.filesystem(protocol, **options)
     except (ValueError, ImportError) as error:

@@ -31,4 +31,4 @@ def stage_class(name: str) -> type[Stage[Settings]]:
     """
     own = ":" in name
     module, _, attribute = (name if own else STAGES[name]).partition(":")
-    return getattr(import_module(module if own else f".{module}", __package__), attribute)  # type: ignore[no-any-return]
+    return getattr(import_module(module if own else f".{module}", __package__), attribute)

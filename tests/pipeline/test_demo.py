@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
+from hairline.pipeline import demo
 from hairline.pipeline.demo_catalog import expected, make_catalog
+from hairline.pipeline.job import load_job
 from hairline.pipeline.reasons import MEANINGS
 from hairline.stages.errors import PictureError
 from hairline.stages.picture import Picture
@@ -73,6 +76,22 @@ def test_soft_backgrounds_keep_the_subject_sharp(catalog: Path) -> None:
     face, flag = (slice(60, 160), slice(190, 260)), (slice(100, 300), slice(10, 60))
     assert np.abs(soft[face] - sharp[face]).mean() < 4
     assert np.abs(np.diff(soft[flag], axis=1)).mean() < 0.6 * np.abs(np.diff(sharp[flag], axis=1)).mean()
+
+
+def test_job_is_valid_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def one_picture(folder: Path, say: object) -> list[str]:
+        folder.mkdir(parents=True)
+        (folder / "a.ok.png").write_bytes(b"")
+        return ["a.ok.png"]
+
+    monkeypatch.setattr(demo, "make_catalog", one_picture)  # the real one has its own tests above
+    console = Console(quiet=True)
+    path = demo.make_demo(str(tmp_path / "dem o"), console)
+    job = load_job(str(path))
+    assert job.input == str(tmp_path / "dem o" / "catalog") and job.output == str(tmp_path / "dem o" / "out")
+    path.write_text(path.read_text("utf-8").replace("cutout", "mask"), "utf-8")
+    assert demo.make_demo(str(tmp_path / "dem o"), console) == path
+    assert "mask" in path.read_text("utf-8")
 
 
 def test_expected_is_read_from_the_name() -> None:

@@ -24,7 +24,7 @@ class Parser(argparse.ArgumentParser):
         if wrong and "command" in message:
             from .yamlfile import did_you_mean
 
-            message = f"unknown command {wrong}{did_you_mean(wrong, COMMANDS)}"
+            message = f"unknown command {wrong}{did_you_mean(wrong, [*COMMANDS, "train"])}"
         raise HairlineError(f"{message}  (see {self.prog} --help)")
 
 
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code: 0, 1 aborted, 2 a mistake in the call, 3 some pictures failed."""
     try:
         given = list(sys.argv[1:] if arguments is None else arguments)
-        if given[:1] == ["train"]:
+        if given[:1] == ["train"]:  # it reads its own arguments
             from ..training.cli import main as train
 
             return int(train(given[1:]) or 0)
@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     compare = commands.add_parser("compare", help="two outputs side by side")
     compare.add_argument("first", metavar="OUTPUT_A")
     compare.add_argument("second", metavar="OUTPUT_B")
-    compare.add_argument("--to", metavar="FILE", default="compare.html", help="default: %(default)s")
+    compare.add_argument("--to", metavar="FILE", help="default: OUTPUT_B/report/compare.html")
 
     commands.add_parser("train", help="makes the models: hairline train --help", add_help=False)
     return top
@@ -151,5 +151,4 @@ COMMANDS = {
     "plan": _plan,
     "report": _report,
     "compare": _compare,
-    "train": _run,
 }

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ from .storage import Folder
 
 RESULTS = "results"
 ROWS_PER_FILE = 100_000
+THREADS = 16  # that read and delete result files
 BOX = pa.struct(
     [*((side, pa.float32()) for side in ("x0", "y0", "x1", "y1")), ("label", pa.string()), ("score", pa.float32())]
 )
@@ -104,13 +106,13 @@ class Ledger:
     def read(self, columns: Sequence[str], ids: pa.Array | None = None) -> pa.Table:
         """Some columns of the newest rows, sorted by id; of all pictures or those with the given ids."""
         wanted = list(dict.fromkeys([*KEYS, *columns]))
-        tables = [pa.schema([SCHEMA.field(name) for name in wanted]).empty_table()]
-        for name in self.files:
+
+        def part(name: str) -> pa.Table:
             table = self._table(name, wanted)
-            if ids is not None:
-                table = table.filter(pc.is_in(table["id"], value_set=ids))
-            tables.append(table)
-        return newest(pa.concat_tables(tables)).select(list(columns))
+            return table if ids is None else table.filter(pc.is_in(table["id"], value_set=ids))
+
+        with ThreadPoolExecutor(THREADS) as threads:
+            return newest(_concat(threads.map(part, self.files), wanted)).select(list(columns))
 
     def compact(self, run_id: str) -> None:
         """Rewrites all files as few, sorted by id, one row per picture.
@@ -124,38 +126,43 @@ class Ledger:
         for number, table in enumerate(self._sorted_slices()):
             made.append(f"{RESULTS}/merge-{run_id}-{number:05d}.parquet")
             self.output.write(made[-1], _encode(table))
-        for name in self.files:
-            self.output.delete(name)
+        with ThreadPoolExecutor(THREADS) as threads:
+            list(threads.map(self.output.delete, self.files))
         self.files = [f"{RESULTS}/all-{number:05d}.parquet" for number in range(len(made))]
         for old, new in zip(made, self.files, strict=True):
             self.output.rename(old, new)
 
     def _sorted_slices(self) -> Iterator[pa.Table]:
         """Newest rows in order of id, `ROWS_PER_FILE` at a time; never all of them in memory."""
-        spans = []
-        keys = [pa.schema([SCHEMA.field("id")]).empty_table()]
-        for name in self.files:
-            ids = self._table(name, ["id"])
-            bounds = pc.min_max(ids["id"]).as_py()
-            if bounds["min"] is not None:
-                spans.append((bounds["min"], bounds["max"], name))
-                keys.append(ids)
-        ids = pa.concat_tables(keys)["id"].unique()
-        ids = ids.take(pc.sort_indices(ids))
-        for start in range(0, len(ids), ROWS_PER_FILE):
-            some = ids.slice(start, ROWS_PER_FILE)
-            first, last = some[0].as_py(), some[-1].as_py()
-            tables = []
-            for low, high, name in spans:
-                if low <= last and high >= first:
+        with ThreadPoolExecutor(THREADS) as threads:
+            keys = list(threads.map(lambda name: self._table(name, ["id"])["id"], self.files))
+            bounds = [pc.min_max(ids).as_py() for ids in keys]
+            ids = pa.chunked_array([chunk for key in keys for chunk in key.chunks], pa.string()).unique()
+            ids = ids.take(pc.sort_indices(ids))
+            for start in range(0, len(ids), ROWS_PER_FILE):
+                some = ids.slice(start, ROWS_PER_FILE)
+                first, last = some[0].as_py(), some[-1].as_py()
+
+                def part(name: str, first: str = first, last: str = last) -> pa.Table:
                     table = self._table(name, SCHEMA.names)
                     inside = pc.and_(pc.greater_equal(table["id"], first), pc.less_equal(table["id"], last))
-                    tables.append(table.filter(inside))
-            yield newest(pa.concat_tables(tables))
+                    return table.filter(inside)
+
+                touching = [
+                    name
+                    for name, bound in zip(self.files, bounds, strict=True)
+                    if bound["min"] is not None and bound["min"] <= last and bound["max"] >= first
+                ]
+                yield newest(_concat(threads.map(part, touching), SCHEMA.names))
 
     def _table(self, name: str, columns: Sequence[str]) -> pa.Table:
         table = pq.read_table(io.BytesIO(self.output.read(name)), columns=list(columns))
         return table.select(list(columns)).cast(pa.schema([SCHEMA.field(column) for column in columns]))
+
+
+def _concat(tables: Iterable[pa.Table], columns: Sequence[str]) -> pa.Table:
+    empty = pa.schema([SCHEMA.field(name) for name in columns]).empty_table()
+    return pa.concat_tables([empty, *tables])
 
 
 def newest(table: pa.Table) -> pa.Table:

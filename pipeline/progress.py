@@ -54,7 +54,7 @@ class Progress:
         speed = tally.recent()
         if speed:
             line.append(f"  {speed:.3g} pictures/s  {clock((tally.total - tally.done) / speed)} left")
-        else:
+        elif not tally.done:
             line.append(f"  starting ({clock(tally.elapsed)})")
         return line
 

@@ -71,11 +71,10 @@ class Tally:
         return (last[1] - first[1]) / (last[0] - first[0]) if last[0] > first[0] else None
 
     def recent(self) -> float | None:
-        """Pictures per second lately, for the time that is left."""
+        """Pictures per second lately, for the time that is left; None while that is guesswork."""
         window = [point for point in self.curve[-64:] if point[0] > self.elapsed - 120] or self.curve[-2:]
-        if len(window) < 2 or window[-1][0] <= window[0][0]:
-            return self.done / self.elapsed if self.done and self.elapsed else None
-        return (window[-1][1] - window[0][1]) / (window[-1][0] - window[0][0])
+        span = window[-1][0] - window[0][0] if window else 0.0
+        return (window[-1][1] - window[0][1]) / span if span > 3 else None
 
 
 def by_status(counts: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:

@@ -24,7 +24,7 @@ class Parser(argparse.ArgumentParser):
         if wrong and "command" in message:
             from .yamlfile import did_you_mean
 
-            message = f"unknown command {wrong}{did_you_mean(wrong, [*COMMANDS, "train"])}"
+            message = f"unknown command {wrong}{did_you_mean(wrong, [*COMMANDS, 'train'])}"
         raise HairlineError(f"{message}  (see {self.prog} --help)")
 
 

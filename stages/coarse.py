@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from . import weights
 from .base import Settings, Stage
 from .batch import in_fixed_batches
-from .crops import CropSettings, crops_for
+from .crops import Crop as Part
+from .crops import CropSettings, crops_for, regrown
 from .item import U8, Crop, Item
 from .networks.blocks import fold_bn
 from .networks.coarse import SIZE, CoarseNet
@@ -57,19 +58,41 @@ class CoarseStage(Stage[CoarseSettings]):
             self.networks[route] = weights.inference(fold_bn(weights.load(CoarseNet(), path)), device)
 
     def process(self, items: Sequence[Item]) -> None:
-        jobs: dict[str, list[tuple[Item, tuple[int, int, int, int], U8]]] = {}
+        options = self.settings.crops
+        wanted: list[tuple[Item, list[Part]]] = []
         for item in items:
-            item.crops = []
             subjects = [box for box in item.boxes if box.label == "subject"]
-            for box in crops_for(subjects, item.width, item.height, self.settings.crops):
-                route = item.route if item.route in self.networks else "general"
-                jobs.setdefault(route, []).append((item, box, cut(item, box)))
+            item.crops = []
+            wanted.append((item, crops_for(subjects, item.width, item.height, options)))
+        for _ in range(options.regrow + 1):
+            self._look(wanted)
+            again = [
+                (item, boxes)
+                for item, old in wanted
+                if (boxes := regrown(old, [c.alpha for c in item.crops], item.width, item.height, options)) != old
+            ]
+            if not again:
+                break
+            wanted = again
+        for item in items:
+            self._judge(item)
+
+    def _look(self, wanted: Sequence[tuple[Item, list[Part]]]) -> None:
+        """Fills `item.crops` with the answers on these parts of each picture."""
+        jobs: dict[str, list[tuple[Item, Part, U8]]] = {}
+        for item, boxes in wanted:
+            known = {crop.box: crop for crop in item.crops}
+            item.crops = [known[box] for box in boxes if box in known]
+            route = item.route if item.route in self.networks else "general"
+            jobs.setdefault(route, []).extend((item, box, cut(item, box)) for box in boxes if box not in known)
         for route, found in jobs.items():
+            if not found:
+                continue
             pictures = [picture for _, _, picture in found]
             for (item, box, _), answer in zip(found, self._predict(route, pictures), strict=True):
                 item.crops.append(Crop(box, answer[0], answer[1]))
-        for item in items:
-            self._judge(item)
+        for item, boxes in wanted:
+            item.crops.sort(key=lambda crop: boxes.index(crop.box))
 
     def _predict(self, route: str, pictures: list[U8]) -> list[U8]:
         """uint8 [2, h, w] for each picture: alpha and its expected error."""

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from .base import Settings
-from .item import Box
+from .item import U8, Box
 
 Crop = tuple[int, int, int, int]
+_STEP = 0.6  # of a crop's longer side that is added where it was too small
 
 
 class CropSettings(Settings):
@@ -24,6 +25,10 @@ class CropSettings(Settings):
     merge_overlap: float = Field(
         0.5, ge=0, le=1, description="boxes share a crop when more than this share of the smaller one lies in the other"
     )
+    cut_off: float = Field(
+        0.35, ge=0, le=1, description="a crop grows where more than this share of a side runs through the subject"
+    )
+    regrow: int = Field(2, ge=0, le=8, description="how often crops may grow so; 0: never")
 
 
 def crops_for(boxes: Sequence[Box], width: int, height: int, settings: CropSettings) -> list[Crop]:
@@ -48,6 +53,29 @@ def crops_for(boxes: Sequence[Box], width: int, height: int, settings: CropSetti
         crops = sorted({_grown(c, whole, settings.whole_picture_share) for c in crops}, key=lambda c: (-_area(c), c))
         merged = _merge_one(crops, settings.merge_overlap)
     return crops or [whole]
+
+
+def regrown(crops: Sequence[Crop], alphas: Sequence[U8], width: int, height: int, settings: CropSettings) -> list[Crop]:
+    """The crops, larger where their side cuts through the subject: a detection may be of its head alone.
+
+    Args:
+        alphas: uint8 [h, w], what was found in each crop, at any size.
+
+    Returns:
+        The same crops when none is cut off, else new ones, shared and ordered as by `crops_for`.
+    """
+    grown = []
+    for (x0, y0, x1, y1), alpha in zip(crops, alphas, strict=True):
+        solid = alpha > 127
+        step = _STEP * max(x1 - x0, y1 - y0)
+        left, top, right, bottom = (
+            step * (side.mean() > settings.cut_off) for side in (solid[:, 0], solid[0], solid[:, -1], solid[-1])
+        )
+        grown.append((max(0, x0 - left), max(0, y0 - top), min(width, x1 + right), min(height, y1 + bottom)))
+    if grown == list(crops):
+        return list(crops)
+    boxes = [Box(x0, y0, x1, y1, "subject", 1.0) for x0, y0, x1, y1 in grown]
+    return crops_for(boxes, width, height, settings.model_copy(update={"expand": 0.0, "max_subjects": len(boxes)}))
 
 
 def _widened(box: Box, width: int, height: int, share: float) -> Crop:

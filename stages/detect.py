@@ -23,7 +23,7 @@ SEEN = 512  # long side that is shrunk to the network's input: the filter stage 
 class DetectSettings(Settings):
     weights: str = Field("builtin", description="builtin, or the path of other weights")
     sha256: str = Field("", description="hash that a weights file of yours must have")
-    min_score: float = Field(0.4, ge=0, le=1, description="least score of a box: the IoU that is expected of it")
+    min_score: float = Field(0.35, ge=0, le=1, description="least score of a box: the IoU that is expected of it")
     nms_iou: float = Field(0.5, ge=0, le=1, description="of boxes with one label that overlap more, the best is kept")
     max_boxes: int = Field(60, ge=1, description="most boxes noted for one picture, subjects and decoration together")
 

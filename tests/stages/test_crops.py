@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hairline.stages.crops import CropSettings, crops_for
+from hairline.stages.crops import CropSettings, crops_for, regrown
 from hairline.stages.item import Box
 
 WIDTH, HEIGHT = 640, 480
@@ -74,3 +75,26 @@ def test_overlapping_subjects_share_a_crop() -> None:
     far = Box(500, 300, 560, 360, "subject", 0.7)
     crops = crops_for([a, b, far], WIDTH, HEIGHT, CropSettings())
     assert len(crops) == 2 and crops[0][0] <= 100 and crops[0][2] >= 210
+
+
+def test_a_crop_grows_where_it_cuts_through_the_subject() -> None:
+    crop = (200, 100, 300, 200)
+    alpha = np.zeros((64, 64), np.uint8)
+    alpha[10:50, 20:50] = 255
+    assert regrown([crop], [alpha], WIDTH, HEIGHT, CropSettings()) == [crop]
+    alpha[10:, 10:60] = 255  # runs out at the bottom
+    assert regrown([crop], [alpha], WIDTH, HEIGHT, CropSettings()) == [(200, 100, 300, 260)]
+    alpha[:, :] = 255
+    assert regrown([crop], [alpha], WIDTH, HEIGHT, CropSettings()) == [(140, 40, 360, 260)]
+    corner = (0, 0, 100, 100)  # the picture's own edge is no cut
+    assert regrown([corner], [alpha], 100, 100, CropSettings()) == [corner]
+
+
+@given(boxes(), settings, st.integers(0, 1000))
+def test_growing_keeps_what_was_seen(found: list[Box], options: CropSettings, seed: int) -> None:
+    crops = crops_for(found, WIDTH, HEIGHT, options)
+    rng = np.random.default_rng(seed)
+    alphas = [rng.integers(0, 255, (16, 16)).astype(np.uint8) for _ in crops]
+    larger = regrown(crops, alphas, WIDTH, HEIGHT, options)
+    for a in crops:
+        assert any(b[0] <= a[0] and b[1] <= a[1] and b[2] >= a[2] and b[3] >= a[3] for b in larger)

@@ -21,7 +21,6 @@ from hairline.stages.networks.anchors import (
 from hairline.stages.networks.blocks import fold_bn
 from hairline.stages.networks.detector import LABELS, PAD, SIDE, Detector, letterbox, select
 
-
 torch.set_num_threads(1)  # two threads on a busy core wait for each other
 
 

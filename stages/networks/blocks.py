@@ -56,7 +56,7 @@ class Context(nn.Module):
             F.interpolate(F.relu(part(F.adaptive_avg_pool2d(x, n))), size, mode="bilinear", align_corners=False)
             for part, n in zip(self.parts, self.cells, strict=True)
         ]
-        return self.merge(torch.cat([x, *pooled], 1))  # type: ignore[no-any-return]
+        return self.merge(torch.cat([x, *pooled], 1))
 
 
 class Encoder(nn.Module):
@@ -97,13 +97,13 @@ class Up(nn.Module):
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         # bilinear, then a convolution: no checkerboard as transposed convolutions leave it
         x = F.interpolate(self.reduce(x), size=skip.shape[-2:], mode="bilinear", align_corners=False)
-        return self.conv(x + self.skip(skip))  # type: ignore[no-any-return]
+        return self.conv(x + self.skip(skip))
 
 
 def fold_bn(module: nn.Module) -> nn.Module:
     """Folds every batch normalisation into the convolution before it, in place; for inference only."""
     for child in module.children():
-        if isinstance(child, ConvBN) and isinstance(child[1], nn.BatchNorm2d):
+        if isinstance(child, ConvBN) and isinstance(child[0], nn.Conv2d) and isinstance(child[1], nn.BatchNorm2d):
             child[0] = fuse_conv_bn_eval(child[0].eval(), child[1].eval())
             child[1] = nn.Identity()
         else:

@@ -37,7 +37,8 @@ def _model() -> nn.Module:
 
 def _fit(run: Path, minutes: float) -> tuple[nn.Module, dict[str, float]]:
     stream = Stream(_make, seed=1)
-    return fit(_model(), loader(stream, 16, 0), _loss, _validate, "score", Plan(minutes, run, lr=0.02, ema=0.9), stream.progress)
+    plan = Plan(minutes, run, lr=0.02, ema=0.9)
+    return fit(_model(), loader(stream, 16, 0), _loss, _validate, "score", plan, stream.progress)
 
 
 def test_it_learns_and_resumes_where_it_was(tmp_path: Path) -> None:

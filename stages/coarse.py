@@ -14,11 +14,13 @@ from . import weights
 from .base import Settings, Stage
 from .batch import in_fixed_batches
 from .crops import Crop as Part
-from .crops import CropSettings, crops_for, regrown
+from .crops import CropSettings, crops_for, overview_wins, regrown
 from .item import U8, Crop, Item
 from .networks.blocks import fold_bn
 from .networks.coarse import SIZE, CoarseNet
 from .user_model import UserModel, UserModelSettings
+
+DECORATED = 0.4  # score of a text or logo from which a picture counts as a design
 
 
 class CoarseSettings(Settings):
@@ -74,8 +76,26 @@ class CoarseStage(Stage[CoarseSettings]):
             if not again:
                 break
             wanted = again
+        self._overview(items)
         for item in items:
             self._judge(item)
+
+    def _overview(self, items: Sequence[Item]) -> None:
+        """Looks at plain photographs as a whole, too: what was detected may be a part of the subject only.
+
+        Not at designs: there, text and logos would come along.
+        """
+        doubtful = [
+            item
+            for item in items
+            if any(box.label == "subject" for box in item.boxes)
+            and not any(box.label != "subject" and box.score >= DECORATED for box in item.boxes)
+            and [crop.box for crop in item.crops] != [(0, 0, item.width, item.height)]
+        ]
+        self._look([(item, [*(c.box for c in item.crops), (0, 0, item.width, item.height)]) for item in doubtful])
+        for item in doubtful:
+            *parts, whole = item.crops
+            item.crops = [whole] if overview_wins(parts, whole, self.settings.crops) else parts
 
     def _look(self, wanted: Sequence[tuple[Item, list[Part]]]) -> None:
         """Fills `item.crops` with the answers on these parts of each picture."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import cv2
+import numpy as np
 from pydantic import Field
 
 from .base import Settings
 from .item import U8, Box
+from .item import Crop as Seen
 
 Crop = tuple[int, int, int, int]
+_HELD, _BEYOND = 0.9, 1.5  # shares of the crops' area that the whole picture's mask must hold and be
 _STEP = 0.6  # of a crop's longer side that is added where it was too small
 
 
@@ -29,6 +33,9 @@ class CropSettings(Settings):
         0.35, ge=0, le=1, description="a crop grows where more than this share of a side runs through the subject"
     )
     regrow: int = Field(2, ge=0, le=8, description="how often crops may grow so; 0: never")
+    overview: float = Field(
+        0.84, ge=0, le=1, description="how sure a mask of the whole picture must be to take the place of smaller crops"
+    )
 
 
 def crops_for(boxes: Sequence[Box], width: int, height: int, settings: CropSettings) -> list[Crop]:
@@ -76,6 +83,25 @@ def regrown(crops: Sequence[Crop], alphas: Sequence[U8], width: int, height: int
         return list(crops)
     boxes = [Box(x0, y0, x1, y1, "subject", 1.0) for x0, y0, x1, y1 in grown]
     return crops_for(boxes, width, height, settings.model_copy(update={"expand": 0.0, "max_subjects": len(boxes)}))
+
+
+def overview_wins(parts: Sequence[Seen], whole: Seen, settings: CropSettings) -> bool:
+    """Whether the whole picture's mask shows more of what the crops show: a person, of whom a face was detected.
+
+    It must be sure, hold nearly all that the crops found, and reach well beyond it.
+    """
+    mask = whole.alpha > 127
+    if not mask.any() or whole.alpha[mask].mean() < settings.overview * 255:
+        return False
+    (height, width), (_, _, full_width, full_height) = mask.shape, whole.box
+    found = np.zeros(mask.shape, bool)
+    for part in parts:
+        x0, x1 = (round(x * width / full_width) for x in (part.box[0], part.box[2]))
+        y0, y1 = (round(y * height / full_height) for y in (part.box[1], part.box[3]))
+        if x1 > x0 and y1 > y0:
+            found[y0:y1, x0:x1] |= cv2.resize(part.alpha, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA) > 127
+    held = (mask & found).sum() > _HELD * found.sum()
+    return bool(held and mask.sum() > _BEYOND * found.sum())
 
 
 def _widened(box: Box, width: int, height: int, share: float) -> Crop:

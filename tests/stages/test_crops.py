@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hairline.stages.crops import CropSettings, crops_for, regrown
-from hairline.stages.item import Box
+from hairline.stages.crops import CropSettings, crops_for, overview_wins, regrown
+from hairline.stages.item import Box, Crop
 
 WIDTH, HEIGHT = 640, 480
 
@@ -98,3 +98,20 @@ def test_growing_keeps_what_was_seen(found: list[Box], options: CropSettings, se
     larger = regrown(crops, alphas, WIDTH, HEIGHT, options)
     for a in crops:
         assert any(b[0] <= a[0] and b[1] <= a[1] and b[2] >= a[2] and b[3] >= a[3] for b in larger)
+
+
+def test_a_sure_mask_of_the_whole_picture_wins_over_a_part_of_it() -> None:
+    body = np.zeros((48, 64), np.uint8)
+    body[4:44, 20:40] = 250
+    head = Crop((190, 30, 410, 150), np.full((32, 32), 255, np.uint8), np.zeros((32, 32), np.uint8))
+    head.alpha[:, :4] = head.alpha[:, -4:] = 0
+
+    def wins(alpha: np.ndarray, part: Crop = head) -> bool:
+        whole = Crop((0, 0, WIDTH, HEIGHT), alpha.astype(np.uint8), np.zeros_like(body))
+        return overview_wins([part], whole, CropSettings())
+
+    assert wins(body)
+    assert not wins(body * 0.7)  # unsure
+    assert not wins(np.roll(body, 24, 1))  # something else
+    assert not wins(np.where(np.arange(48)[:, None] < 16, body, 0))  # no more than the crop shows
+    assert not wins(np.zeros_like(body))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -54,6 +55,7 @@ def run_pools(
     """
     import ray.data
     from ray.data import ActorPoolStrategy, DataContext
+    from ray.exceptions import RayError
 
     for handler in list(logging.getLogger("ray.data").handlers):
         if not isinstance(handler, logging.FileHandler):  # its log file in Ray's session folder stays
@@ -90,8 +92,8 @@ def run_pools(
         for table in data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
             for row in table["row"]:
                 yield pickle.loads(row.as_py())
-    except Exception as error:
-        raise _mistake_in(error) or error from None
+    except RayError as error:
+        raise _explain(error) from error
 
 
 def _poll_slowly() -> None:
@@ -101,12 +103,11 @@ def _poll_slowly() -> None:
         streaming_executor_state.WAIT_FOR_TASK_COMPLETION_TIMEOUT_S = POLL_S
 
 
-def _mistake_in(error: BaseException | None) -> HairlineError | None:
-    """The HairlineError that a worker raised, out of Ray's wrappings."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        if isinstance(error, HairlineError):
-            return HairlineError(str(error.args[0] if error.args else error))
-        error = getattr(error, "cause", None) or error.__cause__ or error.__context__
-    return None
+def _explain(error: Exception) -> HairlineError:
+    """One line out of an error that a worker raised: Ray sends its traceback as text, the error itself comes last."""
+    lines = [line.strip() for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
+    kind, _, message = (lines[-1] if lines else "").partition(": ")
+    if kind.rpartition(".")[2] == HairlineError.__name__:
+        return HairlineError(message)
+    what = lines[-1][:300] if lines else type(error).__name__
+    return HairlineError(f"a worker cannot go on: {what} (Ray's logs: /tmp/ray/session_latest/logs)")

@@ -51,6 +51,7 @@ def ray_session(node: Node | None = None) -> Iterator[None]:
                 ray.init(address=os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level=logging.FATAL)
             else:
                 ray.init(
+                    address="local",  # never a cluster that happens to run here
                     num_cpus=int(node.cpus),
                     num_gpus=node.gpus,
                     include_dashboard=False,

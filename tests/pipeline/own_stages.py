@@ -6,9 +6,11 @@ import ctypes
 import time
 
 import cv2
+import torch
 from pydantic import Field
 
 from hairline.stages.base import EachStage, Settings
+from hairline.stages.errors import HairlineError
 from hairline.stages.item import Item, Output
 
 
@@ -52,3 +54,20 @@ class Invert(EachStage[InvertSettings]):
         data = cv2.imencode(f".{self.settings.ext}", negative)[1].tobytes()
         item.outputs["negative"] = Output(data, self.settings.ext)
         item.confidence = 1.0
+
+
+class BrokenSettings(Settings):
+    mistake: bool = Field(False, description="whether it is the user's")
+
+
+class Broken(EachStage[BrokenSettings]):
+    """Cannot be set up."""
+
+    name = "broken"
+    Settings = BrokenSettings
+
+    def setup(self, device: torch.device) -> None:
+        raise HairlineError("weights do not fit") if self.settings.mistake else RuntimeError("out of luck")
+
+    def process_one(self, item: Item) -> None:
+        raise AssertionError("never set up")

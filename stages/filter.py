@@ -34,11 +34,11 @@ class Thresholds(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    too_dark: float = Field(0.4, ge=0, le=1, description="subject too dark to be recovered")
-    over_exposed: float = Field(0.6, ge=0, le=1, description="subject burnt out; a white background does not count")
-    blurred: float = Field(0.35, ge=0, le=1, description="subject blurred; a soft background does not count")
-    occluded: float = Field(0.6, ge=0, le=1, description="something covers the subject")
-    low_information: float = Field(0.4, ge=0, le=1, description="hardly anything to see")
+    too_dark: float = Field(0.35, ge=0, le=1, description="subject too dark to be recovered")
+    over_exposed: float = Field(0.5, ge=0, le=1, description="subject burnt out; a white background does not count")
+    blurred: float = Field(0.5, ge=0, le=1, description="subject blurred; a soft background does not count")
+    occluded: float = Field(0.18, ge=0, le=1, description="something covers the subject; seldom sure, hence so low")
+    low_information: float = Field(0.5, ge=0, le=1, description="hardly anything to see")
 
 
 class FilterSettings(Settings):
@@ -116,14 +116,14 @@ class FilterStage(Stage[FilterSettings]):
     def _decide(self, item: Item) -> None:
         limits = self.settings.thresholds
         found = {defect: item.quality[defect] for defect in DEFECTS if defect in item.quality}
-        over = {
-            defect: probability - getattr(limits, REASONS[defect])
+        over = [
+            defect
             for defect, probability in found.items()
             if REASONS[defect] in self.settings.reject and probability > getattr(limits, REASONS[defect])
-        }
+        ]
         if over:
-            # Where nothing can be seen, nothing is sharp: blur gives way to what causes it.
-            worst = max(over, key=lambda defect: (defect != "blur", over[defect]))
+            # Where nothing can be seen, nothing is sharp either: blur gives way to an equally likely cause.
+            worst = max(over, key=lambda defect: found[defect] - 0.1 * (defect == "blur"))
             item.filter(self.name, REASONS[worst], f"probability {found[worst]:.2f}")
 
 

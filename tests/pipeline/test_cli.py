@@ -120,7 +120,9 @@ def test_s3_without_credentials(
 def test_a_wrong_bucket(mistake: Mistake, job_file: Callable[..., Path], s3_server: str) -> None:
     forget_connections()
     assert "no such bucket" in mistake("run", job_file(), "--input", "s3://no-such-bucket-here/in")
-    assert re.search("bucket does not exist|no such bucket", mistake("run", job_file(), "--output", "s3://not-here/out"))
+    assert re.search(
+        "bucket does not exist|no such bucket", mistake("run", job_file(), "--output", "s3://not-here/out")
+    )
 
 
 def test_an_s3_endpoint_that_does_not_answer(

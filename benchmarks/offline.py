@@ -47,9 +47,10 @@ def bare_worker(tasks: mp.Queue, results: mp.Queue, output: str) -> None:
     from hairline.pipeline.job import load_job
     from hairline.stages.base import run_stages
     from hairline.stages.item import Item
+    from hairline.stages.registry import stage_class
 
     job = load_job("laptop.yaml", input="unused", output=output)
-    stages = job.build(job.stage_names)
+    stages = [stage_class(name)(job.stages[name]) for name in job.stage_names]
     for stage in stages:
         stage.setup(torch.device("cpu"))
     results.put("ready")

@@ -78,15 +78,20 @@ def read_catalog(place: str, output: str, products: Sequence[str] = ()) -> Catal
 
 def _table(sources: list[Source]) -> pa.Table:
     sources.sort()
-    unique: set[str] = set()
-    for index, source in enumerate(sources):  # two undecodable names can look the same, or like a decodable one
-        if source.id in unique:
-            mark = hashlib.sha256(os.fsencode(source.uri)).hexdigest()[:8]
-            sources[index] = source = source._replace(id=f"{source.id}~{mark}")
-        unique.add(source.id)
-    sources.sort()
-    columns = zip(*(source._replace(uri=os.fsencode(source.uri)) for source in sources), strict=True)  # type: ignore[arg-type]
-    return pa.table([pa.array(column, f.type) for column, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
+    repeated = [i for i in range(1, len(sources)) if sources[i].id == sources[i - 1].id]
+    for index in repeated:  # two undecodable names can look the same, or like a decodable one
+        mark = hashlib.sha256(os.fsencode(sources[index].uri)).hexdigest()[:8]
+        sources[index] = sources[index]._replace(id=f"{sources[index].id}~{mark}")
+    if repeated:
+        sources.sort()
+    columns = {
+        "id": [source.id for source in sources],
+        "uri": (os.fsencode(source.uri) for source in sources),
+        "etag": [source.etag for source in sources],
+        "category": [source.category for source in sources],
+        "size": [source.size for source in sources],
+    }
+    return pa.table([pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
 
 
 def _list_local(place: str, output: str, left_out: Counter[str]) -> Iterator[Source]:

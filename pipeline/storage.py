@@ -42,8 +42,9 @@ def filesystem(protocol: str) -> Any:
     """The fsspec file system of a protocol. S3 takes endpoint and credentials from the AWS environment."""
     options: dict[str, Any] = {"use_listings_cache": False}
     if protocol == "s3":
+        options["max_concurrency"] = 1  # one request per object; many objects go at the same time
         options["config_kwargs"] = {
-            "retries": {"max_attempts": 1},  # the tries are counted and spread here, in retry.py
+            "retries": {"total_max_attempts": 1},  # the tries are counted and spread here, in retry.py
             "max_pool_connections": 32,
             "request_checksum_calculation": "when_required",  # many S3 servers do not know the newer checksums
             "response_checksum_validation": "when_required",

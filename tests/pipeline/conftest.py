@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import s3fs
 import yaml
 from kit import Web, fill, small_job
 
@@ -77,9 +78,20 @@ def s3_server() -> Iterator[str]:
 
 
 @pytest.fixture
+def new_connections() -> Iterator[Callable[[], None]]:
+    """To call when the AWS environment has changed; it is called at the end as well."""
+
+    def forget() -> None:
+        filesystem.cache_clear()
+        s3fs.S3FileSystem.clear_instance_cache()
+
+    yield forget
+    forget()
+
+
+@pytest.fixture
 def bucket(s3_server: str) -> Iterator[str]:
     """s3://… of a new bucket."""
-    filesystem.cache_clear()
     name = f"hairline-{secrets.token_hex(6)}"
     files = filesystem("s3")
     files.mkdir(name)

@@ -8,13 +8,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import pytest
-import s3fs
 from kit import fill, hairline
 
 from hairline.pipeline import retry
 from hairline.pipeline.cli import main
-from hairline.pipeline.storage import filesystem
 from hairline.stages.weights import FOLDER
 
 Mistake = Callable[..., str]
@@ -103,22 +102,25 @@ def test_weights_that_are_missing_or_others(mistake: Mistake, job_file: Callable
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("s3_server")
 def test_s3_without_credentials(
-    mistake: Mistake, job_file: Callable[..., Path], s3_server: str, monkeypatch: pytest.MonkeyPatch
+    mistake: Mistake,
+    job_file: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    new_connections: Callable[[], None],
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
         monkeypatch.setenv(name, "/nowhere")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    forget_connections()
+    new_connections()
     assert "no S3 credentials" in mistake("run", job_file(), "--input", "s3://bucket/in")
     assert "no S3 credentials" in mistake("run", job_file(), "--output", "s3://bucket/out")
-    forget_connections()
 
 
-def test_a_wrong_bucket(mistake: Mistake, job_file: Callable[..., Path], s3_server: str) -> None:
-    forget_connections()
+@pytest.mark.usefixtures("s3_server")
+def test_a_wrong_bucket(mistake: Mistake, job_file: Callable[..., Path]) -> None:
     assert "no such bucket" in mistake("run", job_file(), "--input", "s3://no-such-bucket-here/in")
     assert re.search(
         "bucket does not exist|no such bucket", mistake("run", job_file(), "--output", "s3://not-here/out")
@@ -126,7 +128,10 @@ def test_a_wrong_bucket(mistake: Mistake, job_file: Callable[..., Path], s3_serv
 
 
 def test_an_s3_endpoint_that_does_not_answer(
-    mistake: Mistake, job_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    mistake: Mistake,
+    job_file: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    new_connections: Callable[[], None],
 ) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -134,15 +139,8 @@ def test_an_s3_endpoint_that_does_not_answer(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
     monkeypatch.setattr(retry, "BASE_S", 0.001)
-    forget_connections()
+    new_connections()
     assert "EndpointConnectionError" in mistake("run", job_file(), "--input", "s3://bucket/in")
-    forget_connections()
-
-
-def forget_connections() -> None:
-    """The next one reads the AWS environment again."""
-    filesystem.cache_clear()
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def test_a_plan_starts_and_writes_nothing(job_file: Callable[..., Path], tmp_path: Path) -> None:
@@ -160,3 +158,23 @@ def test_help_is_quick() -> None:
     done = hairline("--help")
     assert done.returncode == 0 and "run" in done.stdout
     assert time.monotonic() - started < 5
+
+
+def test_a_few_pictures_without_ray(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from skimage import data
+
+    for name in ("a/cat.jpg", "b/cat.jpg"):
+        (tmp_path / name).parent.mkdir()
+        cv2.imwrite(str(tmp_path / name), data.chelsea()[..., ::-1])
+    (tmp_path / "b" / "text.jpg").write_text("hello")
+    sources = ["a/cat.jpg", "b"]
+    code = main(
+        ["cut", *(str(tmp_path / source) for source in sources), "-o", str(tmp_path / "out"), "--product", "mask"]
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert code == 3 and len(lines) == 3
+    assert lines[0] == f"a/cat.jpg  ok  {tmp_path}/out/mask/a/cat.jpg.png"
+    assert "b/text.jpg  failed  not_a_picture" in lines[2]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["mask"]
+    masks = [cv2.imread(str(tmp_path / "out" / "mask" / f"{folder}/cat.jpg.png"), 0) for folder in "ab"]
+    assert masks[0].shape == (300, 451) and (masks[0] == masks[1]).all() and masks[0].max() == 255

@@ -31,7 +31,7 @@ SAME = ("uri", "etag", "status", "reason", "stage", "detail", "width", "height",
 
 
 @pytest.fixture(scope="module")
-def _ray() -> Iterator[None]:
+def _ray(s3_server: str) -> Iterator[None]:  # the server first: workers get their environment when Ray starts
     with ray_session(this_machine()):
         yield
 
@@ -45,7 +45,7 @@ def files(folder: Path) -> dict[str, str]:
     }
 
 
-def rows(output: Path, *columns: str) -> dict[str, dict[str, Any]]:
+def rows(output: Path | str, *columns: str) -> dict[str, dict[str, Any]]:
     table = Ledger(Folder(str(output))).read(["id", *columns])
     return {row["id"]: row for row in table.to_pylist(maps_as_pydicts="strict")}
 
@@ -55,8 +55,8 @@ def run(job: Path, *changes: str, retry: tuple[str, ...] = ()) -> tuple[int, dic
     text = io.StringIO()
     loaded = load_job(str(job), changes)
     code = run_job(loaded, retry, Console(file=text, width=100))
-    newest = max((Path(loaded.output) / "runs").iterdir())
-    return code, json.loads(newest.read_text()), text.getvalue()
+    output = Folder(loaded.output)
+    return code, json.loads(output.read(output.names("runs")[-1])), text.getvalue()
 
 
 @pytest.mark.usefixtures("_ray")
@@ -106,6 +106,24 @@ def test_a_run_and_its_reruns(job_file: Callable[..., Path], catalog: Path, tmp_
     code, summary, _ = run(job, "stages.own_stages:Invert.ext=bmp", "pools.0.batch=7")
     assert summary["done"] == 24 == summary["to_do"]["outdated"]
     assert {Path(name).suffix for name in files(out / "negative")} == {".bmp"}
+
+
+@pytest.mark.usefixtures("_ray")
+def test_from_and_to_s3(job_file: Callable[..., Path], catalog: Path, tmp_path: Path, bucket: str) -> None:
+    (catalog / "text.jpg").write_text("hello")
+    inside = Folder(f"{bucket}/in")
+    for name in files(catalog):
+        inside.write(name, (catalog / name).read_bytes())
+    code, summary, _ = run(job_file(), f"input={bucket}/in", f"output={bucket}/out")
+    assert code == 3 and summary["done"] == 21
+    assert run(job_file(), f"input={bucket}/in", f"output={bucket}/out")[1]["done"] == 0
+    run(job_file())
+    output = Folder(f"{bucket}/out")
+    made = {name: hashlib.sha256(output.read(name)).hexdigest() for name in output.names("negative")}
+    assert made == {f"negative/{name}": digest for name, digest in files(tmp_path / "out" / "negative").items()}
+    columns = [name for name in SAME if name not in ("uri", "etag")]
+    assert rows(f"{bucket}/out", *columns) == rows(tmp_path / "out", *columns)
+    assert {name.split("/")[0] for name in output.names("")} == {"negative", "report", "results", "runs"}
 
 
 @pytest.mark.usefixtures("_ray")

@@ -1,4 +1,5 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,18 @@ def test_s3(bucket: str) -> None:
     assert reason(f"{bucket}/missing.jpg") == "not_found"
     assert reason(f"{bucket}/missing.jpg", size=5) == "not_found"
     assert reason(f"{bucket}-not/a.jpg") == "not_found"
+
+
+def test_a_throttling_s3(web: Web, monkeypatch: pytest.MonkeyPatch, new_connections: Callable[[], None]) -> None:
+    for name, value in {"ENDPOINT_URL": web.url, "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    new_connections()
+    web.files["/bucket/a.jpg"] = b"picture"
+    web.failures["/bucket/a.jpg"] = [503, 500, 503]
+    assert fetch("s3://bucket/a.jpg", LIMITS, size=7) == (b"picture", 4)
+    web.failures["/bucket/a.jpg"] = [503] * 99
+    assert reason("s3://bucket/a.jpg", size=7) == "fetch"
+    assert web.requests.count("/bucket/a.jpg") == 4 + retry.ATTEMPTS
 
 
 @pytest.mark.parametrize("kind", ["local", "s3"])

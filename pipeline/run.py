@@ -69,7 +69,7 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
                 raise
             why = f"aborted: {error}" if isinstance(error, HairlineError) else "interrupted"
             Console(stderr=True).print(
-                f"hairline: {why}; {tally.done:,} of {tally.total:,} pictures are done and kept: "
+                f"hairline: {why} after {tally.done:,} of {tally.total:,} pictures; what is done is kept: "
                 "run the same command again to do the rest",
                 soft_wrap=True,
                 highlight=False,

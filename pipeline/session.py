@@ -20,7 +20,7 @@ QUIET = {
     "RAY_event_stats": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_worker_niceness": "0",  # workers as urgent as the command that starts them: `nice hairline run` is polite
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # its future default; without it Ray warns
 }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 import torch
@@ -27,6 +27,7 @@ class Settings(BaseModel):
 
 
 S = TypeVar("S", bound=Settings)
+T = TypeVar("T")
 
 
 class Stage(ABC, Generic[S]):
@@ -59,6 +60,18 @@ class Stage(ABC, Generic[S]):
         (or anything) when an item breaks: the runner finds out which one by halving the batch.
         """
 
+    def one_by_one(self, items: Sequence[Item], prepare: Callable[[Item], T]) -> Iterator[tuple[Item, T]]:
+        """Each item with what `prepare` makes of it; an item that cannot be prepared fails and is left out."""
+        for item in items:
+            try:
+                made = prepare(item)
+            except Exception as error:
+                if is_out_of_memory(error):
+                    raise  # the runner makes room and tries again with less
+                item.fail(self.name, error)
+            else:
+                yield item, made
+
 
 class EachStage(Stage[S]):
     """A stage that looks at one picture at a time."""
@@ -68,26 +81,18 @@ class EachStage(Stage[S]):
         """Fills in this stage's facts on one item, in place."""
 
     def process(self, items: Sequence[Item]) -> None:
-        for item in items:
-            try:
-                self.process_one(item)
-            except Exception as error:
-                if is_out_of_memory(error):
-                    raise  # the runner makes room and tries again with less
-                item.fail(self.name, error)
+        for _ in self.one_by_one(items, self.process_one):
+            pass
 
 
-def run_stage(stage: Stage[S], items: Sequence[Item], max_batch: int | None = None) -> None:
-    """Runs one stage over the items that have not ended, in batches of at most `max_batch`.
+def run_stage(stage: Stage[S], items: Sequence[Item]) -> None:
+    """Runs one stage over the items that have not ended.
 
     A batch that raises is halved until the broken item is alone; only that one fails. Running out
     of memory halves the same way after the GPU's cache is emptied; a single picture that does not
     fit fails as `out_of_memory`. The wall time is shared equally among the items of a batch.
     """
-    active = [item for item in items if not item.ended]
-    size = max_batch or len(active) or 1
-    for start in range(0, len(active), size):
-        _run_batch(stage, active[start : start + size])
+    _run_batch(stage, [item for item in items if not item.ended])
 
 
 def run_stages(stages: Sequence[Stage[Settings]], items: Sequence[Item]) -> None:

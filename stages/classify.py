@@ -76,18 +76,7 @@ class ClassifyStage(Stage[ClassifySettings]):
         self.network, self.device = weights.inference(fold_bn(network), device), device
 
     def process(self, items: Sequence[Item]) -> None:
-        asked: list[tuple[Item, U8]] = []
-        for item in items:
-            try:
-                if item.category_hint:
-                    self._take(item, known(item.category_hint), 1.0)
-                else:
-                    small = item.picture.small(SEEN)
-                    asked.append((item, cv2.resize(small, (SIZE, SIZE), interpolation=cv2.INTER_AREA)))  # type: ignore[arg-type]
-            except MemoryError:
-                raise
-            except Exception as error:
-                item.fail(self.name, error)
+        asked = [(item, image) for item, image in self.one_by_one(items, self._prepared) if image is not None]
         if not asked:
             return
         samples = torch.from_numpy(np.stack([image for _, image in asked])).permute(0, 3, 1, 2).float() / 255
@@ -95,6 +84,13 @@ class ClassifyStage(Stage[ClassifySettings]):
         for (item, _), row in zip(asked, logits.softmax(1), strict=True):
             best = int(row.argmax())
             self._take(item, CATEGORIES[best], float(row[best]))
+
+    def _prepared(self, item: Item) -> U8 | None:
+        """The network's input, uint8 [SIZE, SIZE, 3], or None where a hint has decided already."""
+        if item.category_hint:
+            self._take(item, known(item.category_hint), 1.0)
+            return None
+        return cv2.resize(item.picture.small(SEEN), (SIZE, SIZE), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
     def _take(self, item: Item, category: str, score: float) -> None:
         item.category, item.category_score = category, score

@@ -49,15 +49,7 @@ class DetectStage(Stage[DetectSettings]):
         self.anchors = anchors(SIDE, SIDE)
 
     def process(self, items: Sequence[Item]) -> None:
-        asked: list[tuple[Item, U8]] = []
-        for item in items:
-            try:
-                item.width, item.height = item.picture.width, item.picture.height
-                asked.append((item, letterbox(item.picture.small(SEEN))[0]))
-            except MemoryError:
-                raise
-            except Exception as error:
-                item.fail(self.name, error)
+        asked = list(self.one_by_one(items, _letterboxed))
         if not asked:
             return
         samples = torch.from_numpy(np.stack([square for _, square in asked])).permute(0, 3, 1, 2).float() / 255
@@ -75,3 +67,8 @@ class DetectStage(Stage[DetectSettings]):
             if x1 - x0 >= 1 and y1 - y0 >= 1:
                 boxes.append(Box(x0, y0, x1, y1, LABELS[label], score))
         return boxes[: self.settings.max_boxes]
+
+
+def _letterboxed(item: Item) -> U8:
+    item.width, item.height = item.picture.width, item.picture.height
+    return letterbox(item.picture.small(SEEN))[0]

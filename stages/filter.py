@@ -84,26 +84,23 @@ class FilterStage(Stage[FilterSettings]):
         self.network, self.device = network.requires_grad_(False), device
 
     def process(self, items: Sequence[Item]) -> None:
-        pictures: list[tuple[Item, U8]] = []
-        for item in items:
-            try:
-                item.width, item.height = item.picture.width, item.picture.height
-                if min(item.width, item.height) < self.settings.min_side and "too_small" in self.settings.reject:
-                    item.filter(self.name, "too_small", f"{item.width}x{item.height} pixels")
-                    continue
-                rgb = item.picture.small(signals.SIDE)
-                item.quality = signals.measure(rgb)
-                pictures.append((item, rgb))
-            except MemoryError:
-                raise
-            except Exception as error:
-                item.fail(self.name, error)
+        pictures = [(item, rgb) for item, rgb in self.one_by_one(items, self._measured) if rgb is not None]
         if self.network and pictures:
             self._ask(self.network, pictures)
         for item, _ in pictures:
             if not self.network:
                 item.quality |= judge_by_signals(item.quality)
             self._decide(item)
+
+    def _measured(self, item: Item) -> U8 | None:
+        """Fills in the signals; what they were measured on, or None where the picture is too small."""
+        item.width, item.height = item.picture.width, item.picture.height
+        if min(item.width, item.height) < self.settings.min_side and "too_small" in self.settings.reject:
+            item.filter(self.name, "too_small", f"{item.width}x{item.height} pixels")
+            return None
+        rgb = item.picture.small(signals.SIDE)
+        item.quality = signals.measure(rgb)
+        return rgb
 
     def _ask(self, network: QualityNet, pictures: list[tuple[Item, U8]]) -> None:
         images = np.stack([cv2.resize(rgb, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for _, rgb in pictures])

@@ -16,7 +16,7 @@ from . import weights
 from .base import Settings, Stage
 from .batch import in_fixed_batches
 from .guided import upsample
-from .item import U8, Crop, Item
+from .item import U8, Crop, Item, Subject
 from .networks.blocks import fold_bn
 from .networks.fine import FineNet
 
@@ -51,7 +51,7 @@ class Fusion(NamedTuple):
 
 
 class FineStage(Stage[FineSettings]):
-    """Fills `item.alpha`, `item.subject_alphas` and `item.confidence`."""
+    """Fills `item.alpha`, `item.subjects` and `item.confidence`."""
 
     name = "fine"
     Settings = FineSettings
@@ -74,7 +74,7 @@ class FineStage(Stage[FineSettings]):
     def process(self, items: Sequence[Item]) -> None:
         for item in items:
             clear = np.ones((item.height, item.width), np.float32)
-            item.subject_alphas, errors = [], 0.0
+            item.subjects, errors = [], 0.0
             for crop in item.crops:
                 x0, y0, x1, y1 = crop.box
                 region = item.picture.rgb()[y0:y1, x0:x1]
@@ -82,9 +82,7 @@ class FineStage(Stage[FineSettings]):
                 clear[y0:y1, x0:x1] *= 1 - fusion
                 errors += error
                 if len(item.crops) > 1:
-                    whole = np.zeros((item.height, item.width), np.uint8)
-                    whole[y0:y1, x0:x1] = _to8(fusion)
-                    item.subject_alphas.append(whole)
+                    item.subjects.append(Subject(crop.box, _to8(fusion)))
             alpha = _to8(1 - clear)
             area = float(alpha.mean()) / 255
             if area < self.settings.min_area:
@@ -124,7 +122,7 @@ class FineStage(Stage[FineSettings]):
             for x in (region, coarse, error)
         ]
         padded_band = cv2.copyMakeBorder(band, *pad, cv2.BORDER_CONSTANT, value=0)
-        places = [(y, x) for y, x in tiles(*padded_band.shape) if padded_band[y : y + TILE, x : x + TILE].any()]
+        corners = places(np.asarray(padded_band > 0))
         total = np.zeros((4, *padded_band.shape), np.float32)
         weight = np.zeros(padded_band.shape, np.float32)
         network = self.networks.get(route, self.networks["general"])
@@ -132,11 +130,11 @@ class FineStage(Stage[FineSettings]):
         def run(x: Tensor) -> Tensor:
             return torch.cat(tuple(network(x)), 1)
 
-        if places:
+        if corners:
             joined = np.dstack(stack)
-            samples = torch.from_numpy(np.stack([joined[y : y + TILE, x : x + TILE] for y, x in places]))
+            samples = torch.from_numpy(np.stack([joined[y : y + TILE, x : x + TILE] for y, x in corners]))
             found = in_fixed_batches(run, samples.permute(0, 3, 1, 2).float() / 255, self.device, self.dtype)
-            for (y, x), answer in zip(places, found.numpy(), strict=True):
+            for (y, x), answer in zip(corners, found.numpy(), strict=True):
                 total[:, y : y + TILE, x : x + TILE] += answer * self.window
                 weight[y : y + TILE, x : x + TILE] += self.window
         foreground, background, blend, alpha = (total / np.maximum(weight, 1e-6))[:, :height, :width]
@@ -162,14 +160,26 @@ class FineStage(Stage[FineSettings]):
         return np.maximum(cv2.blur(wide.astype(np.float32), (3, 3)) * 2 - 1, 0).astype(np.float32)
 
 
-def tiles(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """Top left corners (y, x) of tiles that cover [height, width], both at least TILE, evenly overlapping."""
+def places(band: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Top left corners (y, x) of the few tiles that cover a band [H, W], H and W at least TILE.
 
-    def starts(length: int) -> list[int]:
-        count = int(np.ceil((length - OVERLAP) / (TILE - OVERLAP)))
-        return [round(k) for k in np.linspace(0, length - TILE, max(1, count))]
+    In strips that begin where the band does, each filled with tiles that begin where the band does in it; the
+    strips lie across or upright, whichever takes fewer tiles. Off the picture's border every pixel of the band
+    is at least half an overlap inside its tile, and tiles that meet in the band overlap there.
+    """
+    across = [(y, x) for y, first, end in _cover(band.any(1)) for x, _, _ in _cover(band[first:end].any(0))]
+    upright = [(y, x) for x, first, end in _cover(band.any(0)) for y, _, _ in _cover(band[:, first:end].any(1))]
+    return min(across, upright, key=len)
 
-    return ((y, x) for y in starts(height) for x in starts(width))
+
+def _cover(touched: NDArray[np.bool_]) -> Iterator[tuple[int, int, int]]:
+    """Pieces of TILE pixels that cover what is True: (start of the piece, first and end of what it answers for)."""
+    length, margin, end = len(touched), OVERLAP // 2, 0
+    while touched[end:].any():
+        first = end + int(touched[end:].argmax())
+        start = min(max(0, first - margin), length - TILE)
+        end = length if start + TILE >= length else start + TILE - margin
+        yield start, first, end
 
 
 def _expected_error(fusion: Fusion) -> float:

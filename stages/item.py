@@ -49,6 +49,14 @@ class Crop:
 
 
 @dataclass
+class Subject:
+    """One of several subjects. box: as in `Crop`; alpha: uint8 [y1 - y0, x1 - x0], the box alone at full size."""
+
+    box: tuple[int, int, int, int]
+    alpha: U8
+
+
+@dataclass
 class Output:
     """One finished product: the encoded file and its ending (without the dot)."""
 
@@ -82,7 +90,7 @@ class Item:
     boxes: list[Box] = field(default_factory=list)
     crops: list[Crop] = field(default_factory=list)
     alpha: U8 | None = None
-    subject_alphas: list[U8] = field(default_factory=list)
+    subjects: list[Subject] = field(default_factory=list)
     confidence: float | None = None
     outputs: dict[str, Output] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -127,7 +135,7 @@ class Item:
     def release(self) -> None:
         """Drops what is no longer needed once the products are made."""
         self.data, self._picture, self.alpha = b"", None, None
-        self.subject_alphas, self.crops = [], []
+        self.subjects, self.crops = [], []
 
     def _end(self, status: Status, stage: str, reason: str, detail: str) -> None:
         self.status, self.stage, self.reason, self.detail = status, stage, reason, detail
@@ -137,13 +145,13 @@ class Item:
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__, _picture=None)
         state["alpha"] = _encode(self.alpha) if self.alpha is not None else None
-        state["subject_alphas"] = [_encode(a) for a in self.subject_alphas]
+        state["subjects"] = [(s.box, _encode(s.alpha)) for s in self.subjects]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.alpha = _decode(state["alpha"]) if state["alpha"] is not None else None
-        self.subject_alphas = [_decode(a) for a in state["subject_alphas"]]
+        self.subjects = [Subject(box, _decode(data)) for box, data in state["subjects"]]
 
 
 def _where(error: Exception) -> str:

@@ -36,7 +36,7 @@ class ProductsSettings(Settings):
 class ProductsStage(EachStage[ProductsSettings]):
     """Makes every wanted product of a picture.
 
-    Reads item.alpha, and subject_alphas where a product is wanted per subject; fills in item.outputs. A
+    Reads item.alpha, and item.subjects where a product is wanted per subject; fills in item.outputs. A
     source that is itself transparent somewhere stays so: of its alpha and the found one the smaller counts.
     """
 
@@ -57,7 +57,10 @@ class ProductsStage(EachStage[ProductsSettings]):
         outputs = {name: product.make(whole) for name, product in self._products}
         each = [(name, product) for name, product in self._products if product.settings.per_subject]
         if each:
-            for number, alpha in enumerate(item.subject_alphas, 1):
+            for number, part in enumerate(item.subjects, 1):
+                alpha = np.zeros_like(item.alpha)
+                x0, y0, x1, y1 = part.box
+                alpha[y0:y1, x0:x1] = part.alpha
                 subject = _matte(item, alpha)
                 if subject.alpha.any():
                     outputs |= {f"{name}-{number}": product.make(subject) for name, product in each}

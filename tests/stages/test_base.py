@@ -9,7 +9,7 @@ import torch
 
 from hairline.stages.base import EachStage, Settings, Stage, run_stage, run_stages
 from hairline.stages.errors import PictureError
-from hairline.stages.item import Box, Crop, Item, Output
+from hairline.stages.item import Box, Crop, Item, Output, Subject
 from tests import zoo
 
 
@@ -69,12 +69,6 @@ def test_nothing_to_do_calls_nothing():
     run_stage(stage, batch)
     run_stage(stage, [])
     assert stage.batches == []
-
-
-def test_batches_have_the_stated_size():
-    stage = Recorder()
-    run_stage(stage, items(7), max_batch=3)
-    assert [len(b) for b in stage.batches] == [3, 3, 1]
 
 
 @pytest.mark.parametrize("broken", [[0], [7], [3, 4], [0, 1, 6], list(range(8))])
@@ -174,7 +168,7 @@ def test_each_stage_goes_on_after_an_error():
 def test_internal_errors_say_where():
     item = Item("a", "a", data=b"no picture")
     item.alpha = np.zeros((2, 2), np.uint8)
-    run_stage(Each(lambda item: item.__setstate__({"alpha": b"", "subject_alphas": []})), [item])
+    run_stage(Each(lambda item: item.__setstate__({"alpha": b"", "subjects": []})), [item])
     assert item.reason == "internal_error"
     assert "(item.py:" in item.detail
 
@@ -223,13 +217,14 @@ def test_an_item_crosses_processes():
     alpha = zoo.alpha_of(photo)
     item = Item("ü/a", "file:///ü/a", data=zoo.encode(photo, "PNG"), boxes=[Box(0, 1, 2, 3, "subject", 0.5)])
     item.crops = [Crop((0, 0, 320, 240), alpha[::4, ::4].copy(), alpha[::4, ::4].copy())]
-    item.alpha, item.subject_alphas = alpha, [alpha, 255 - alpha]
+    item.alpha, item.subjects = alpha, [Subject((0, 0, 320, 240), alpha), Subject((5, 6, 105, 76), alpha[:70, :100])]
     assert item.picture.rgb().size
     packed = pickle.dumps(item)
     assert len(packed) < len(item.data) + 60_000  # neither the decoded picture nor a raw alpha goes along
     copy = pickle.loads(packed)
     assert np.array_equal(copy.alpha, alpha)
     assert copy.alpha.dtype == np.uint8
-    assert np.array_equal(copy.subject_alphas[1], 255 - alpha)
+    assert copy.subjects[1].box == (5, 6, 105, 76)
+    assert np.array_equal(copy.subjects[1].alpha, alpha[:70, :100])
     assert (copy.id, copy.boxes, copy.status) == (item.id, item.boxes, "pending")
     assert np.array_equal(copy.picture.rgb(), photo)

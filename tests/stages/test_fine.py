@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import cv2
 import numpy as np
 import pytest
@@ -23,13 +21,31 @@ needs_weights = pytest.mark.skipif(
 )
 
 
-@given(st.integers(fine.TILE, 3000), st.integers(fine.TILE, 3000))
-def test_tiles_cover_every_pixel_and_overlap(height: int, width: int) -> None:
-    places = list(fine.tiles(height, width))
-    for axis, length in ((0, height), (1, width)):
-        starts = sorted({place[axis] for place in places})
-        assert starts[0] == 0 and starts[-1] == length - fine.TILE
-        assert all(b - a <= fine.TILE - fine.OVERLAP for a, b in itertools.pairwise(starts))
+@given(
+    st.integers(fine.TILE, 1500),
+    st.integers(fine.TILE, 1500),
+    st.lists(st.tuples(*[st.floats(0, 1)] * 3), min_size=1, max_size=6),
+)
+def test_tiles_cover_the_band_well_inside(height: int, width: int, spots: list[tuple[float, float, float]]) -> None:
+    band = np.zeros((height, width), np.uint8)
+    for x, y, radius in spots:
+        cv2.circle(band, (int(x * (width - 1)), int(y * (height - 1))), int(radius * 400), 1, 5)
+    margin, inside = fine.OVERLAP // 2, np.zeros((height, width), bool)
+    for y, x in fine.places(band > 0):
+        assert 0 <= y <= height - fine.TILE and 0 <= x <= width - fine.TILE
+        rows = slice(y + margin if y else 0, y + fine.TILE - (margin if y + fine.TILE < height else 0))
+        columns = slice(x + margin if x else 0, x + fine.TILE - (margin if x + fine.TILE < width else 0))
+        inside[rows, columns] = True
+    assert inside[band > 0].all()
+
+
+def test_tiles_are_few() -> None:
+    band = np.zeros((1000, 1000), bool)
+    assert fine.places(band) == []
+    band[300:500, 700:900] = True  # fits into one tile, wherever it lies
+    assert len(fine.places(band)) == 1
+    band[:] = True
+    assert len(fine.places(band)) == 25
 
 
 def test_alpha_is_the_late_fusion_of_both_branches() -> None:
@@ -119,10 +135,9 @@ def test_several_subjects_come_back_as_one_alpha_and_one_each(stage: fine.FineSt
     crop = left.crops[0]
     item.crops = [Crop((x, 0, x + 256, 256), crop.alpha, crop.unsure) for x in (0, 256)]
     stage.process([item])
-    assert item.alpha is not None and len(item.subject_alphas) == 2
-    first, second = item.subject_alphas
-    assert not first[:, 256:].any() and not second[:, :256].any()
-    assert np.array_equal(np.maximum(first, second), item.alpha)
+    assert item.alpha is not None and len(item.subjects) == 2
+    assert [subject.box for subject in item.subjects] == [(0, 0, 256, 256), (256, 0, 512, 256)]
+    assert np.array_equal(np.hstack([subject.alpha for subject in item.subjects]), item.alpha)
     assert np.abs(item.alpha.astype(int) - np.hstack([truth, truth])).mean() < 6
 
 

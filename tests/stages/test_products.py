@@ -8,7 +8,7 @@ from PIL import Image, ImageCms
 from pydantic import ValidationError
 
 from hairline.stages.base import run_stage
-from hairline.stages.item import Item
+from hairline.stages.item import Item, Subject
 from hairline.stages.limits import Limits
 from hairline.stages.products.registry import PRESETS, PRODUCTS
 from hairline.stages.products.spec import ProductSpec
@@ -39,7 +39,7 @@ ALPHA = disc(*PHOTO.shape[:2], (120, 140), 60)
 
 def made(products, alpha=ALPHA, data=None, subjects=()):
     item = Item("a.png", "a.png", data=zoo.encode(PHOTO, "PNG") if data is None else data)
-    item.alpha, item.subject_alphas = alpha, list(subjects)
+    item.alpha, item.subjects = alpha, list(subjects)
     run_stage(ProductsStage(ProductsSettings(products=products)), [item])
     return item
 
@@ -193,7 +193,10 @@ def test_what_the_source_hides_stays_hidden():
 def test_one_file_per_subject():
     second = disc(*PHOTO.shape[:2], (250, 80), 40)
     both = np.maximum(ALPHA, second)
-    item = made([{"cutout": {"per_subject": True}}, "mask"], both, subjects=[ALPHA, second])
+    height, width = second.shape
+    subjects = [Subject((0, 0, width, height), ALPHA), Subject((200, 20, 310, 140), second[20:140, 200:310])]
+    assert not second[:, :200].any()
+    item = made([{"cutout": {"per_subject": True}}, "mask"], both, subjects=subjects)
     assert sorted(item.outputs) == ["cutout", "cutout-1", "cutout-2", "mask"]
     assert np.array_equal(decoded(item.outputs["cutout-2"])[..., 3], second)
 

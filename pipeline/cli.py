@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from .. import __version__
+from ..evaluation.cli import evaluate
+from ..evaluation.cli import options as evaluation_options
 from ..stages.errors import HairlineError
 
 if TYPE_CHECKING:
@@ -80,7 +82,16 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("second", metavar="OUTPUT_B")
     compare.add_argument("--to", metavar="FILE", help="default: OUTPUT_B/report/compare.html")
 
+    keys = commands.add_parser("keys", help="API keys of the service")
+    keys.add_argument("action", choices=("add", "list", "remove"))
+    keys.add_argument("name", nargs="?", help="whose key it is")
+    keys.add_argument("--file", default="keys.json", help="where hashes and limits are kept (default: %(default)s)")
+    keys.add_argument("--per-minute", type=int, default=600, metavar="N", help="requests a minute (%(default)s)")
+    keys.add_argument("--concurrent", type=int, default=16, metavar="N", help="requests at once (%(default)s)")
+
     commands.add_parser("train", help="makes the models: hairline train --help", add_help=False)
+    judged = commands.add_parser("evaluate", help="figures of mattes, boxes, categories and defects against the truth")
+    evaluation_options(judged)
     return top
 
 
@@ -133,6 +144,25 @@ def _compare(options: argparse.Namespace) -> int:
     return 0
 
 
+def _keys(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from ..serve import keys
+
+    path = Path(options.file)
+    if options.action == "list":
+        for key in keys.read_keys(path):
+            print(f"{key.name}  {key.per_minute} a minute, {key.concurrent} at once  {key.created}")
+    elif not options.name:
+        raise HairlineError(f"keys {options.action}: whose? Give a name: hairline keys {options.action} NAME")
+    elif options.action == "remove":
+        keys.remove_key(path, options.name)
+    else:
+        print(keys.add_key(path, options.name, options.per_minute, options.concurrent))
+        print(f"hairline: this key is not shown again; {path} holds its hash", file=sys.stderr)
+    return 0
+
+
 def _retry(options: argparse.Namespace) -> list[str]:
     chosen = options.retry or []
     return ["ok", "filtered", "failed"] if "all" in chosen else chosen
@@ -151,4 +181,5 @@ COMMANDS = {
     "plan": _plan,
     "report": _report,
     "compare": _compare,
+    "keys": _keys,
 }

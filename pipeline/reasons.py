@@ -97,6 +97,14 @@ MEANINGS: dict[str, Meaning] = {
         "The storage gave an error, also after several tries.",
         "Run again with --retry failed once the storage is well.",
     ),
+    "invalid_url": Meaning(
+        "Not a URL", "What was given is no http or https URL.", "Correct the URL; it starts with https:// or http://."
+    ),
+    "refused_url": Meaning(
+        "URL not allowed",
+        "The URL leads to an address or port that may not be reached from the service.",
+        "Send the picture itself, or let the service's settings allow the address.",
+    ),
     "unknown_category": Meaning(
         "Unknown category",
         "The manifest forces a category that the classifier does not have.",

@@ -1,0 +1,154 @@
+"""Fetching a URL that somebody outside has named: the only way out of the service.
+
+Every socket that is opened here is judged by the address it is about to connect to (`addresses.py`), at the
+moment it is made. So notations, names that resolve to inner addresses, redirects and names that change their
+answer between check and use (DNS rebinding) all end at the same line of code. No proxy, cookie or credential
+of this machine is used.
+
+Not covered: pictures behind a login, and retries; whoever asked may ask again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from yarl import URL
+
+from ..stages.errors import PictureError
+from .addresses import Allowed, may_reach
+
+CHUNK = 1 << 16
+LONGEST_URL = 4096
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9.])?|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*")  # after IDNA; or IPv6
+REDIRECTS = (301, 302, 303, 307, 308)
+HEADERS = {"User-Agent": "Hairline", "Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"}
+
+
+class FetchLimits(BaseModel):
+    """What fetching may reach, take and last."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_bytes: int = Field(50 << 20, gt=0, description="largest answer, bytes")
+    seconds: float = Field(15.0, gt=0, description="from the question to the last byte, redirects included")
+    redirects: int = Field(3, ge=0, le=10, description="how many are followed")
+    ports: tuple[int, ...] = Field((80, 443), description="ports that may be asked on public addresses")
+    allow: tuple[Allowed, ...] = Field(
+        (), description="inner addresses that may be reached all the same, such as 10.1.2.0/24 or 10.1.2.3:8080"
+    )
+
+    @field_validator("allow", mode="before")
+    @classmethod
+    def _parse(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            raise ValueError("a list of addresses or networks, such as [10.1.2.0/24]")
+        return tuple(Allowed.parse(v) if isinstance(v, str) else v for v in value)
+
+
+class FetchError(PictureError):
+    """A URL that was not fetched. `reason` is one of
+
+    - `invalid_url`: no http or https URL that can be asked;
+    - `refused_url`: its address or port may not be reached, or it brings a password;
+    - `too_many_bytes`: the answer is too long;
+    - `fetch`: the other side gave no picture in time. The detail tells nothing of what is behind refused addresses.
+    """
+
+
+async def fetch(url: str, limits: FetchLimits) -> bytes:
+    """The body that a URL leads to, redirects followed. It may be anything; it is not looked into.
+
+    Raises:
+        FetchError: see there.
+    """
+    connector = aiohttp.TCPConnector(
+        # one address after the other: what the socket factory raises then comes through as it is
+        socket_factory=lambda info: _socket(info, limits),
+        happy_eyeballs_delay=None,
+        use_dns_cache=False,
+        force_close=True,
+    )
+    try:
+        async with (
+            asyncio.timeout(limits.seconds),
+            aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                timeout=aiohttp.ClientTimeout(total=None),
+            ) as session,
+        ):
+            target = _parse(url, limits)
+            for _ in range(limits.redirects + 1):
+                async with session.get(target, headers=HEADERS, allow_redirects=False) as answer:
+                    if answer.status not in REDIRECTS:
+                        return await _body(answer, limits)
+                    target = _next(target, answer.headers.get("Location", ""), limits)
+            raise FetchError("fetch", f"more than {limits.redirects} redirects")
+    except aiohttp.InvalidURL as error:
+        raise FetchError("invalid_url", "the URL names no valid host") from error
+    except TimeoutError as error:
+        raise FetchError("fetch", f"no whole answer within {limits.seconds:g} seconds") from error
+    except aiohttp.ClientSSLError as error:
+        raise FetchError("fetch", "the server's certificate is not valid") from error
+    except aiohttp.ClientConnectorDNSError as error:
+        raise FetchError("fetch", "the host's name cannot be resolved") from error
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise FetchError("fetch", "the server cannot be reached, or its answer broke off") from error
+
+
+def _parse(text: str, limits: FetchLimits) -> URL:
+    if len(text) > LONGEST_URL:
+        raise FetchError("invalid_url", f"the URL is longer than {LONGEST_URL:,} characters")
+    if any(ord(c) <= 32 or ord(c) == 127 for c in text.strip()):
+        raise FetchError("invalid_url", "the URL holds spaces or control characters")
+    try:
+        return _check(URL(text.strip()), limits)
+    except (ValueError, TypeError) as error:
+        raise FetchError("invalid_url", "this is no URL") from error
+
+
+def _next(base: URL, location: str, limits: FetchLimits) -> URL:
+    try:
+        return _check(base.join(URL(location)), limits)
+    except (ValueError, TypeError) as error:
+        raise FetchError("fetch", "the server redirects to what is no URL") from error
+
+
+def _check(url: URL, limits: FetchLimits) -> URL:
+    if url.scheme not in ("http", "https"):
+        raise FetchError("invalid_url", "only http:// and https:// URLs are fetched")
+    if not url.raw_host or not HOST.fullmatch(url.raw_host):
+        raise FetchError("invalid_url", "the URL names no valid host")
+    if url.user is not None or url.password is not None:
+        raise FetchError("refused_url", "URLs with a user name or password are not fetched")
+    return url.with_fragment(None)
+
+
+def _socket(info: tuple[Any, ...], limits: FetchLimits) -> socket.socket:
+    family, kind, protocol, _, address = info
+    if not may_reach(str(address[0]), int(address[1]), limits.ports, limits.allow):
+        raise FetchError("refused_url", "the URL leads to an address or port that may not be reached from here")
+    return socket.socket(family, kind, protocol)
+
+
+async def _body(answer: aiohttp.ClientResponse, limits: FetchLimits) -> bytes:
+    if answer.status != HTTPStatus.OK:
+        raise FetchError("fetch", f"the server answered {answer.status}")
+    if answer.headers.get("Content-Encoding", "identity") != "identity":  # small bytes that grow without bound
+        raise FetchError("fetch", "the server sends a compressed answer that was not asked for")
+    too_long = FetchError("too_many_bytes", f"the file has more than {limits.max_bytes:,} bytes")
+    if (answer.content_length or 0) > limits.max_bytes:
+        raise too_long
+    data = bytearray()
+    async for chunk in answer.content.iter_chunked(CHUNK):
+        data += chunk
+        if len(data) > limits.max_bytes:
+            raise too_long
+    return bytes(data)

@@ -80,6 +80,12 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("second", metavar="OUTPUT_B")
     compare.add_argument("--to", metavar="FILE", help="default: OUTPUT_B/report/compare.html")
 
+    serve = commands.add_parser("serve", help="the online service and its web page")
+    serve.add_argument(
+        "service", metavar="SERVICE.yaml", help="a service file, or service-laptop.yaml, service-gpu.yaml"
+    )
+    _changes(serve)
+
     keys = commands.add_parser("keys", help="API keys of the service")
     keys.add_argument("action", choices=("add", "list", "remove"))
     keys.add_argument("name", nargs="?", help="whose key it is")
@@ -140,6 +146,12 @@ def _compare(options: argparse.Namespace) -> int:
     return 0
 
 
+def _serve(options: argparse.Namespace) -> int:
+    from ..serve.server import serve
+
+    return serve(options.service, options.changes, _console())
+
+
 def _keys(options: argparse.Namespace) -> int:
     from pathlib import Path
 
@@ -177,5 +189,6 @@ COMMANDS = {
     "plan": _plan,
     "report": _report,
     "compare": _compare,
+    "serve": _serve,
     "keys": _keys,
 }

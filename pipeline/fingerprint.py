@@ -11,10 +11,10 @@ from typing import Any
 
 from .. import __version__
 from ..stages.registry import stage_class
-from .job import Job
+from .job import Setup
 
 
-def ingredients(job: Job) -> dict[str, Any]:
+def ingredients(job: Setup) -> dict[str, Any]:
     """Everything that goes into the fingerprint, as plain data.
 
     Raises:

@@ -20,6 +20,7 @@ from ..stages.registry import STAGES, stage_class
 from .yamlfile import Document, Key, did_you_mean, dotted, read_document
 
 M = TypeVar("M", bound=BaseModel)
+S = TypeVar("S", bound="Setup")
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -49,25 +50,17 @@ class Pool(Model):
         return self
 
 
-class Job(Model):
-    """A checked job.
+class Setup(Model):
+    """What a job and a service have in common: products, pools, the stages' settings, limits.
 
     Attributes:
         stages: stage name -> its checked settings, in the order in which the stages run.
     """
 
-    name: str = ""
-    input: str = Field(min_length=1)
-    output: str = Field(min_length=1)
     products: tuple[str | dict[str, Any], ...] = Field(("cutout",), min_length=1)
     pools: tuple[Pool, ...] = Field(min_length=1)
     stages: dict[str, Any] = Field(default_factory=dict)
     limits: Limits = Limits()
-
-    @field_validator("input", "output", mode="before")
-    @classmethod
-    def _path(cls, value: Any) -> Any:
-        return str(value) if isinstance(value, Path) else value
 
     @property
     def stage_names(self) -> list[str]:
@@ -76,6 +69,19 @@ class Job(Model):
     @property
     def product_names(self) -> list[str]:
         return [name for product in self.products for name in ([product] if isinstance(product, str) else product)]
+
+
+class Job(Setup):
+    """A checked job."""
+
+    name: str = ""
+    input: str = Field(min_length=1)
+    output: str = Field(min_length=1)
+
+    @field_validator("input", "output", mode="before")
+    @classmethod
+    def _path(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, Path) else value
 
 
 def load_job(path: str, changes: Sequence[str] = (), **given: str | None) -> Job:
@@ -112,13 +118,18 @@ def find_job_file(path: str) -> Path:
 
 
 def check(document: Document) -> Job:
-    """Checks a whole document: keys, values, stage names, their order and every stage's settings."""
+    """Checks a job's whole document. Raises HairlineError as `load_job` does."""
     for key in ("input", "output"):
         if not document.data.get(key):
             raise HairlineError(f"{document.name}: no {key}; add `{key}: …` to the file or give --{key}")
+    return check_setup(Job, document)
+
+
+def check_setup(model: type[S], document: Document) -> S:
+    """Checks a whole document: keys, values, stage names, their order and every stage's settings."""
     if isinstance(document.data.get("products"), str):
         document.data["products"] = [document.data["products"]]
-    job = _validate(Job, document.data, document, ())
+    job = _validate(model, document.data, document, ())
     _check_pools(job, document)
     settings: dict[str, Settings] = {}
     for name in job.stages:
@@ -128,17 +139,17 @@ def check(document: Document) -> Job:
                 + did_you_mean(name, job.stage_names)
             )
     for name in job.stage_names:
-        model, raw = stage_class(name).Settings, job.stages.get(name) or {}
+        known, raw = stage_class(name).Settings, job.stages.get(name) or {}
         if not isinstance(raw, dict):
             raise HairlineError(f"{document.place(('stages', name))}: stages.{name}: must be a mapping of settings")
-        if name == "products" and "products" in model.model_fields:
-            settings[name] = _validate(model, {"products": job.products, **raw}, document, ("stages", name))
+        if name == "products" and "products" in known.model_fields:
+            settings[name] = _validate(known, {"products": job.products, **raw}, document, ("stages", name))
         else:
-            settings[name] = _validate(model, raw, document, ("stages", name))
+            settings[name] = _validate(known, raw, document, ("stages", name))
     return job.model_copy(update={"stages": settings})
 
 
-def _check_pools(job: Job, document: Document) -> None:
+def _check_pools(job: Setup, document: Document) -> None:
     names: list[str] = []
     for index, pool in enumerate(job.pools):
         for number, name in enumerate(pool.stages):

@@ -20,7 +20,7 @@ from typing import Any
 import cv2
 import torch
 
-from ..stages.base import Settings, run_stages
+from ..stages.base import Settings, Stage, run_stages
 from ..stages.errors import HairlineError, PictureError
 from ..stages.item import Item
 from ..stages.limits import Limits
@@ -100,16 +100,7 @@ class Worker:
         self.marks = Marks(self.output, spec.run_id, spec.pool)
         self._turn = threading.Lock()
         self._threads = max(1, int(spec.cpus))
-        torch.set_num_threads(self._threads)
-        cv2.setNumThreads(self._threads)
-        if spec.gpu and not torch.cuda.is_available():
-            raise HairlineError(f"pool {spec.pool} asks for a GPU, but torch finds none")
-        device = torch.device("cuda" if spec.gpu else "cpu")
-        if 0 < spec.gpu < 1:
-            torch.cuda.set_per_process_memory_fraction(spec.gpu)
-        self.stages = [stage_class(name)(settings) for name, settings in spec.stages]
-        for stage in self.stages:
-            stage.setup(device)
+        self.stages = set_up(spec.pool, spec.stages, self._threads, spec.gpu)
 
     def start(self, tasks: Sequence[Task]) -> list[Work]:
         """Reads the sources of a batch; what cannot be read comes back as failed."""
@@ -187,6 +178,27 @@ class Worker:
         item.seconds["write"] = time.perf_counter() - started
         item.release()
         return ledger.row(item, outputs, self.spec.fingerprint, self.spec.run_id)
+
+
+def set_up(pool: str, stages: Sequence[tuple[str, Settings]], threads: int, gpu: float) -> list[Stage[Settings]]:
+    """The stages of a pool, ready, in a process that is theirs alone.
+
+    Args:
+        gpu: share of the card, or number of cards; 0: the stages run on the CPU.
+
+    Raises:
+        HairlineError: there is no GPU, or weights are missing or damaged.
+    """
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+    if gpu and not torch.cuda.is_available():
+        raise HairlineError(f"pool {pool} asks for a GPU, but torch finds none")
+    if 0 < gpu < 1:
+        torch.cuda.set_per_process_memory_fraction(gpu)
+    ready = [stage_class(name)(settings) for name, settings in stages]
+    for stage in ready:
+        stage.setup(torch.device("cuda" if gpu else "cpu"))
+    return ready
 
 
 def _groups(items: Sequence[Item]) -> Iterator[list[Item]]:

@@ -39,7 +39,9 @@ class Document:
         except yaml.YAMLError as error:
             raise HairlineError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from error
         if not isinstance(self.data, dict):
-            raise HairlineError(f"{name}: a job file is a mapping of keys (input, output, pools, …), this is none")
+            raise HairlineError(
+                f"{name}: this is no mapping of keys (pools, stages, limits, …), as a job or service file is"
+            )
 
     def place(self, key: Iterable[str | int]) -> str:
         """Where a key stands, or the nearest key above it."""
@@ -102,7 +104,7 @@ def read_document(path: Path) -> Document:
     try:
         return Document(str(path), path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
-        raise HairlineError(f"{path}: not a text file in UTF-8, so no job file") from error
+        raise HairlineError(f"{path}: not a text file in UTF-8") from error
     except OSError as error:
         raise HairlineError(f"{path}: cannot be read: {error.strerror}") from error
 

@@ -1,0 +1,193 @@
+"""Hairline's own routes: one per product, `analyze`, and what products there are."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ..stages.item import Item, Output
+from ..stages.products.spec import ProductSpec
+from .desk import Desk
+from .errors import ApiError, ended
+from .intake import Form
+from .work import ProductsOrder
+
+TYPES = {
+    "png": "image/png",
+    "webp": "image/webp",
+    "jpg": "image/jpeg",
+    "zip": "application/zip",
+    "json": "application/json",
+}
+SOURCES = ("image_file", "image_file_b64", "image_url")
+MASK, MAP = "alpha", "unsure"  # what `include` may name beside products
+
+
+class Api:
+    """The routes below /v1 that answer at once."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        settings = desk.service.stages["products"]
+        self.specs: dict[str, ProductSpec] = {spec.name: spec for spec in settings.products}
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/v1/products", self.products, methods=["GET"]),
+            Route("/v1/analyze", self.analyze, methods=["POST"]),
+            *(Route(f"/v1/{name}", self.product, methods=["POST"], name=name) for name in self.specs),
+        ]
+
+    async def products(self, _: Request) -> Response:
+        """What products there are, with their options as JSON schemas."""
+        found = []
+        for name, spec in self.specs.items():
+            schema = type(spec.settings).model_json_schema()
+            for option, value in spec.settings.model_dump(mode="json").items():
+                schema["properties"][option]["default"] = value
+            schema["properties"].pop("per_subject", None)
+            found.append({"name": name, "title": name.replace("_", " ").capitalize(), "options": schema})
+        return JSONResponse({"products": found})
+
+    async def product(self, request: Request) -> Response:
+        """One product of one picture, encoded."""
+        name = request.url.path.rpartition("/")[2]
+        with self.desk.visit(request) as visit:
+            form = await self.desk.form(request, visit)
+            options = {key: value for key, value in form.values.items() if key not in (*SOURCES, "category", "reject")}
+            order = ProductsOrder((with_options(self.specs[name], options),), lenient=not flag(form, "reject", True))
+            data = await self.desk.source(form)
+            work = await self.desk.do(request, visit, data, order, form.text("category"))
+        item = work.item
+        if item.status != "ok":
+            raise ended(item)
+        made = item.outputs[name]
+        return Response(made.data, media_type=TYPES[made.ext], headers=self._headers(item, work.model))
+
+    async def analyze(self, request: Request) -> Response:
+        """What every stage found, and on request pictures of it; also of a picture that was not cut out."""
+        with self.desk.visit(request) as visit:
+            form = await self.desk.form(request, visit)
+            order = self._order(form)
+            work = await self.desk.do(request, visit, await self.desk.source(form), order, form.text("category"))
+        facts = describe(work.item) | {"request_id": request.state.id, "images": images(work.item)}
+        return JSONResponse(facts, headers=self._headers(work.item, work.model))
+
+    def _order(self, form: Form) -> ProductsOrder:
+        wanted = [name.strip() for name in form.text("include").split(",") if name.strip()]
+        options = read_object(form.text("products"), "products")
+        specs = []
+        for name in dict.fromkeys(wanted):
+            if name == MASK:
+                specs.append(ProductSpec.model_validate({MASK: {"product": "mask"}}))
+            elif name in self.specs:
+                given = options.pop(name, {})
+                if not isinstance(given, dict):
+                    raise ApiError(
+                        400, "invalid_products", "Invalid products parameter given", f"{name}: must be an object"
+                    )
+                specs.append(with_options(self.specs[name], given))
+            elif name != MAP:
+                known = ", ".join((MASK, MAP, *self.specs))
+                raise _wrong("include", f"known are {known}")
+        if options:
+            raise _wrong("products", "options are given for a product that include does not name")
+        return ProductsOrder(tuple(specs), unsure=MAP in wanted, lenient=not flag(form, "reject", True))
+
+    def _headers(self, item: Item, model: str) -> dict[str, str]:
+        found = {"X-Hairline-Status": item.status, "X-Hairline-Model": model}
+        if item.category:
+            found["X-Hairline-Category"] = item.category
+        if item.confidence is not None:
+            found["X-Hairline-Confidence"] = f"{item.confidence:.4f}"
+        return found
+
+
+def with_options(spec: ProductSpec, options: dict[str, Any]) -> ProductSpec:
+    """A product with options of a request: text is read as the option's type. Raises ApiError 400."""
+    known = type(spec.settings).model_fields
+    for name in options:
+        if name not in known or name == "per_subject":
+            names = ", ".join(sorted(set(known) - {"per_subject"}))
+            raise ApiError(400, "unknown_parameter", f"Unknown parameter for {spec.name}", f"known are {names}")
+    read = {name: _read(value) for name, value in options.items()}
+    try:
+        settings = type(spec.settings).model_validate({**spec.settings.model_dump(), **read})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "options"
+        raise _wrong(name, first["msg"]) from error
+    return spec.model_copy(update={"settings": settings})
+
+
+def describe(item: Item) -> dict[str, Any]:
+    """What every stage found, as JSON: the columns of a run's results."""
+    hidden = item.reason == "internal_error"  # its detail names files and lines of ours
+    return {
+        "status": item.status,
+        "reason": item.reason,
+        "stage": item.stage,
+        "detail": "The picture could not be processed." if hidden else item.detail,
+        "width": item.width,
+        "height": item.height,
+        "quality": {name: round(float(value), 4) for name, value in item.quality.items()},
+        "category": item.category,
+        "category_score": round(item.category_score, 4),
+        "route": item.route,
+        "boxes": [asdict(box) | {"score": round(box.score, 4)} for box in item.boxes],
+        "confidence": None if item.confidence is None else round(item.confidence, 4),
+        "seconds": {name: round(seconds, 4) for name, seconds in item.seconds.items()},
+    }
+
+
+def images(item: Item) -> dict[str, dict[str, str]]:
+    """The finished files as {name: {type, data}}, data in base64."""
+
+    def one(made: Output) -> dict[str, str]:
+        return {"type": TYPES[made.ext], "data": base64.b64encode(made.data).decode()}
+
+    return {name: one(made) for name, made in item.outputs.items()}
+
+
+def flag(form: Form, name: str, default: bool) -> bool:
+    """A yes or no of a form. Raises ApiError 400: it is neither."""
+    text = form.text(name).lower()
+    if text in ("true", "1", "yes", "on"):
+        return True
+    if text in ("false", "0", "no", "off"):
+        return False
+    if text:
+        raise _wrong(name, "true or false")
+    return default
+
+
+def _wrong(name: str, detail: str) -> ApiError:
+    return ApiError(400, f"invalid_{name}", f"Invalid {name} parameter given", detail)
+
+
+def _read(value: Any) -> Any:
+    """Lists come as JSON, such as [800, 600]; the rest is left to pydantic."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
+def read_object(text: str, name: str) -> dict[str, Any]:
+    """A JSON object in a field; empty where the field is. Raises ApiError 400: it is none."""
+    try:
+        found = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise _wrong(name, "must be a JSON object")
+    return found

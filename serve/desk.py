@@ -1,0 +1,217 @@
+"""Where requests and pools meet: taking a picture in, having it done, and giving up when nobody waits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from starlette.requests import Request
+
+from ..stages.errors import HairlineError, PictureError
+from ..stages.item import Item
+from .admission import Admission, Visit
+from .errors import ApiError, busy
+from .fetch import FetchError, fetch
+from .intake import ClientDisconnect, Form, decode_b64, read_form, size
+from .keys import Key, Keys, Limited, Limiter
+from .metrics import Metrics
+from .service import Service
+from .work import Order, Work
+
+POLL_S = 5.0  # how often the processes are counted
+
+
+class Backend(Protocol):
+    """What `pools.Pools` is."""
+
+    retries: int
+
+    async def do(self, work: Work) -> Work: ...
+    async def replicas(self) -> dict[str, dict[str, int]]: ...
+
+
+class Desk:
+    """Everything that the routes share, in one front.
+
+    Attributes:
+        model: fingerprint of the stages that this front was started with.
+        left: set when a successor takes the new connections, and what is here may end.
+    """
+
+    def __init__(self, service: Service, pools: Backend, keys: Keys | None) -> None:
+        self.service, self.pools, self.keys = service, pools, keys
+        self.model = service.model
+        self.admission, self.limiter = Admission(service.queue), Limiter()
+        self.metrics = Metrics()
+        self.left = asyncio.Event()
+        self.counts: dict[str, dict[str, int]] = {}
+        self.metrics.watch("queue_requests", "requests inside", lambda: {(): self.admission.inside})
+        self.metrics.watch("queue_bytes", "bytes of uploads inside", lambda: {(): self.admission.bytes})
+        self.metrics.watch("retries_total", "pictures sent again", lambda: {(): self.pools.retries})
+        self.metrics.watch(
+            "replicas",
+            "processes by pool and state",
+            lambda: {(p, s.lower()): n for p, states in self.counts.items() for s, n in states.items()},
+            "pool",
+            "state",
+        )
+
+    @property
+    def draining(self) -> bool:
+        return self.left.is_set()
+
+    @property
+    def ready(self) -> bool:
+        """Every pool has a process that answers, or may sleep."""
+        asleep = {pool.name for pool in self.service.pools if isinstance(pool.workers, tuple) and not pool.workers[0]}
+        return (
+            not self.draining
+            and bool(self.counts)
+            and all(states.get("RUNNING") or name in asleep for name, states in self.counts.items())
+        )
+
+    async def watch(self) -> None:
+        """Counts the processes again and again."""
+        while True:
+            await asyncio.sleep(POLL_S)
+            with contextlib.suppress(Exception):  # Serve's controller may be starting again
+                await asyncio.wait_for(self.look(), 10 * POLL_S)
+
+    async def look(self) -> None:
+        """Counts the processes of the pools."""
+        self.counts = await self.pools.replicas()
+
+    @contextmanager
+    def visit(self, request: Request) -> Iterator[Visit]:
+        """From a request's first byte to its answer: its key, the key's limits, and the queue's.
+
+        Raises:
+            ApiError: 403 without a key, 429 over a limit.
+        """
+        key = self.authorize(request)
+        with contextlib.ExitStack() as stack:
+            if key:
+                try:
+                    stack.enter_context(self.limiter.admit(key))
+                except Limited as error:
+                    raise busy(str(error), error.retry_after) from error
+            yield stack.enter_context(self.admission.arrive())
+
+    def authorize(self, request: Request) -> Key | None:
+        """The request's key; None where none is needed. Raises ApiError 403."""
+        if self.keys is None:
+            return None
+        given = request.headers.get("x-api-key")
+        key = self.keys.find(given)
+        if key is None:
+            title = "Invalid API Key" if given else "Missing API Key"
+            raise ApiError(403, "auth_failed", title, "send a valid key in the header X-Api-Key")
+        request.state.key = key.name
+        return key
+
+    async def form(self, request: Request, visit: Visit) -> Form:
+        """The request's fields and files; two pictures in base64 may come."""
+        most = 2 * (self.service.limits.max_bytes * 4 // 3) + (1 << 20)
+        return await read_form(request, visit, most, self.service.times.upload)
+
+    async def source(self, form: Form) -> bytes:
+        """The one picture that a request brings, in `image_file`, `image_file_b64` or `image_url`.
+
+        Raises:
+            ApiError: none, several, too large, or not to be had.
+        """
+        file, text, url = form.file("image_file"), form.text("image_file_b64"), form.text("image_url")
+        if not (file or text or url):
+            detail = "Please provide the source image in the image_url, image_file or image_file_b64 parameter."
+            raise ApiError(400, "missing_source", "No image given", detail)
+        if bool(file) + bool(text) + bool(url) > 1:
+            way = "Please provide either the image_url, image_file or image_file_b64 parameter."
+            raise ApiError(400, "multiple_sources", f"Multiple image sources given: {way}")
+        if url:
+            return await self.download(url, "image")
+        if text:
+            try:
+                file = decode_b64(text, self.service.limits.max_bytes)
+            except ValueError as error:
+                raise ApiError(
+                    400, "failed_to_read_image", "There was an error reading the image.", str(error)
+                ) from error
+        data = file or b""
+        if len(data) > self.service.limits.max_bytes:
+            limit = size(self.service.limits.max_bytes)
+            raise ApiError(413, "file_too_large", "File too large", f"File exceeds limit of {limit}")
+        return data
+
+    async def download(self, url: str, what: str) -> bytes:
+        """What a URL leads to. what: `image` or `bg_image`, for the code of the error."""
+        try:
+            return await fetch(url, self.service.fetch)
+        except FetchError as error:
+            if error.reason in ("invalid_url", "refused_url"):
+                title = f"Invalid {what}_url: Please provide a valid URL."
+                raise ApiError(400, f"invalid_{what}_url", title, error.detail) from error
+            if error.reason == "too_many_bytes":
+                raise ApiError(413, "file_too_large", "File too large", error.detail) from error
+            code = "failed_bg_download" if what == "bg_image" else "failed_image_download"
+            raise ApiError(400, code, f"Failed to download image from given {what}_url", error.detail) from error
+
+    async def do(self, request: Request, visit: Visit, data: bytes, order: Order, hint: str = "") -> Work:
+        """A picture, done: through all pools, for as long as the client stays and the time lasts.
+
+        Raises:
+            ApiError: 429 the queue is full, 504 the time is over.
+            ClientDisconnect: nobody waits any more; the pools have been told.
+        """
+        item = Item("picture", "", data=data, category_hint=hint, limits=self.service.limits)
+        if not check(item):
+            done = Work(item, order)
+            self.metrics.done(done)
+            return done
+        visit.enter()
+        task = asyncio.create_task(self.pools.do(Work(item, order)))
+        gone = asyncio.create_task(_left(request))
+        try:
+            await asyncio.wait((task, gone), timeout=self.service.times.request, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return self._finished(task)
+            if gone.done():
+                raise ClientDisconnect
+            raise ApiError(504, "timeout", "The picture took too long", headers={"Retry-After": "5"})
+        finally:
+            for each in (task, gone):
+                if not each.done():
+                    each.cancel()
+            await asyncio.gather(task, gone, return_exceptions=True)
+
+    def _finished(self, task: asyncio.Task[Work]) -> Work:
+        try:
+            work = task.result()
+        except PictureError as error:
+            raise ApiError(422, error.reason, "The picture cannot be processed", error.detail) from error
+        except HairlineError as error:
+            raise ApiError(
+                503, "unavailable", "The service cannot work on pictures now", headers={"Retry-After": "5"}
+            ) from error
+        self.metrics.done(work)
+        return work
+
+
+def check(item: Item) -> bool:
+    """Whether a picture's header can be read and is within the limits; otherwise it ends as failed. Decodes nothing."""
+    started = time.perf_counter()
+    try:
+        item.width, item.height = item.picture.width, item.picture.height
+    except PictureError as error:
+        item.fail("fetch", error)
+    item._picture = None
+    item.seconds["fetch"] = time.perf_counter() - started
+    return not item.ended
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

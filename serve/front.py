@@ -1,0 +1,139 @@
+"""The front: a process that deploys the pools and answers on a socket that it was given.
+
+    python -m hairline.serve.front SERVICE.yaml SOCKET_FD READY_FD [a.b=c …]
+
+It is started by `server.py`, joins the Ray at RAY_ADDRESS, and writes one line to READY_FD when it answers, or when
+it cannot. On SIGTERM, or when its parent is gone, it takes no new connections, lets what is inside end, and goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from ..pipeline.session import cluster_nodes, ray_session
+from ..stages.errors import HairlineError
+from .app import build
+from .desk import Desk
+from .keys import Keys, demand_keys
+from .service import Service, load_service
+
+LINGER_S = 3.0  # for kept connections, whose next answer tells the client to open a new one
+HEADERS_S = 10.0  # for a request's headers to arrive
+HEADER_BYTES = 32 << 10
+CONNECTIONS = 1000
+
+
+class Protocol(H11Protocol):
+    """HTTP/1.1 for clients that may be slow on purpose: headers must come whole within a time."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._first = self.loop.call_later(HEADERS_S, self._no_headers)
+
+    def handle_events(self) -> None:
+        super().handle_events()
+        if self.cycle is not None:
+            self._first.cancel()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._first.cancel()
+        super().connection_lost(exc)
+
+    def _no_headers(self) -> None:
+        if self.cycle is None and not self.transport.is_closing():
+            self.transport.close()
+
+
+class Server(uvicorn.Server):
+    """Says when it is ready, and goes in two steps."""
+
+    def __init__(self, config: uvicorn.Config, desk: Desk, ready_fd: int) -> None:
+        super().__init__(config)
+        self.desk, self._ready_fd = desk, ready_fd
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._loop = loop = asyncio.get_running_loop()
+        loop.add_reader(sys.stdin.fileno(), self._parent_gone)
+        tell(self._ready_fd, {"ready": True, "model": self.desk.model})
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        if self.desk.draining:
+            return
+        if self._loop is None:
+            self.should_exit = True
+        else:
+            self._loop.call_soon_threadsafe(self._leave, self._loop)
+
+    def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.desk.left.set()
+        for server in self.servers:
+            server.close()  # the socket itself stays open in the parent, and with it what waits to be accepted
+        loop.call_later(LINGER_S, setattr, self, "should_exit", True)
+
+    def _parent_gone(self) -> None:
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        self.handle_exit(signal.SIGTERM, None)
+
+
+def tell(fd: int, facts: dict[str, Any]) -> None:
+    """One line to who started us."""
+    os.write(fd, json.dumps(facts).encode() + b"\n")
+    os.close(fd)
+
+
+def serve(service: Service, listener: socket.socket, ready_fd: int) -> None:
+    """Deploys and answers until SIGTERM. Raises HairlineError: the pools do not start."""
+    from . import pools
+
+    keys = Keys(Path(service.keys).expanduser()) if service.keys else None
+    demand_keys(service.host, keys)
+    pools.deploy(service, cluster_nodes())
+    desk = Desk(service, pools.Pools(service), keys)
+    config = uvicorn.Config(
+        build(desk),
+        http=Protocol,
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        log_level="error",
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=CONNECTIONS,
+        h11_max_incomplete_event_size=HEADER_BYTES,
+        timeout_keep_alive=20,
+        timeout_graceful_shutdown=int(service.times.drain),
+    )
+    Server(config, desk, ready_fd).run(sockets=[listener])
+
+
+def main(arguments: list[str]) -> int:
+    """The process: 0 it has drained, 2 it could not start."""
+    path, socket_fd, ready_fd, *changes = arguments
+    logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(name)s %(message)s")
+    try:
+        service = load_service(path, changes)
+        with ray_session():
+            sys.stdout = sys.__stdout__  # the access log's; only Ray's chatter is muted
+            serve(service, socket.socket(fileno=int(socket_fd)), int(ready_fd))
+    except HairlineError as error:
+        tell(int(ready_fd), {"ready": False, "error": " ".join(str(error).split())})
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

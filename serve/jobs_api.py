@@ -1,0 +1,211 @@
+"""`POST /v1/jobs`, `GET /v1/jobs/{id}`, `GET /v1/jobs/{id}/results/{n}`, and the worker behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ..stages.errors import PictureError
+from ..stages.item import Item
+from .api import TYPES, Api, describe, flag, read_object, with_options
+from .desk import Desk, check
+from .errors import ApiError, busy, ended
+from .fetch import fetch
+from .intake import Form, size
+from .jobs import Entry, Job, Store, new_id
+from .work import ProductsOrder, Work
+
+HANDOVER_S = 20.0  # longest that one front waits for the one before it to leave the folder
+log = logging.getLogger(__name__)
+
+
+class JobsApi:
+    """The routes below /v1/jobs."""
+
+    def __init__(self, desk: Desk, api: Api) -> None:
+        self.desk, self.api = desk, api
+        self.settings = desk.service.jobs
+        self.store: Store | None = None  # opened when no predecessor works on the folder any more
+        self._opened = asyncio.Event()
+        self._writing = asyncio.Lock()
+        desk.metrics.watch("jobs", "jobs that have not ended", lambda: {(): self.store.open if self.store else 0})
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/v1/jobs", self.create, methods=["POST"]),
+            Route("/v1/jobs/{id}", self.state, methods=["GET"]),
+            Route("/v1/jobs/{id}/results/{number:int}", self.result, methods=["GET"]),
+        ]
+
+    async def run(self) -> None:
+        """Works on jobs until it is cancelled."""
+        with await self._folder_lock():
+            self.store = Store(self.settings)
+            self._opened.set()
+            tasks = [asyncio.create_task(self._work(self.store)) for _ in range(self.settings.at_once)]
+            tasks.append(asyncio.create_task(self.store.sweep()))
+            try:
+                await self.desk.left.wait()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _folder_lock(self) -> TextIO:
+        """Waits until no other front works on the folder. The lock goes with the file, and with the process."""
+        folder = Path(self.settings.folder).expanduser()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = (folder / "lock").open("w")
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return file
+            except BlockingIOError:
+                await asyncio.sleep(0.2)
+
+    async def create(self, request: Request) -> Response:
+        """A new job over the uploads `image_file` (several) or the URLs `image_urls`."""
+        store = await self._ready()
+        with self.desk.visit(request) as visit:
+            form = await self.desk.form(request, visit)
+            job, files = self._read(form, getattr(request.state, "key", ""))
+            async with self._writing:
+                if store.open >= self.settings.waiting:
+                    raise busy(f"{store.open} jobs have not ended", 30)
+                if await asyncio.to_thread(store.size) + sum(map(len, files)) > self.settings.mib << 20:
+                    raise busy("jobs take all the space that they may", 300)
+                await store.add(job, files)
+        return JSONResponse(self._told(job), 202, {"Location": f"/v1/jobs/{job.id}"})
+
+    async def state(self, request: Request) -> Response:
+        """How far a job is."""
+        return JSONResponse(self._told(await self._find(request)))
+
+    async def result(self, request: Request) -> Response:
+        """One finished file of a job."""
+        job, number = await self._find(request), request.path_params["number"]
+        if number >= len(job.entries):
+            raise ApiError(404, "not_found", "Not found", f"the job has {len(job.entries)} pictures, counted from 0")
+        entry = job.entries[number]
+        if entry.status == "waiting":
+            raise ApiError(404, "not_ready", "The picture is not done yet")
+        if entry.status != "ok":
+            item = Item("picture", "", reason=entry.reason, detail=entry.detail)
+            raise ended(item)
+        name = f"{number}.{entry.ext}"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(await (await self._ready()).result(job, number), media_type=TYPES[entry.ext], headers=headers)
+
+    async def _ready(self) -> Store:
+        try:
+            await asyncio.wait_for(self._opened.wait(), HANDOVER_S)
+        except TimeoutError as error:
+            wait = {"Retry-After": "5"}
+            raise ApiError(503, "unavailable", "Another service works on the jobs' folder", headers=wait) from error
+        assert self.store
+        return self.store
+
+    async def _find(self, request: Request) -> Job:
+        key = self.desk.authorize(request)
+        job = (await self._ready()).find(request.path_params["id"], key.name if key else "")
+        if job is None:
+            hours = f"{self.settings.keep_hours:g}"
+            raise ApiError(404, "not_found", "Not found", f"no such job; results are kept for {hours} hours")
+        return job
+
+    def _read(self, form: Form, owner: str) -> tuple[Job, list[bytes]]:
+        files = [data for name, data in form.files if name in ("image_file", "image_file[]")]
+        urls = _urls(form.text("image_urls") or form.text("image_url"))
+        if files and urls:
+            raise ApiError(400, "multiple_sources", "Give image_file or image_urls, not both")
+        if not files and not urls:
+            raise ApiError(400, "missing_source", "No image given", "give image_file (several) or image_urls")
+        if len(files or urls) > self.settings.pictures:
+            raise ApiError(400, "too_many_images", "Too many images", f"a job takes {self.settings.pictures}")
+        most = self.desk.service.limits.max_bytes
+        if any(len(data) > most for data in files):
+            raise ApiError(413, "file_too_large", "File too large", f"File exceeds limit of {size(most)}")
+        product = form.text("product") or next(iter(self.api.specs))
+        if product not in self.api.specs:
+            raise ApiError(400, "invalid_product", "Invalid product parameter given", ", ".join(self.api.specs))
+        options = read_object(form.text("options"), "options")
+        with_options(self.api.specs[product], options)
+        lenient = not flag(form, "reject", True)
+        entries = [Entry(url=url) for url in urls] or [Entry() for _ in files]
+        return Job(new_id(), owner, product, options, form.text("category"), lenient, entries, time.time()), files
+
+    def _told(self, job: Job) -> dict[str, Any]:
+        counts: dict[str, int] = {}
+        pictures = []
+        for number, entry in enumerate(job.entries):
+            counts[entry.status] = counts.get(entry.status, 0) + 1
+            told = {"number": number, "status": entry.status, **entry.facts}
+            if entry.url:
+                told["url"] = entry.url
+            if entry.status == "ok":
+                told["result"] = f"/v1/jobs/{job.id}/results/{number}"
+            elif entry.reason:
+                told |= {"reason": entry.reason, "detail": entry.detail}
+            pictures.append(told)
+        facts = {"id": job.id, "status": job.status, "counts": counts, "product": job.product, "created": job.created}
+        if job.ended:
+            facts["expires"] = job.ended + self.settings.keep_hours * 3600
+        return {**facts, "pictures": pictures}
+
+    async def _work(self, store: Store) -> None:
+        while True:
+            job, number = await store.next()
+            entry, data = job.entries[number], b""
+            try:
+                work = await self._do(store, job, number)
+                item = work.item
+                entry.status, entry.reason, entry.detail = item.status, item.reason, item.detail
+                if item.reason == "internal_error":
+                    entry.detail = ""
+                facts = describe(item)
+                entry.facts = {name: facts[name] for name in ("width", "height", "category", "confidence")}
+                if item.status == "ok":
+                    made = item.outputs[job.product]
+                    entry.ext, data = made.ext, made.data
+            except (PictureError, ApiError) as error:
+                reason = error.reason if isinstance(error, PictureError) else error.code
+                entry.status, entry.reason, entry.detail = "failed", reason, error.detail
+            except Exception:
+                log.exception("job %s, picture %d", job.id, number)
+                entry.status, entry.reason = "failed", "internal_error"
+            with contextlib.suppress(OSError):  # swept meanwhile
+                await store.finish(job, number, data)
+
+    async def _do(self, store: Store, job: Job, number: int) -> Work:
+        url = job.entries[number].url
+        data = await fetch(url, self.desk.service.fetch) if url else await store.source(job, number)
+        item = Item("picture", "", data=data, category_hint=job.category, limits=self.desk.service.limits)
+        spec = with_options(self.api.specs[job.product], job.options)
+        work = Work(item, ProductsOrder((spec,), lenient=job.lenient))
+        if check(item):
+            work = await self.desk.pools.do(work)
+        self.desk.metrics.done(work)
+        return work
+
+
+def _urls(text: str) -> list[str]:
+    """URLs of a JSON list, or one on each line."""
+    if not text.startswith("["):
+        return text.split()
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, list) or not all(isinstance(url, str) for url in found):
+        raise ApiError(400, "invalid_image_urls", "Invalid image_urls parameter given", "a JSON list of URLs")
+    return found

@@ -1,0 +1,88 @@
+// The service's API. One request at a time for each picture, a few pictures at once; a service that is busy is asked again.
+import { $ } from "./dom.js";
+
+const TRIES = 20;
+const LONGEST_WAIT = 15; // seconds
+
+export class ServiceError extends Error {
+  constructor(heading, detail, again) {
+    super(detail);
+    this.heading = heading; // a few words
+    this.again = again; // whether it may work when tried again
+  }
+}
+
+let key = sessionStorage.getItem("key") ?? "";
+
+export async function listProducts() {
+  const answer = await ask("/v1/products");
+  return (await answer.json()).products;
+}
+
+// What every stage found in a file, with the images named in `include`; `options`: {product: {option: value}}.
+export async function analyze(file, include, options = {}, waiting = () => {}) {
+  const form = new FormData();
+  form.append("image_file", file, "picture"); // the file's own name is nobody's business
+  form.append("include", include.join(","));
+  if (Object.keys(options).length) form.append("products", JSON.stringify(options));
+  const answer = await ask("/v1/analyze", { method: "POST", body: form }, waiting);
+  return answer.json();
+}
+
+async function ask(path, request = {}, waiting = () => {}) {
+  for (let tried = 1; ; tried += 1) {
+    let answer;
+    try {
+      answer = await fetch(path, { ...request, headers: { Accept: "application/json", ...(key && { "X-Api-Key": key }) } });
+    } catch {
+      throw new ServiceError("No connection", "The service cannot be reached, or the file can no longer be read.", true);
+    }
+    if (answer.ok) return answer;
+    if ((answer.status === 429 || answer.status === 503) && tried < TRIES) {
+      waiting();
+      const told = Number(answer.headers.get("Retry-After")) || 1;
+      await sleep(Math.min(told, LONGEST_WAIT) * (0.8 + 0.4 * Math.random()));
+    } else if (answer.status === 401 || answer.status === 403) {
+      if (!(await askForKey())) throw new ServiceError("A key is needed", "This service asks for an API key.", true);
+    } else {
+      throw await understand(answer);
+    }
+  }
+}
+
+async function understand(answer) {
+  const told = await answer.json().then((body) => body.errors?.[0], () => undefined);
+  if (answer.status >= 500) {
+    return new ServiceError("The service has a problem", "It was none of your picture's. Try again in a moment.", true);
+  }
+  const again = answer.status === 408 || answer.status === 429;
+  return new ServiceError(told?.title ?? `Refused (${answer.status})`, told?.detail ?? "", again);
+}
+
+let asking = null; // one dialog for all who wait
+
+function askForKey() {
+  asking ??= new Promise((resolve) => {
+    const dialog = $("key");
+    dialog.addEventListener("close", () => {
+      asking = null;
+      if (dialog.returnValue === "ok") {
+        key = $("key-value").value.trim();
+        sessionStorage.setItem("key", key);
+      }
+      resolve(dialog.returnValue === "ok");
+    }, { once: true });
+    dialog.returnValue = "cancel";
+    dialog.showModal();
+  });
+  return asking;
+}
+
+const sleep = (time) => new Promise((resolve) => { setTimeout(resolve, time * 1000); });
+
+export function toBlob({ type, data }) {
+  const raw = atob(data);
+  const array = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; i += 1) array[i] = raw.charCodeAt(i);
+  return new Blob([array], { type });
+}

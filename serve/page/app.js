@@ -1,0 +1,21 @@
+// The page: sets up its parts, and switches between the empty start and the bench.
+import { $ } from "./dom.js";
+import { setUpDownload } from "./download.js";
+import { setUpIntake } from "./intake.js";
+import { setUpPanel } from "./panel.js";
+import { bench } from "./pictures.js";
+import { setUpProducts } from "./products.js";
+import { setUpStrip } from "./strip.js";
+import { setUpViewer } from "./viewer.js";
+
+bench.addEventListener("selected", ({ detail: picture }) => {
+  $("start").hidden = Boolean(picture);
+  $("bench").hidden = !picture;
+  document.body.classList.toggle("empty", !picture);
+});
+setUpStrip();
+setUpViewer();
+setUpPanel();
+setUpDownload();
+setUpIntake();
+setUpProducts();

@@ -1,0 +1,86 @@
+// What the stages found in the selected picture, in plain words.
+import { $, h, percent, seconds, title } from "./dom.js";
+import { bench } from "./pictures.js";
+import { meaning } from "./words.js";
+
+const DEFECTS = { exposure_dark: "Too dark", exposure_over: "Over-exposed", blur: "Blurred", occlusion: "Covered", low_information: "Nothing to see" };
+const STAGES = { filter: "Usable?", classify: "What is it?", detect: "Where?", coarse: "Roughly", fine: "To the hair", products: "Files" };
+
+export function setUpPanel() {
+  bench.addEventListener("selected", render);
+  bench.addEventListener("changed", (event) => event.detail === bench.selected && render());
+}
+
+function render() {
+  const picture = bench.selected;
+  if (!picture) return;
+  const { state, answer, error } = picture;
+  const parts = [];
+  if (state === "waiting" || state === "working") parts.push(verdict("working", "Looking at it", "Usable? What is it? Where? Which pixels?"));
+  if (state === "error") parts.push(verdict("error", error.heading ?? "Something went wrong", error.message), againButton(picture, error));
+  if (state === "ok") parts.push(verdict("ok", "Cut out", summary(answer)));
+  if (state === "filtered" || state === "failed") {
+    const { heading, means, remedy } = meaning(answer.reason, answer.detail);
+    parts.push(verdict(state, heading, means, remedy), state === "failed" && answer.reason === "internal_error" ? againButton(picture, { again: true }) : null);
+  }
+  if (answer) parts.push(facts(answer), times(answer.seconds ?? {}), quality(answer));
+  $("found").replaceChildren(...parts.filter(Boolean));
+}
+
+function verdict(state, heading, text, remedy = "") {
+  return h("div", { class: `verdict ${state}` },
+    h("h3", {}, h("span", { class: "dot", "aria-hidden": "true" }), heading),
+    text ? h("p", {}, text) : null, remedy ? h("p", { class: "remedy" }, remedy) : null);
+}
+
+function againButton(picture, error) {
+  return error.again === false ? null : h("button", { type: "button", class: "again", onclick: () => bench.again(picture) }, "Try again");
+}
+
+function count(answer, label) {
+  return (answer.boxes ?? []).filter((box) => box.label === label).length;
+}
+
+function summary(answer) {
+  const subjects = count(answer, "subject");
+  const left = count(answer, "text") + count(answer, "logo");
+  const what = subjects > 1 ? `${subjects} subjects` : "The subject";
+  return `${what} with ${subjects > 1 ? "their" : "its"} own colours along the edge${left ? "; text and logos are left out" : ""}.`;
+}
+
+function facts(answer) {
+  const rows = [];
+  if (answer.category) rows.push(["Category", title(answer.category), answer.category_score]);
+  if (typeof answer.confidence === "number") rows.push(["Matte", `${percent(answer.confidence)} sure`, answer.confidence]);
+  const found = ["subject", "text", "logo"].map((label) => [label, count(answer, label)]).filter(([, n]) => n);
+  if (found.length) rows.push(["Found", found.map(([label, n]) => `${n} ${label}${n > 1 && label !== "text" ? "s" : ""}`).join(", ")]);
+  if (answer.width) rows.push(["Size", `${answer.width} × ${answer.height}`]);
+  return rows.length ? h("dl", { class: "facts" }, rows.map(([name, value, share]) => h("div", {},
+    h("dt", {}, name), h("dd", {}, value, typeof share === "number" ? bar(share, `${percent(share)}`) : null)))) : null;
+}
+
+function times(spent) {
+  const rows = Object.entries(spent);
+  if (!rows.length) return null;
+  const total = rows.reduce((sum, [, s]) => sum + s, 0);
+  const most = Math.max(...rows.map(([, s]) => s), 1e-9);
+  return h("details", { class: "fold", open: true },
+    h("summary", {}, "Time", h("span", {}, seconds(total))),
+    h("ul", { class: "bars" }, rows.map(([stage, s]) => h("li", {},
+      h("span", { title: STAGES[stage] ?? "" }, title(stage)), bar(s / most), h("span", {}, seconds(s))))));
+}
+
+function quality({ quality: found = {} }) {
+  const rows = Object.entries(DEFECTS).filter(([name]) => typeof found[name] === "number");
+  if (!rows.length) return null;
+  return h("details", { class: "fold" },
+    h("summary", {}, "Quality", h("span", {}, "probability")),
+    h("ul", { class: "bars" }, rows.map(([name, label]) => h("li", {},
+      h("span", {}, label), bar(found[name]), h("span", {}, percent(found[name]))))));
+}
+
+function bar(share) {
+  const fill = h("i");
+  fill.style.width = `${Math.max(1, Math.min(100, 100 * share))}%`;
+  return h("span", { class: "meter", "aria-hidden": "true" }, fill);
+}

@@ -1,0 +1,94 @@
+// Which products are made, with which options; and those of the selected picture, ready to be saved.
+import { listProducts } from "./api.js";
+import { $, bytes, h, toast } from "./dom.js";
+import { fileName } from "./names.js";
+import { makeAll } from "./made.js";
+import { bench } from "./pictures.js";
+import { field } from "./schema.js";
+
+export const products = new EventTarget(); // tells "changed"
+const rows = new Map(); // name -> {title, box, fields, result}
+
+// The chosen ones, as [{name, title}].
+export function chosen() {
+  return [...rows].filter(([, row]) => row.box.checked).map(([name, row]) => ({ name, title: row.title }));
+}
+
+// {name: options that differ from the defaults}
+export function wanted(names = chosen().map((product) => product.name)) {
+  return Object.fromEntries(names.map((name) => {
+    const changed = [...rows.get(name).fields].filter(([, one]) => JSON.stringify(one.read()) !== one.start);
+    return [name, Object.fromEntries(changed.map(([option, one]) => [option, one.read()]))];
+  }));
+}
+
+export function make(picture, names) {
+  return makeAll(picture, wanted(names));
+}
+
+export async function setUpProducts() {
+  bench.wanted = wanted;
+  bench.addEventListener("selected", renderSoon);
+  bench.addEventListener("changed", (event) => event.detail === bench.selected && renderSoon());
+  try {
+    const list = await listProducts();
+    $("product-list").replaceChildren(...list.map(row));
+    products.dispatchEvent(new Event("changed"));
+  } catch (error) {
+    $("product-list").replaceChildren(h("p", { class: "mute" }, "The list of products could not be loaded. "),
+      h("button", { type: "button", onclick: setUpProducts }, "Try again"));
+    toast(`${error.heading}: ${error.message}`);
+  }
+}
+
+function row({ name, title, options }, place) {
+  const box = h("input", { type: "checkbox", checked: place === 0, onchange: changed });
+  const fields = new Map();
+  for (const [option, schema] of Object.entries(options.properties ?? {})) {
+    const one = field(option, schema, options.$defs ?? {}, changed);
+    if (one) fields.set(option, { ...one, start: JSON.stringify(one.read()) });
+  }
+  const result = h("div", { class: "result" });
+  rows.set(name, { title, box, fields, result });
+  const more = fields.size ? h("details", { class: "options" }, h("summary", { "aria-label": `Options of ${title}` }, "Options"),
+    h("div", {}, [...fields.values()].map((one) => one.element))) : null;
+  return h("div", { class: "product" }, h("label", { class: "pick" }, box, h("span", {}, title)), result, more);
+}
+
+function changed() {
+  products.dispatchEvent(new Event("changed"));
+  renderSoon();
+}
+
+let timer = 0;
+let making = 0;
+function renderSoon() {
+  clearTimeout(timer);
+  timer = setTimeout(render, 60);
+}
+
+async function render() {
+  const picture = bench.selected;
+  const names = chosen().map((product) => product.name);
+  for (const [name, { result }] of rows) if (!names.includes(name) || picture?.state !== "ok") result.replaceChildren();
+  if (picture?.state !== "ok" || !names.length) return;
+  making += 1;
+  const mine = making;
+  for (const name of names) if (!rows.get(name).result.firstChild) rows.get(name).result.replaceChildren(h("span", { class: "mute small" }, "…"));
+  let files;
+  try {
+    files = await make(picture, names);
+  } catch (error) {
+    if (mine === making) for (const name of names) rows.get(name).result.replaceChildren(h("span", { class: "wrong small" }, error.message));
+    return;
+  }
+  if (mine !== making) return; // something else is wanted by now
+  for (const [name, made] of files) {
+    const { blob, url, extension } = made[0];
+    const file = fileName(picture.name, `-${name}`, extension);
+    rows.get(name).result.replaceChildren(
+      h("span", { class: "mute small" }, bytes(blob.size)),
+      h("a", { class: "save", href: url, download: file, "aria-label": `Download ${file}`, title: file }, "Save"),
+    );
+  }
+}

@@ -1,0 +1,27 @@
+// What a reason code means, for somebody who has just dropped a picture: a title, what is wrong, what to do.
+
+const WORDS = {
+  too_dark: ["Too dark", "Most of the subject lies in deep shadow, so its edge cannot be told from what is behind it.", "Take it again with more light. Brightening the file does not bring the edge back."],
+  over_exposed: ["Over-exposed", "Large parts of the subject are burnt out to white.", "Take it again with less exposure, or develop the raw file anew."],
+  blurred: ["Blurred", "The subject itself is out of focus or moved. A soft background would be fine.", "Use a sharper picture of the same scene."],
+  occluded: ["Covered", "Something in front hides a large part of the subject.", "Use a picture in which the subject is free."],
+  low_information: ["Nothing to see", "The picture holds next to no detail: a flat colour, a blank page or noise.", "Check that it is the picture you meant."],
+  too_small: ["Too small", "There are too few pixels for a clean edge.", "Use the original instead of its thumbnail."],
+  no_subject: ["No subject found", "Nothing in the picture stands out as something to cut out.", "Crop it closer to what you want to keep, and try that."],
+  not_a_picture: ["Not a picture", "The file is in no picture format, whatever its name says.", "Choose a JPEG, PNG, WebP, AVIF, TIFF, BMP or GIF."],
+  empty_file: ["Empty file", "The file holds no bytes.", "Copy or download it again."],
+  truncated: ["Cut short", "The file ends before the picture does.", "Copy or download it again."],
+  decode_error: ["Damaged", "The file begins as a picture but cannot be decoded.", "Open it elsewhere and save it again, or use another copy."],
+  unsupported: ["Unsupported format", "This kind of picture is not read here.", "Save it as JPEG, PNG or WebP and try that."],
+  too_many_pixels: ["Too many pixels", "The picture is larger than this service takes.", "Make a smaller copy."],
+  too_large: ["Side too long", "One side of the picture is longer than this service takes.", "Make a smaller copy."],
+  too_many_bytes: ["File too large", "The file is larger than this service takes.", "Make a smaller copy."],
+  too_large_for_format: ["Too large for its format", "The product has more pixels than its format can hold.", "Choose png in its options."],
+  encode_error: ["Could not be saved", "The product's file could not be made.", "Choose another format in its options."],
+  out_of_memory: ["Too much for this machine", "The picture needs more memory than there is.", "Make a smaller copy."],
+};
+
+export function meaning(reason, detail = "") {
+  const [heading, means, remedy] = WORDS[reason] ?? ["Something went wrong", detail || "It was none of your doing.", "Try again; if it happens again, please report it."];
+  return { heading, means, remedy };
+}

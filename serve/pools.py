@@ -1,0 +1,207 @@
+"""Pools as Ray Serve deployments. The only module that calls ray.serve.
+
+A picture goes front -> first pool -> … -> last pool -> front: between pools its bytes pass from process to process
+directly, for Serve resolves the answer of one call where it is the argument of the next. Serve's own HTTP proxies
+are not used: they would be one more hop of megabytes, answer a full queue with 503, and fail what a process that
+dies was working on. The front keeps the upload until it has the answer, and asks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ray import serve
+from ray.exceptions import RayActorError, RayError
+from ray.serve.config import AutoscalingConfig
+from ray.serve.exceptions import RayServeException
+from ray.serve.schema import LoggingConfig
+
+from ..pipeline.machine import Node, Placement, place
+from ..stages.errors import HairlineError, PictureError
+from .batcher import Batcher
+from .engine import Engine, EngineSpec
+from .service import Service, ServicePool
+from .work import Work
+
+PREFIX = "hairline-"  # of the names of our Serve applications, one for each pool
+DEATHS = 4  # of processes under one picture, before the picture is held to be the cause
+PAUSE_S = 0.2  # before a picture is sent again
+START_S = 600.0  # longest that a process may take to start
+QUIET = LoggingConfig(log_level="ERROR", enable_access_log=False)
+
+
+class OtherModel(Exception):
+    """The picture has been through a pool with other weights: an update is under way. The front starts again."""
+
+
+class PoolReplica:
+    """One process of a pool, as Serve calls it."""
+
+    def __init__(self, spec: EngineSpec, health_s: float) -> None:
+        self.spec, self.health_s = spec, health_s
+        self.engine = Engine(spec)
+        for _ in range(2):  # warm before Serve calls it ready: the first picture finds its kernels chosen
+            self.engine.probe()
+        self.batcher = Batcher(spec.pool, self.engine.run, spec.batch, spec.batch_pixels, self._begin)
+
+    async def __call__(self, work: Work) -> Work:
+        if work.model not in ("", self.spec.model):
+            raise OtherModel
+        work.model = self.spec.model
+        return await self.batcher.do(work)
+
+    async def check_health(self) -> None:
+        """A picture goes through, or has lately: the check costs nothing under load."""
+        if self.batcher.running.is_set() or time.monotonic() - self.batcher.finished < self.health_s:
+            return
+        await self.batcher.call(self.engine.probe)
+
+    def _begin(self) -> None:
+        import torch
+
+        torch.set_num_threads(self.spec.threads)  # each thread has its own setting
+
+
+def deploy(service: Service, nodes: Sequence[Node]) -> None:
+    """Starts the pools, or changes the running ones into these, process by process; returns when all are healthy.
+
+    Raises:
+        HairlineError: the pools do not fit, or a process does not start.
+    """
+    logging.getLogger("ray.serve").setLevel(logging.CRITICAL)
+    serve.start(proxy_location="Disabled", logging_config=QUIET)
+    placements = place(service.pools, nodes)
+    targets = [
+        serve.RunTarget(_application(service, number, placement), PREFIX + placement.pool.name, None, QUIET)
+        for number, placement in enumerate(placements)
+    ]
+    try:
+        serve.run_many(targets)
+    except (RuntimeError, RayError) as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        told = [line.partition("HairlineError: ")[2] for line in lines if "HairlineError: " in line]
+        raise HairlineError(f"the service does not start: {(told or lines or ['no answer'])[-1][:400]}") from error
+
+
+def retire(service: Service) -> None:
+    """Ends pools of earlier service files that this one does not have."""
+    wanted = {PREFIX + pool.name for pool in service.pools}
+    for name in serve.status().applications:
+        if name.startswith(PREFIX) and name not in wanted:
+            serve.delete(name)
+
+
+def stop() -> None:
+    """Ends everything of ours."""
+    serve.shutdown()  # type: ignore[no-untyped-call]
+
+
+def _application(service: Service, number: int, placement: Placement) -> serve.Application:
+    pool = placement.pool
+    assert isinstance(pool, ServicePool)
+    spec = EngineSpec(
+        pool.name,
+        tuple((name, service.stages[name]) for name in pool.stages),
+        pool.cpus,
+        placement.gpu,
+        pool.batch,
+        pool.batch_pixels,
+        is_first=number == 0,
+        is_last=number == len(service.pools) - 1,
+        model=service.model,
+        code=code_version(),
+    )
+    inside = pool.batch + max(1, pool.batch // 2)  # one batch in the stages, and what is to follow without a gap
+    options: dict[str, Any] = {
+        "name": pool.name,
+        "max_ongoing_requests": inside,
+        "ray_actor_options": {"num_cpus": pool.cpus, "num_gpus": placement.gpu},
+        "health_check_period_s": service.times.health,
+        "health_check_timeout_s": service.times.request,
+        "graceful_shutdown_timeout_s": service.times.request,
+        "graceful_shutdown_wait_loop_s": 0.5,
+        "logging_config": QUIET,
+    }
+    if placement.smallest == placement.largest:
+        options["num_replicas"] = placement.smallest
+    else:
+        options["autoscaling_config"] = AutoscalingConfig(
+            min_replicas=placement.smallest,
+            max_replicas=placement.largest,
+            initial_replicas=max(placement.smallest, 1),
+            target_ongoing_requests=max(1.0, 0.75 * inside),
+            upscale_delay_s=pool.scale_up_s,
+            downscale_delay_s=pool.scale_down_s,
+            metrics_interval_s=1.0,
+            look_back_period_s=max(2.0, pool.scale_up_s),
+        )
+    deployment: serve.Deployment = serve.deployment(**options)(PoolReplica)
+    return deployment.bind(spec, service.times.health)
+
+
+class Pools:
+    """What the front sends pictures to."""
+
+    def __init__(self, service: Service) -> None:
+        self.names = [pool.name for pool in service.pools]
+        self._handles = [serve.get_app_handle(PREFIX + name) for name in self.names]
+        self.retries = 0
+
+    async def do(self, work: Work) -> Work:
+        """A work, done by all pools. Asks again where a process dies; a cancellation reaches the processes.
+
+        Raises:
+            PictureError: `crashed_worker`, one process after the other died under this picture.
+            HairlineError: the pools cannot be asked any more.
+        """
+        deaths = 0
+        while True:
+            responses: list[Any] = []
+            passed: Any = work
+            try:
+                for handle in self._handles:
+                    passed = handle.remote(passed)
+                    responses.append(passed)
+                done: Work = await passed
+                return done
+            except asyncio.CancelledError:
+                for response in responses:
+                    response.cancel()
+                raise
+            except (RayActorError, RayServeException) as error:
+                deaths += 1
+                if deaths == DEATHS:
+                    raise PictureError("crashed_worker", f"{deaths} processes ended under this picture") from error
+            except RayError as error:
+                if not isinstance(getattr(error, "cause", None), OtherModel):
+                    raise HairlineError(f"a process failed: {type(error).__name__}") from error
+            self.retries += 1
+            await asyncio.sleep(PAUSE_S)
+
+    async def replicas(self) -> dict[str, dict[str, int]]:
+        """Processes of each pool by Serve's word for their state; RUNNING ones answer."""
+        applications = (await asyncio.get_running_loop().run_in_executor(None, serve.status)).applications
+        found: dict[str, dict[str, int]] = {}
+        for name in self.names:
+            overview = applications.get(PREFIX + name)
+            deployment = overview.deployments.get(name) if overview else None
+            found[name] = (
+                {str(getattr(s, "value", s)): n for s, n in deployment.replica_states.items()} if deployment else {}
+            )
+        return found
+
+
+def code_version() -> str:
+    """A hash over Hairline's source files: Serve replaces processes when it has changed."""
+    top = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256()
+    for folder in ("stages", "pipeline", "serve"):
+        for path in sorted((top / folder).rglob("*.py")):
+            digest.update(path.relative_to(top).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:16]

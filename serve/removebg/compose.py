@@ -1,0 +1,215 @@
+"""From a matte to remove.bg's result: size, semitransparency, shadow, scale, position, crop, background, format.
+
+Arrays: `rgb` uint8 [h, w, 3], 0..255, the subject's own colours, not premultiplied; `alpha` uint8 [h, w], 0..255.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ...stages.item import Output
+from ...stages.picture import Picture
+from ...stages.products.base import FAINT
+from ...stages.products.encode import jpeg, png, webp
+from .options import PNG_MEGAPIXELS, Options
+
+U8 = NDArray[np.uint8]
+Rect = tuple[int, int, int, int]  # x0, y0, x1, y1
+ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same answer has the same bytes
+JPEG_QUALITY = 92
+
+
+@dataclass
+class Layer:
+    """The subject on its canvas, and the shadow below it (uint8 [h, w], how dark), if there is one."""
+
+    rgb: U8
+    alpha: U8
+    shadow: U8 | None = None
+
+    @property
+    def box(self) -> Rect:
+        """Around what is more than faint."""
+        solid = self.alpha >= FAINT
+        x, y, w, h = cv2.boundingRect((solid if solid.any() else self.alpha > 0).astype(np.uint8))
+        return x, y, x + w, y + h
+
+    def cut(self, rect: Rect) -> Layer:
+        """A part; what of the rectangle lies outside is empty."""
+        return Layer(
+            _part(self.rgb, rect), _part(self.alpha, rect), None if self.shadow is None else _part(self.shadow, rect)
+        )
+
+
+def compose(
+    layer: Layer, options: Options, background: Picture | None, source: Picture
+) -> tuple[Output, Rect, tuple[int, int]]:
+    """The finished file.
+
+    Returns:
+        The file, the subject's box in it, and its width and height.
+    """
+    opaque = background is not None or (options.color is not None and options.color[3] == 255)
+    is_png = options.format == "png" or (options.format == "auto" and not opaque) or options.channels == "alpha"
+    layer = shrink(layer, min(options.megapixels, PNG_MEGAPIXELS) if is_png else options.megapixels)
+    if not options.semitransparency:
+        layer.alpha = solid(layer.alpha)
+    if options.scale is not None or options.position is not None:
+        layer = move(layer, options.scale, options.position)
+    if options.crop:
+        layer = layer.cut(_margins(layer.box, options))
+    height, width = layer.alpha.shape
+    if options.channels == "alpha":
+        return _encode_mask(layer.alpha, options.format, source), layer.box, (width, height)
+    rgb, alpha = flatten(layer, options.color, background)
+    return _encode(rgb, alpha, options.format, source), layer.box, (width, height)
+
+
+def shrink(layer: Layer, megapixels: float) -> Layer:
+    """At most so many megapixels, averaged by area; colours weigh with their alpha."""
+    height, width = layer.alpha.shape
+    scale = (megapixels * 1e6 / (width * height)) ** 0.5
+    return layer if scale >= 1 else _resized(layer, max(1, int(width * scale)), max(1, int(height * scale)))
+
+
+def solid(alpha: U8) -> U8:
+    """Half transparent regions made opaque. Edges and hair stay: what is thinner than a hundredth of the picture."""
+    reach = max(3, round(max(alpha.shape) / 100)) // 2 * 2 + 1
+    inside = cv2.erode((alpha >= FAINT).astype(np.uint8), np.ones((reach, reach), np.uint8))
+    return np.where(inside > 0, np.uint8(255), alpha)
+
+
+def move(layer: Layer, scale: float | None, position: tuple[float, float] | None) -> Layer:
+    """The subject on an empty canvas of the same size, scaled to a share of it and moved."""
+    height, width = layer.alpha.shape
+    x0, y0, x1, y1 = layer.box
+    part = layer.cut(layer.box)
+    if scale is not None:
+        factor = scale * min(width / (x1 - x0), height / (y1 - y0))
+        part = _resized(part, max(1, round((x1 - x0) * factor)), max(1, round((y1 - y0) * factor)))
+    h, w = part.alpha.shape
+    if position is None:  # it grows and shrinks around its own middle
+        left, top = round((x0 + x1 - w) / 2), round((y0 + y1 - h) / 2)
+    else:
+        left, top = round(position[0] * (width - w)), round(position[1] * (height - h))
+    return part.cut((-left, -top, width - left, height - top))
+
+
+def flatten(layer: Layer, color: tuple[int, int, int, int] | None, background: Picture | None) -> tuple[U8, U8]:
+    """RGB and alpha of subject, shadow and background over each other."""
+    rgb, alpha = layer.rgb.astype(np.float32), layer.alpha.astype(np.float32) / 255
+    height, width = alpha.shape
+    below = np.zeros((height, width, 3), np.float32)
+    below_alpha = np.zeros((height, width), np.float32)
+    if background is not None:
+        below[:], below_alpha[:] = cover(background.rgb(), width, height), 1
+    elif color is not None:
+        below[:], below_alpha[:] = color[:3], color[3] / 255
+    if layer.shadow is not None:
+        dark = layer.shadow.astype(np.float32) / 255
+        below = below * ((1 - dark) * below_alpha / np.maximum(dark + (1 - dark) * below_alpha, 1e-6))[..., None]
+        below_alpha = dark + (1 - dark) * below_alpha
+    if not below_alpha.any():
+        hidden = layer.alpha == 0
+        plain = layer.rgb.copy()
+        plain[hidden] = 0  # nothing of the background hides below
+        return plain, layer.alpha
+    whole = alpha + (1 - alpha) * below_alpha
+    mixed = rgb * alpha[..., None] + below * ((1 - alpha) * below_alpha)[..., None]
+    mixed /= np.maximum(whole, 1e-6)[..., None]
+    return np.rint(mixed).clip(0, 255).astype(np.uint8), np.rint(whole * 255).astype(np.uint8)
+
+
+def cover(rgb: U8, width: int, height: int) -> U8:
+    """A background centred and resized to fill the canvas, its aspect ratio kept."""
+    h, w = rgb.shape[:2]
+    if (w, h) == (width, height):
+        return rgb
+    factor = max(width / w, height / h)
+    cut_w, cut_h = min(w, width / factor), min(h, height / factor)
+    x, y = int((w - cut_w) / 2), int((h - cut_h) / 2)
+    part = rgb[y : y + max(1, round(cut_h)), x : x + max(1, round(cut_w))]
+    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    return cv2.resize(part, (width, height), interpolation=way).astype(np.uint8, copy=False)
+
+
+def ground_shadow(alpha: U8) -> U8:
+    """A soft shadow on the ground below a standing subject: its silhouette lies flat at its foot, blurred.
+
+    uint8 [h, w]: how dark. The lower fifth is mirrored into a shallow band around the lowest line.
+    """
+    height, width = alpha.shape
+    rows = np.flatnonzero((alpha > 127).any(1))
+    if not len(rows):
+        return np.zeros_like(alpha)
+    foot, tall = int(rows[-1]) + 1, int(rows[-1] - rows[0]) + 1
+    reach = max(2, tall // 12)
+    lower = alpha[max(0, foot - tall // 5) : foot].max(0)
+    result = np.zeros((height, width), np.float32)
+    top, bottom = max(0, foot - reach), min(height, foot + reach // 2)
+    fall = 1 - np.abs(np.linspace(-1, 0.5, bottom - top))
+    result[top:bottom] = lower[None].astype(np.float32) * fall[:, None]
+    blurred = cv2.GaussianBlur(result, (0, 0), max(1.0, reach / 3))
+    return np.rint(blurred * 0.6).clip(0, 255).astype(np.uint8)
+
+
+def _margins(box: Rect, options: Options) -> Rect:
+    x0, y0, x1, y1 = box
+    top, right, bottom, left = (
+        round(length.of(side)) for length, side in zip(options.margin, (y1 - y0, x1 - x0) * 2, strict=True)
+    )
+    return x0 - left, y0 - top, x1 + right, y1 + bottom
+
+
+def _part(array: U8, rect: Rect) -> U8:
+    x0, y0, x1, y1 = rect
+    result = np.zeros((y1 - y0, x1 - x0, *array.shape[2:]), np.uint8)
+    inner = array[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]
+    top, left = max(0, -y0), max(0, -x0)
+    result[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
+    return result
+
+
+def _resized(layer: Layer, width: int, height: int) -> Layer:
+    smaller = width * height < layer.alpha.size
+    way = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    weight = layer.alpha.astype(np.uint16)
+    heavy = cv2.resize(layer.rgb * weight[..., None], (width, height), interpolation=way).astype(np.float32)
+    total = cv2.resize(weight * np.uint16(255), (width, height), interpolation=way).astype(np.float32) / 255
+    rgb = np.rint(heavy / np.maximum(total, 1 / 255)[..., None]).clip(0, 255).astype(np.uint8)
+    alpha = cv2.resize(layer.alpha, (width, height), interpolation=way).astype(np.uint8, copy=False)
+    shadow = None if layer.shadow is None else cv2.resize(layer.shadow, (width, height), interpolation=way)
+    return Layer(rgb, alpha, None if shadow is None else shadow.astype(np.uint8, copy=False))
+
+
+def _encode(rgb: U8, alpha: U8, kind: str, source: Picture) -> Output:
+    if kind == "auto":
+        kind = "png" if alpha.min() < 255 else "jpg"
+    if kind == "jpg":
+        return Output(jpeg(_on_white(rgb, alpha), source, JPEG_QUALITY), "jpg")
+    if kind == "webp":
+        return Output(webp(np.dstack([rgb, alpha]), source, 90, keep_hidden=False), "webp")
+    if kind == "zip":
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr(zipfile.ZipInfo("color.jpg", ZIP_TIME), jpeg(rgb, source, JPEG_QUALITY))
+            archive.writestr(zipfile.ZipInfo("alpha.png", ZIP_TIME), png(alpha, source))
+        return Output(file.getvalue(), "zip")
+    return Output(png(np.dstack([rgb, alpha]), source), "png")
+
+
+def _encode_mask(alpha: U8, kind: str, source: Picture) -> Output:
+    if kind == "jpg":
+        return Output(jpeg(np.dstack([alpha] * 3), source, JPEG_QUALITY), "jpg")
+    return Output(png(alpha, source), "png")
+
+
+def _on_white(rgb: U8, alpha: U8) -> U8:
+    part = alpha[..., None].astype(np.float32) / 255
+    return np.rint(rgb * part + 255 * (1 - part)).astype(np.uint8)

@@ -1,0 +1,157 @@
+"""`POST /v1.0/removebg` and `GET /v1.0/account`."""
+
+from __future__ import annotations
+
+import base64
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ...stages.errors import PictureError
+from ...stages.item import Item
+from ...stages.picture import Picture
+from ..api import TYPES
+from ..desk import Desk, check
+from ..errors import ApiError
+from ..intake import Form, size
+from .options import Options, read_options, region
+from .order import NAME, RemoveBgOrder
+
+COARSE = {
+    "person": "person",
+    "portrait": "person",
+    "animal": "animal",
+    "vehicle": "car",
+    "cartoon": "other",
+    "scene": "other",
+}
+FINE = {**COARSE, "cartoon": "graphics"}
+CALLS = 1_000_000  # of the account: nothing is charged, and clients that look before they call must go on
+
+
+class RemoveBg:
+    """The routes below /v1.0."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/v1.0/removebg", self.removebg, methods=["POST"]),
+            Route("/v1.0/account", self.account, methods=["GET"]),
+        ]
+
+    async def account(self, request: Request) -> Response:
+        """Credits and free calls, neither of which are counted."""
+        self.desk.authorize(request)
+        credits = {"total": CALLS, "subscription": 0, "payg": 0, "enterprise": CALLS}
+        attributes = {"credits": credits, "api": {"free_calls": CALLS, "sizes": "all"}}
+        return JSONResponse({"data": {"attributes": attributes}})
+
+    async def removebg(self, request: Request) -> Response:
+        """A picture without its background."""
+        try:
+            return await self._removebg(request)
+        except ApiError as error:
+            if error.status in (408, 413, 415, 422):  # remove.bg knows no other status for a wrong request
+                error.status = 400
+            raise
+
+    async def _removebg(self, request: Request) -> Response:
+        with self.desk.visit(request) as visit:
+            form = await self.desk.form(request, visit)
+            options = read_options(form)
+            background = await self._background(form)
+            data = await self.desk.source(form)
+            item = Item("picture", "", data=data, limits=self.desk.service.limits)
+            if not check(item):
+                raise _failed(item)
+            order = RemoveBgOrder(options, background=background)
+            if options.roi:
+                order.roi = region(options.roi, item.width, item.height)
+            work = await self.desk.do(request, visit, data, order, options.hint)
+        if work.item.status != "ok":
+            raise _failed(work.item)
+        assert isinstance(work.order, RemoveBgOrder)
+        return _answer(request, work.item, work.order, work.model)
+
+    async def _background(self, form: Form) -> bytes:
+        """The background's bytes, if one is given, its header checked."""
+        file, url, color = form.file("bg_image_file"), form.text("bg_image_url"), form.text("bg_color")
+        if bool(file) + bool(url) + bool(color) > 1:
+            title = (
+                "Multiple background sources given: Please provide either the bg_color, the bg_image_url or the "
+                "bg_image_file parameter."
+            )
+            raise ApiError(400, "multiple_bg_sources", title)
+        if not (file or url):
+            return b""
+        limits = self.desk.service.limits
+        if file and len(file) > limits.max_bytes:
+            raise ApiError(413, "file_too_large", "File too large", f"File exceeds limit of {size(limits.max_bytes)}")
+        data = file or await self.desk.download(url, "bg_image")
+        try:
+            Picture(data, limits)
+        except PictureError as error:
+            raise ApiError(
+                400, "failed_to_read_image", "There was an error reading the background image.", error.detail
+            ) from error
+        return data
+
+
+def _answer(request: Request, item: Item, order: RemoveBgOrder, model: str) -> Response:
+    assert order.facts
+    made, facts = item.outputs[NAME], order.facts
+    headers = {
+        "X-Width": str(facts.width),
+        "X-Height": str(facts.height),
+        "X-Foreground-Top": str(facts.top),
+        "X-Foreground-Left": str(facts.left),
+        "X-Foreground-Width": str(facts.foreground_width),
+        "X-Foreground-Height": str(facts.foreground_height),
+        "X-Credits-Charged": "0",
+        "X-Hairline-Model": model,
+    }
+    kind = kind_of(item.category, order.options)
+    if kind:
+        headers["X-Type"] = kind
+    if "application/json" in request.headers.get("accept", "").lower():
+        data = {
+            "result_b64": base64.b64encode(made.data).decode(),
+            "foreground_top": facts.top,
+            "foreground_left": facts.left,
+            "foreground_width": facts.foreground_width,
+            "foreground_height": facts.foreground_height,
+        }
+        return JSONResponse({"data": data}, headers=headers)
+    headers["Content-Disposition"] = f'attachment; filename="no-bg.{made.ext}"'
+    return Response(made.data, media_type=TYPES[made.ext], headers=headers)
+
+
+def kind_of(category: str, options: Options) -> str:
+    """remove.bg's word for a category at the level asked for; empty where none is wanted."""
+    if options.type_level == "none":
+        return ""
+    if options.type_level != "1" and options.kind == "transportation":
+        return "transportation"
+    return (COARSE if options.type_level == "1" else FINE).get(category, "product")
+
+
+def _failed(item: Item) -> ApiError:
+    """A picture's reason as remove.bg's code."""
+    if item.reason == "no_subject":
+        return ApiError(400, "unknown_foreground", "Could not identify foreground in image.", item.detail)
+    if item.reason in ("too_many_pixels", "too_large"):
+        return ApiError(400, "resolution_too_high", "Image resolution too high", f"Input image has {item.detail}")
+    if item.reason == "too_many_bytes":
+        return ApiError(400, "file_too_large", "File too large", item.detail)
+    if item.reason in ("not_a_picture", "unsupported", "empty_file"):
+        return ApiError(400, "invalid_file_type", "Invalid file type", f"Expected jpg/png: {item.detail}")
+    if item.detail.startswith("the header says"):
+        detail = "The dimensions of the given image could not be read."
+        return ApiError(400, "invalid_dimensions", "Failed to read image dimensions", detail)
+    if item.reason == "background":
+        return ApiError(400, "failed_to_read_image", "There was an error reading the background image.", item.detail)
+    detail = "" if item.reason == "internal_error" else item.detail
+    return ApiError(400, "failed_to_read_image", "There was an error reading the image.", detail)

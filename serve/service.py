@@ -1,0 +1,115 @@
+"""A service: where it listens, which stages run in which pools, and what it takes in.
+
+Read from a service file as a job is from its own, with the same pools, stages and limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from ..pipeline.fingerprint import fingerprint, ingredients
+from ..pipeline.job import Model, Pool, Setup, check_setup, find_job_file
+from ..pipeline.yamlfile import read_document
+from ..stages.limits import Limits
+from ..stages.products.registry import PRODUCTS
+from .fetch import FetchLimits
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class ServicePool(Pool):
+    """A pool whose processes come and go with the load; `workers: [0, 4]` sleeps when there is none."""
+
+    workers: Literal["auto"] | Annotated[int, Field(ge=1)] | tuple[Annotated[int, Field(ge=0)], int] = "auto"
+    batch_pixels: int = Field(50_000_000, gt=0, description="pictures that go through together, in pixels")
+    scale_up_s: float = Field(3.0, ge=0, description="load must last so long before a process is added")
+    scale_down_s: float = Field(300.0, ge=0, description="and be gone so long before one is taken away")
+
+
+class Queue(Model):
+    """What may wait. Beyond it the answer is 429 at once."""
+
+    requests: int = Field(32, ge=1, description="requests inside, waiting and worked on")
+    mib: int = Field(256, ge=1, description="bytes of their uploads together, MiB")
+
+
+class Times(Model):
+    """How long things may take, seconds."""
+
+    upload: Seconds = Field(30.0, description="from the first to the last byte of a request")
+    request: Seconds = Field(60.0, description="from the upload to the answer, waiting included")
+    drain: Seconds = Field(60.0, description="for requests that are inside when the service stops")
+    health: Seconds = Field(20.0, description="between two health checks of a process")
+
+
+class Jobs(Model):
+    """Large pictures and lists, worked on behind the requests."""
+
+    folder: str = Field("hairline-jobs", description="pictures, results and states; survives a restart")
+    keep_hours: float = Field(24.0, gt=0, description="results are deleted so long after the job ended")
+    waiting: int = Field(100, ge=1, description="jobs that have not ended; beyond it the answer is 429")
+    pictures: int = Field(100, ge=1, description="pictures of one job")
+    mib: int = Field(4096, ge=1, description="what all jobs may take of the disk, MiB; beyond it the answer is 429")
+    at_once: int = Field(1, ge=1, description="pictures of jobs worked on at the same time")
+
+
+class Service(Setup):
+    """A checked service. `products` are the routes below /v1; their options are the defaults of the routes."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    products: tuple[str | dict[str, object], ...] = Field(tuple(PRODUCTS), min_length=1)
+    pools: tuple[ServicePool, ...] = Field(min_length=1)
+    limits: Limits = Limits(max_bytes=30 << 20, max_pixels=50_000_000)
+    keys: str = Field("", description="file of API keys, see `hairline keys`; needed beyond loopback")
+    cors: tuple[str, ...] = Field((), description="origins whose pages may call the service; none by default")
+    access_log: str = Field("-", description="file that the access log is appended to; -: standard output; empty: none")
+    queue: Queue = Queue()
+    times: Times = Times()
+    fetch: FetchLimits = FetchLimits()
+    jobs: Jobs = Jobs()
+
+    @field_validator("cors")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not origin.startswith(("http://", "https://")) or origin.count("/") != 2:
+                raise ValueError(f"{origin!r} is no origin; write it as https://example.org")
+        return origins
+
+    @model_validator(mode="after")
+    def _names_are_routes(self) -> Service:
+        for name in self.product_names:
+            if name in ("analyze", "products", "jobs"):
+                raise ValueError(f"a product cannot be called {name!r}: the service has another route there")
+        return self
+
+    @property
+    def model(self) -> str:
+        """Fingerprint of everything that an alpha depends on: stages, their settings, weights, version."""
+        parts = ingredients(self)
+        for part in ("stages", "weights"):
+            parts[part].pop("products", None)
+        del parts["limits"]
+        return fingerprint(parts)[:16]
+
+
+def load_service(path: str, changes: Sequence[str] = ()) -> Service:
+    """Reads and checks a service file.
+
+    Args:
+        path: a file, or the name of a configuration that comes with hairline, such as `service-laptop.yaml`.
+        changes: `a.b=c` each, applied in their order.
+
+    Raises:
+        HairlineError: names the file, the line, the key and, for a misspelt one, the right one.
+    """
+    file: Path = find_job_file(path)
+    document = read_document(file)
+    for change in changes:
+        document.set(change)
+    return check_setup(Service, document)

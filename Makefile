@@ -20,7 +20,7 @@ test: .venv/installed-dev
 lint: .venv/installed-dev
 	$(RUN)ruff check .
 	$(RUN)ruff format --check .
-	$(RUN)mypy -p hairline.stages -p hairline.pipeline -p hairline.serve
+	$(RUN)mypy -p hairline.stages -p hairline.pipeline -p hairline.serve -p hairline.evaluation
 
 bench: .venv/installed-dev
 ifdef BENCH

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from .. import __version__
+from ..evaluation.cli import evaluate
+from ..evaluation.cli import options as evaluation_options
 from ..stages.errors import HairlineError
 
 if TYPE_CHECKING:
@@ -94,6 +96,8 @@ def parser() -> argparse.ArgumentParser:
     keys.add_argument("--concurrent", type=int, default=16, metavar="N", help="requests at once (%(default)s)")
 
     commands.add_parser("train", help="makes the models: hairline train --help", add_help=False)
+    judged = commands.add_parser("evaluate", help="figures of mattes, boxes, categories and defects against the truth")
+    evaluation_options(judged)
     return top
 
 
@@ -191,4 +195,5 @@ COMMANDS = {
     "compare": _compare,
     "serve": _serve,
     "keys": _keys,
+    "evaluate": evaluate,
 }

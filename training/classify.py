@@ -15,8 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..evaluation import labels as metrics
 from ..stages.networks.classifier import CATEGORIES, SIZE, ClassifierNet
-from . import categories, data, metrics
+from . import categories, data
 from .card import card
 from .growing import growing
 from .loop import Batch, Plan, Stream, fit, loader, publish

@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..evaluation.boxes import Answer, average_precision, recall_by_ratio
 from ..stages.networks.anchors import anchors
 from ..stages.networks.detector import LABELS, PAD, SIDE, Detector, letterbox, select
 from . import coco, data
 from .assign import detection_loss
 from .card import card
-from .detection_metrics import Answer, average_precision, recall_by_ratio
 from .loop import Batch, Plan, Stream, fit, loader, publish
 from .start import encoder_start
 from .synth import composite as c

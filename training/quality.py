@@ -15,9 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..evaluation import labels as metrics
 from ..stages import signals, weights
 from ..stages.networks.quality import CLASSES, DEFECTS, SIZE, QualityNet
-from . import data, metrics
+from . import data
 from .card import card
 from .growing import growing
 from .loop import Batch, Plan, Stream, fit, loader, publish
@@ -53,6 +54,10 @@ class Sampler:
         self.objects = [f.rgba for group in self.foregrounds.values() for f in group[:: max(1, len(group) // 60)]]
 
     def __call__(self, rng: np.random.Generator, progress: float) -> dict[str, np.ndarray]:
+        return sample(*self.spoiled(rng))
+
+    def spoiled(self, rng: np.random.Generator) -> tuple[np.ndarray, dict[str, int]]:
+        """A picture, uint8 [H, W, 3], and the severity of each defect it was given."""
         kind = rng.random()
         if kind < 0.45:
             picture, alpha, category = self.photo(rng)
@@ -62,7 +67,7 @@ class Sampler:
             picture, alpha, category = self.scene(rng)
         severities = draw_severities(rng, bool(alpha.max() > 0.5))
         picture = self.spoil(picture, alpha, category, severities, rng)
-        return sample(finish(picture, rng), severities)
+        return finish(picture, rng), severities
 
     def photo(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, str]:
         category = draw(rng, PHOTOS, self.photos)
@@ -229,12 +234,12 @@ class Validation:
         return {key: round(value, 4) for key, value in found.items()}
 
 
-def on_white(sampler: Sampler, rng: np.random.Generator) -> np.ndarray:
-    """A correct product photograph: a subject on pure white, uint8 [H, W, 3]."""
+def on_white(sampler: Sampler, rng: np.random.Generator, white: int = 255) -> np.ndarray:
+    """A correct product photograph: a subject on a white of 0..255, uint8 [H, W, 3]."""
     category = draw(rng, FOREGROUNDS, sampler.foregrounds)
     group = sampler.foregrounds[category]
     layer = c.place(group[rng.integers(len(group))].rgba, 448, rng, (0.5, 0.95))
-    picture, _ = c.over([layer], np.ones((448, 448, 3), np.float32))
+    picture, _ = c.over([layer], np.full((448, 448, 3), white / 255, np.float32))
     return (picture * 255 + 0.5).astype(np.uint8)
 
 

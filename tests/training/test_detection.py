@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 
 from hairline.stages.networks.anchors import anchors, iou
 from hairline.stages.networks.detector import LABELS, SIDE
 from hairline.training.assign import BACKGROUND, IGNORED, MATCHED, UNCLEAR, assign, detection_loss
 from hairline.training.detect import MOST, crop, pack
-from hairline.training.detection_metrics import Answer, average_precision, recall_by_ratio
 
 
 def test_every_box_is_learned_even_tiny_and_long_ones() -> None:
@@ -60,22 +58,6 @@ def test_the_right_answer_costs_less_than_any_other() -> None:
     assert detection_loss(shifted, placed, boxes, labels) > best + 0.1
     empty = detection_loss(answer, placed, boxes, torch.full((1, 2), -1))
     assert torch.isfinite(empty) and empty > best
-
-
-def test_average_precision_by_hand() -> None:
-    truth = np.array([[0, 0, 10, 10], [20, 20, 30, 30.0]])
-    found = np.array([[0, 0, 10, 10], [50, 50, 60, 60], [20, 20, 30, 31], [0, 0, 10, 11.0]])
-    answer = Answer(found, np.array([0.9, 0.8, 0.7, 0.6]), truth)
-    assert average_precision([answer]) == pytest.approx((1 + 2 / 3) / 2)
-    assert average_precision([Answer(truth, np.ones(2), truth)]) == 1
-    assert average_precision([Answer(np.zeros((0, 4)), np.zeros(0), truth)]) == 0
-    assert np.isnan(average_precision([Answer(found, np.ones(4), np.zeros((0, 4)))]))
-
-
-def test_recall_by_ratio() -> None:
-    truth = np.array([[0, 0, 10, 50], [0, 0, 50, 10], [0, 0, 20, 20.0]])
-    answer = Answer(truth[1:2], np.ones(1), truth)
-    assert recall_by_ratio([answer]) == {"1:6..1:3": 0.0, "1:1.5..1.5:1": 0.0, "3:1..6:1": 1.0}
 
 
 def test_samples_have_boxes_where_the_picture_has_them() -> None:

@@ -1,0 +1,163 @@
+"""The fixed pictures that figures are stated for: seeded, made of the validation split alone.
+
+Photographs with masks, composites, close-ups for the fine network, designs with boxes, pictures with known defects,
+correct ones on white, and empty backgrounds. The same call gives the same pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import copy
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from ..stages.item import Item
+from ..stages.networks.classifier import CATEGORIES
+from ..stages.networks.detector import LABELS
+from . import categories, classify, coarse, data, detect, fine, quality
+from .data import U8
+from .synth import composite as c
+from .synth.canvas import resize
+from .synth.design import render
+
+KINDS = ("hair", "plain", "lattice")  # of the close-ups
+RATIOS = (1 / 5, 1 / 2.2, 1.0, 2.2, 5.0)  # width over height of the products of `long_designs`
+WHITE = (250, 256)  # the white that shops use, uint8, upper end exclusive
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture and what is true of it.
+
+    Attributes:
+        rgb: uint8 [H, W, 3].
+        group: category, kind or set that figures are averaged in.
+        alpha: uint8 [H, W], the true matte.
+        boxes: (x0, y0, x1, y1, label), pixels.
+        severities: {defect: 0..4}, -1 where it cannot be told, and `class`, 0..3.
+        made: composed, not photographed.
+    """
+
+    rgb: U8
+    group: str
+    alpha: U8 | None = None
+    boxes: list[tuple[float, float, float, float, str]] = field(default_factory=list)
+    severities: dict[str, int] = field(default_factory=dict)
+    made: bool = False
+
+    def item(self, name: str = "") -> Item:
+        """The picture as the stages take it, losslessly."""
+        png = cv2.imencode(".png", np.ascontiguousarray(self.rgb[..., ::-1]), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+        height, width = self.rgb.shape[:2]
+        return Item(name, name, data=bytes(png), width=width, height=height)
+
+
+def photographs(side: int = 512) -> list[Picture]:
+    """The photographs with masks, as they are, by category."""
+    return [Picture(p.rgb, name, p.alpha) for name, group in data.photos("val", side).items() for p in group]
+
+
+def composites(each: int = 12, side: int = 448, seed: int = 21) -> list[Picture]:
+    """One subject over a photograph or paper, as many of every category of foreground, at any size in the frame."""
+    sampler, rng = coarse.Sampler("val"), np.random.default_rng(seed)
+    found = []
+    for category, group in sorted(sampler.foregrounds.items()):
+        one = copy(sampler)
+        one.foregrounds = {category: group}
+        for _ in range(each):
+            picture, alpha, _ = one.composite(rng, side, count=1)
+            found.append(Picture(c.camera(picture, rng, 0.5), category, _to8(alpha)))
+    return found
+
+
+def close_ups(each: int = 32, side: int = 512, seed: int = 22, kinds: tuple[str, ...] = KINDS) -> list[Picture]:
+    """Subjects with procedural hair or fur, with plain edges, and lattices, their alpha exact, about filling the frame."""
+    sampler, rng = fine.Sampler("val"), np.random.default_rng(seed)
+    found = []
+    for kind in kinds:
+        for _ in range(each):
+            sample = sampler.crop(rng, side, kind)
+            found.append(Picture(np.ascontiguousarray(sample["image"].transpose(1, 2, 0)), kind, sample["alpha"]))
+    return found
+
+
+def designs(count: int = 240, side: int = 512, seed: int = 23) -> list[Picture]:
+    """Posters, banners, collages and shop pictures with text, logos and 0..6 products."""
+    sampler, rng = detect.Sampler("val"), np.random.default_rng(seed)
+    made = (sampler.design(rng, side) for _ in range(count))
+    return [
+        Picture(rgb, "design", boxes=[(*corners, LABELS[label]) for *corners, label in boxes]) for rgb, boxes in made
+    ]
+
+
+def long_designs(each: int = 40, side: int = 512, seed: int = 24) -> list[Picture]:
+    """Designs with one product, as many of every width-to-height ratio, 1:5 to 5:1."""
+    sampler, rng = detect.Sampler("val"), np.random.default_rng(seed)
+    found = []
+    for ratio in RATIOS:
+        for _ in range(each):
+            product = sampler.foreground(rng)
+            area = float(np.sqrt(product.shape[0] * product.shape[1]))
+            product = resize(product, area * ratio**0.5, area / ratio**0.5)
+            rgb, boxes, _ = render([product], None, rng, (side, side))
+            found.append(Picture(rgb, "design", boxes=[(b.x0, b.y0, b.x1, b.y1, b.label) for b in boxes]))
+    return found
+
+
+def spoiled(count: int = 500, seed: int = 25) -> list[Picture]:
+    """Photographs, composites and scenes with none, one or two defects of known severity."""
+    sampler, rng = quality.Sampler("val"), np.random.default_rng(seed)
+    found = []
+    for _ in range(count):
+        rgb, severities = sampler.spoiled(rng)
+        known, overall = quality.labels(severities)
+        truth = dict(zip(quality.DEFECTS, known.tolist(), strict=True)) | {"class": overall}
+        found.append(Picture(rgb, "spoiled", severities=truth))
+    return found
+
+
+def on_white(count: int = 200, seed: int = 26) -> list[Picture]:
+    """Correct product photographs: a subject on white of 250 to 255."""
+    sampler, rng = quality.Sampler("val"), np.random.default_rng(seed)
+    return [Picture(quality.on_white(sampler, rng, int(rng.integers(*WHITE))), "white") for _ in range(count)]
+
+
+def backgrounds(side: int = 512) -> list[Picture]:
+    """Photographs without a subject; shelves, which are full of goods, are none."""
+    groups = data.backgrounds("val", side)
+    return [Picture(rgb, name) for name, group in sorted(groups.items()) if name != "bg_shelf" for rgb in group]
+
+
+def of_category(photographs: int = 40, made: int = 24, seed: int = 27) -> list[Picture]:
+    """Every category the classifier knows, photographs as they are and composites; the group is the category."""
+    sampler, rng = classify.Sampler("val"), np.random.default_rng(seed)
+    found = []
+    for category in CATEGORIES:
+        group = sampler.photographs.get(category, [])
+        found += [Picture(group[i].rgb, category) for i in rng.permutation(len(group))[:photographs]]
+        if category in sampler.cutouts:
+            drawn = (c.camera(sampler.composite(category, rng), rng, 0.5) for _ in range(made))
+            found += [Picture(rgb, category, made=True) for rgb in drawn]
+    return found
+
+
+def of_no_category(count: int = 48, seed: int = 28) -> list[Picture]:
+    """Subjects that the classifier has no category for: plants, smoke and buildings."""
+    sampler, rng = classify.Sampler("val"), np.random.default_rng(seed)
+    one = copy(sampler)
+    one.cutouts = {"unknown": list(_unknown())}
+    return [Picture(c.camera(one.composite("unknown", rng), rng, 0.5), "unknown") for _ in range(count)]
+
+
+def _unknown() -> Iterator[U8]:
+    for row in data.select("foregrounds/", "val"):
+        if not categories.category_of(row):
+            rgba = data.picture(row, 320)
+            if rgba.shape[2] == 4 and (rgba[..., 3] > 8).sum() >= 64:
+                yield rgba
+
+
+def _to8(alpha: c.F32) -> U8:
+    return (np.clip(alpha, 0, 1) * 255 + 0.5).astype(np.uint8)

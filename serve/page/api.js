@@ -19,10 +19,11 @@ export async function listProducts() {
   return (await answer.json()).products;
 }
 
-// What every stage found in a file, with the images named in `include`; `options`: {product: {option: value}}.
-export async function analyze(file, include, options = {}, waiting = () => {}) {
+// What every stage found in a picture, with the images named in `include`; `options`: {product: {option: value}}.
+export async function analyze(picture, include, options = {}, waiting = () => {}) {
   const form = new FormData();
-  form.append("image_file", file, "picture"); // the file's own name is nobody's business
+  form.append("image_file", picture.file, "picture"); // the file's own name is nobody's business
+  if (picture.anyway) form.append("reject", "false");
   form.append("include", include.join(","));
   if (Object.keys(options).length) form.append("products", JSON.stringify(options));
   const answer = await ask("/v1/analyze", { method: "POST", body: form }, waiting);

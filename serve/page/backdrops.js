@@ -4,15 +4,13 @@ import { $ } from "./dom.js";
 let photo = null;
 
 export function setUpBackdrops() {
-  const frame = $("frame");
   $("backdrops").addEventListener("change", (event) => {
     if (event.target.name !== "backdrop") return;
     if (event.target.value === "photo" && !photo) $("photo-file").click();
-    frame.dataset.backdrop = event.target.value;
+    show(event.target.value);
   });
   $("color").addEventListener("input", (event) => {
     document.documentElement.style.setProperty("--picked", event.target.value);
-    choose("color");
   });
   $("photo").addEventListener("click", () => $("photo-file").click());
   $("photo-file").addEventListener("change", (event) => {
@@ -21,11 +19,11 @@ export function setUpBackdrops() {
     if (photo) URL.revokeObjectURL(photo);
     photo = URL.createObjectURL(file);
     document.documentElement.style.setProperty("--photo", `url("${photo}")`);
-    choose("photo");
   });
 }
 
-function choose(name) {
-  document.querySelector(`[name=backdrop][value=${name}]`).checked = true;
+function show(name) {
   $("frame").dataset.backdrop = name;
+  $("color").hidden = name !== "color";
+  $("photo").hidden = name !== "photo";
 }

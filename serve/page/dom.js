@@ -27,7 +27,7 @@ export function toast(text) {
   fading = setTimeout(() => { box.hidden = true; }, 8000);
 }
 
-export const percent = (share) => `${Math.round(share * 100)} %`;
+export const percent = (share) => `${Math.round(share * 100)}\u00a0%`;
 
 export function bytes(count) {
   if (count < 1e3) return `${count} B`;

@@ -28,7 +28,7 @@ export async function makeAll(picture, wanted) {
     const request = JSON.stringify(options);
     picture.asked ??= new Map();
     if (!picture.asked.has(request)) {
-      const asked = analyze(picture.file, Object.keys(options), options).then((answer) => keep(picture, answer.images ?? {}, options));
+      const asked = analyze(picture, Object.keys(options), options).then((answer) => keep(picture, answer.images ?? {}, options));
       picture.asked.set(request, asked.finally(() => picture.asked.delete(request)));
     }
     await picture.asked.get(request);

@@ -4,6 +4,7 @@ import { bench } from "./pictures.js";
 import { meaning } from "./words.js";
 
 const DEFECTS = { exposure_dark: "Too dark", exposure_over: "Over-exposed", blur: "Blurred", occlusion: "Covered", low_information: "Nothing to see" };
+const UNSURE = 0.6; // a category below this picks no weights of its own, by default
 const STAGES = { filter: "Usable?", classify: "What is it?", detect: "Where?", coarse: "Roughly", fine: "To the hair", products: "Files" };
 
 export function setUpPanel() {
@@ -17,11 +18,16 @@ function render() {
   const { state, answer, error } = picture;
   const parts = [];
   if (state === "waiting" || state === "working") parts.push(verdict("working", "Looking at it", "Usable? What is it? Where? Which pixels?"));
-  if (state === "error") parts.push(verdict("error", error.heading ?? "Something went wrong", error.message), againButton(picture, error));
+  if (state === "error") {
+    parts.push(verdict("error", error.heading ?? "Something went wrong", error.message));
+    if (error.again !== false) parts.push(button("Try again", () => bench.again(picture, picture.anyway)));
+  }
   if (state === "ok") parts.push(verdict("ok", "Cut out", summary(answer)));
   if (state === "filtered" || state === "failed") {
     const { heading, means, remedy } = meaning(answer.reason, answer.detail);
-    parts.push(verdict(state, heading, means, remedy), state === "failed" && answer.reason === "internal_error" ? againButton(picture, { again: true }) : null);
+    parts.push(verdict(state, heading, means, remedy));
+    if (answer.stage === "filter" && state === "filtered") parts.push(button("Cut out anyway", () => bench.again(picture, true)));
+    if (answer.reason === "internal_error") parts.push(button("Try again", () => bench.again(picture)));
   }
   if (answer) parts.push(facts(answer), times(answer.seconds ?? {}), quality(answer));
   $("found").replaceChildren(...parts.filter(Boolean));
@@ -33,9 +39,7 @@ function verdict(state, heading, text, remedy = "") {
     text ? h("p", {}, text) : null, remedy ? h("p", { class: "remedy" }, remedy) : null);
 }
 
-function againButton(picture, error) {
-  return error.again === false ? null : h("button", { type: "button", class: "again", onclick: () => bench.again(picture) }, "Try again");
-}
+const button = (text, onclick) => h("button", { type: "button", class: "again", onclick }, text);
 
 function count(answer, label) {
   return (answer.boxes ?? []).filter((box) => box.label === label).length;
@@ -50,13 +54,16 @@ function summary(answer) {
 
 function facts(answer) {
   const rows = [];
-  if (answer.category) rows.push(["Category", title(answer.category), answer.category_score]);
+  if (answer.category) {
+    const unsure = answer.category_score < UNSURE;
+    rows.push(["Category", `${unsure ? `Perhaps ${answer.category.replaceAll("_", " ")}` : title(answer.category)}, ${percent(answer.category_score)}`, answer.category_score]);
+  }
   if (typeof answer.confidence === "number") rows.push(["Matte", `${percent(answer.confidence)} sure`, answer.confidence]);
   const found = ["subject", "text", "logo"].map((label) => [label, count(answer, label)]).filter(([, n]) => n);
   if (found.length) rows.push(["Found", found.map(([label, n]) => `${n} ${label}${n > 1 && label !== "text" ? "s" : ""}`).join(", ")]);
   if (answer.width) rows.push(["Size", `${answer.width} × ${answer.height}`]);
   return rows.length ? h("dl", { class: "facts" }, rows.map(([name, value, share]) => h("div", {},
-    h("dt", {}, name), h("dd", {}, value, typeof share === "number" ? bar(share, `${percent(share)}`) : null)))) : null;
+    h("dt", {}, name), h("dd", {}, value, typeof share === "number" ? bar(share) : null)))) : null;
 }
 
 function times(spent) {

@@ -51,8 +51,9 @@ class Bench extends EventTarget {
     for (const url of [picture.url, picture.unsure, ...files.map((file) => file.url)]) if (url) URL.revokeObjectURL(url);
   }
 
-  again(picture) {
-    this.#set(picture, { state: "waiting", error: null });
+  // anyway: also if the filter thinks that it is not worth it
+  again(picture, anyway = false) {
+    this.#set(picture, { state: "waiting", error: null, answer: null, anyway });
     this.#waiting.push(picture);
     this.#next();
   }
@@ -81,7 +82,7 @@ class Bench extends EventTarget {
       const wanted = this.wanted();
       const { cutout, ...options } = this.wanted(); // the viewer's own cut-out is plain, and as large as the picture
       const include = ["unsure", "cutout", ...Object.keys(options)];
-      const answer = await analyze(picture.file, include, options, () => this.#set(picture, { state: "waiting" }));
+      const answer = await analyze(picture, include, options, () => this.#set(picture, { state: "waiting" }));
       const { unsure, ...images } = answer.images ?? {};
       delete answer.images; // as text they would be kept twice
       if (picture.removed) return;

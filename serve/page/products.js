@@ -87,8 +87,7 @@ async function render() {
     const { blob, url, extension } = made[0];
     const file = fileName(picture.name, `-${name}`, extension);
     rows.get(name).result.replaceChildren(
-      h("span", { class: "mute small" }, bytes(blob.size)),
-      h("a", { class: "save", href: url, download: file, "aria-label": `Download ${file}`, title: file }, "Save"),
+      h("a", { class: "save", href: url, download: file, "aria-label": `Download ${file}, ${bytes(blob.size)}`, title: file }, bytes(blob.size)),
     );
   }
 }

@@ -1,6 +1,8 @@
 // A form field for one option of a product, from its JSON schema. `read()` gives its value.
 import { h, title } from "./dom.js";
 
+const FORMATS = { png: "PNG", webp: "WebP", jpeg: "JPEG", jpg: "JPEG", avif: "AVIF", tiff: "TIFF" };
+
 export function field(name, schema, definitions, changed) {
   const kinds = (schema.anyOf ?? schema.oneOf ?? [schema]).map((kind) => resolve(kind, definitions));
   const words = kinds.flatMap((kind) => kind.enum ?? (kind.const !== undefined ? [kind.const] : []));
@@ -20,12 +22,13 @@ function resolve(kind, definitions) {
   return kind.$ref ? resolve(definitions[kind.$ref.split("/").pop()] ?? {}, definitions) : kind;
 }
 
+const note = ({ description }) => description.charAt(0).toUpperCase() + description.slice(1).replaceAll("`", "");
 const label = (name, schema, ...controls) => h("label", { class: "field" }, h("span", {}, title(name)), ...controls,
-  schema.description ? h("small", {}, schema.description) : null);
+  schema.description ? h("small", {}, note(schema)) : null);
 
 function tick(name, schema, start, changed) {
   const box = h("input", { type: "checkbox", checked: Boolean(start), onchange: changed });
-  const element = h("label", { class: "field tick" }, box, h("span", {}, title(name)), schema.description ? h("small", {}, schema.description) : null);
+  const element = h("label", { class: "field tick" }, box, h("span", {}, title(name)), schema.description ? h("small", {}, note(schema)) : null);
   return { element, read: () => box.checked };
 }
 
@@ -46,9 +49,9 @@ function choice(name, schema, start, changed, words, typed) {
     typed.inputs.forEach((input) => input.addEventListener("change", changed));
     return { element: label(name, schema, typed.element), read: typed.read };
   }
-  const select = h("select", {}, words.map((word) => h("option", { value: word, selected: word === start }, title(String(word)))),
+  const select = h("select", {}, words.map((word) => h("option", { value: word, selected: word === start }, FORMATS[word] ?? title(String(word)))),
     typed ? h("option", { value: "…", selected: !words.includes(start) }, typed.name) : null);
-  const element = h("div", { class: "field" }, label(name, {}, select), typed?.element, schema.description ? h("small", {}, schema.description) : null);
+  const element = h("div", { class: "field" }, label(name, {}, select), typed?.element, schema.description ? h("small", {}, note(schema)) : null);
   const update = () => { if (typed) typed.element.hidden = select.value !== "…"; };
   select.addEventListener("change", () => { update(); changed(); });
   typed?.inputs.forEach((input) => input.addEventListener("change", changed));

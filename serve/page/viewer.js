@@ -4,7 +4,7 @@ import { bench } from "./pictures.js";
 import { chosen, make, products } from "./products.js";
 import { setUpBackdrops } from "./backdrops.js";
 
-const GAIN = 4; // of the expected error, to be seen
+const [CALM, TOSSED] = [16, 128]; // expected error that is not worth showing, and that of a coin toss, of 255
 const MOST_ENLARGED = 2;
 let view = "compare"; // or a product's name
 let shown = null; // what stands in the frame: picture and view; a change resets the slider
@@ -202,7 +202,7 @@ function renderUnsure(picture) {
     context.drawImage(image, 0, 0, canvas.width, canvas.height);
     const pixels = context.getImageData(0, 0, canvas.width, canvas.height);
     for (let i = 0; i < pixels.data.length; i += 4) {
-      pixels.data[i + 3] = Math.min(235, GAIN * pixels.data[i]);
+      pixels.data[i + 3] = 220 * Math.min(1, Math.max(0, (pixels.data[i] - CALM) / (TOSSED - CALM)));
       pixels.data.set([255, 46, 147], i);
     }
     context.putImageData(pixels, 0, 0);

@@ -183,8 +183,8 @@ def _validate(model: type[M], data: Any, document: Document, above: Key) -> M:
 
 
 def _explain(error: ValidationError, model: type[BaseModel], document: Document, above: Key) -> str:
-    """The first mistake as one line: place, key, what is wrong."""
-    first = error.errors()[0]
+    """The first mistake as one line: place, key, what is wrong. Unknown keys first: one may be the missing one."""
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     inside: Key = first["loc"]
     if above == ("stages", "products") and inside[:1] == ("products",):
         above = ()  # they stand at the top of the file

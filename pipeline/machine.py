@@ -12,6 +12,8 @@ from typing import Any
 from ..stages.errors import HairlineError
 from .job import Pool
 
+_ADVICE = ": ask for less (workers, cpus, gpu, gpu_memory_gib of the pools) or take a larger machine"
+
 
 @dataclass(frozen=True)
 class Node:
@@ -78,7 +80,7 @@ def place(pools: Sequence[Pool], nodes: Sequence[Node], batches: int | None = No
     ranges = [_range(pool, share, nodes, len(pools)) for pool, share in zip(pools, shares, strict=True)]
     counts = [low for low, _ in ranges]
     if not _fits(pools, shares, counts, nodes):
-        raise HairlineError(f"the pools do not fit: {_asked(pools, shares, counts)}; there is {_there(nodes)}")
+        raise HairlineError(f"the pools do not fit: {_asked(pools, shares, counts)}; there is {_there(nodes)}{_ADVICE}")
     if batches is not None:
         ranges = [(min(low, max(batches, 1)), min(high, max(batches, 1))) for low, high in ranges]
         counts = [low for low, _ in ranges]
@@ -101,9 +103,9 @@ def _gpu_share(pool: Pool, nodes: Sequence[Node]) -> float:
     cards = [node.gpu_gib for node in nodes if node.gpus]
     asked = f"the pools do not fit: {pool.name} asks for {pool.gpu_memory_gib:g} GiB of a GPU"
     if not cards:
-        raise HairlineError(f"{asked}; there is none")
+        raise HairlineError(f"{asked}; there is none{_ADVICE}")
     if pool.gpu_memory_gib > min(cards):
-        raise HairlineError(f"{asked}; the smallest has {min(cards):.3g} GiB")
+        raise HairlineError(f"{asked}; the smallest has {min(cards):.3g} GiB{_ADVICE}")
     return math.ceil(pool.gpu_memory_gib / min(cards) * 1e4) / 1e4  # Ray counts in ten-thousandths
 
 

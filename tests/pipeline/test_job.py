@@ -47,6 +47,7 @@ def test_a_job_with_settings_and_defaults() -> None:
     ("old", "new", "parts"),
     [
         ("output: out", "ouput: out", ["job.yaml", "no output"]),
+        ("pools:", "polls:", ["job.yaml:4", "polls", "did you mean pools?"]),
         ("products:", "product:", ["job.yaml:3", "product", "did you mean products?"]),
         ("batch: 8", "bacth: 8", ["job.yaml:7", "pools.0.bacth", "did you mean batch?"]),
         ("batch: 8", "batch: many", ["job.yaml:7", "pools.0.batch", "integer"]),

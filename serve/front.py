@@ -3,7 +3,8 @@
     python -m hairline.serve.front SERVICE.yaml SOCKET_FD READY_FD [a.b=c …]
 
 It is started by `server.py`, joins the Ray at RAY_ADDRESS, and writes one line to READY_FD when it answers, or when
-it cannot. On SIGTERM, or when its parent is gone, it takes no new connections, lets what is inside end, and goes.
+it cannot. On SIGTERM (a successor answers) and SIGINT (none does) it takes no new connections, lets what is inside
+end, and goes. The end of its standard input, with which its parent goes, counts as SIGINT.
 """
 
 from __future__ import annotations
@@ -75,17 +76,18 @@ class Server(uvicorn.Server):
         if self._loop is None:
             self.should_exit = True
         else:
-            self._loop.call_soon_threadsafe(self._leave, self._loop)
+            linger = LINGER_S if sig == signal.SIGTERM else 0.0
+            self._loop.call_soon_threadsafe(self._leave, self._loop, linger)
 
-    def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _leave(self, loop: asyncio.AbstractEventLoop, linger: float) -> None:
         self.desk.left.set()
         for server in self.servers:
             server.close()  # the socket itself stays open in the parent, and with it what waits to be accepted
-        loop.call_later(LINGER_S, setattr, self, "should_exit", True)
+        loop.call_later(linger, setattr, self, "should_exit", True)
 
     def _parent_gone(self) -> None:
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-        self.handle_exit(signal.SIGTERM, None)
+        self.handle_exit(signal.SIGINT, None)
 
 
 def tell(fd: int, facts: dict[str, Any]) -> None:

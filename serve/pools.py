@@ -102,10 +102,11 @@ def stop() -> None:
     serve.shutdown()  # type: ignore[no-untyped-call]
 
 
-def _application(service: Service, number: int, placement: Placement) -> serve.Application:
+def engine_spec(service: Service, number: int, placement: Placement) -> EngineSpec:
+    """What the processes of pool `number` of a service need to know."""
     pool = placement.pool
     assert isinstance(pool, ServicePool)
-    spec = EngineSpec(
+    return EngineSpec(
         pool.name,
         tuple((name, service.stages[name]) for name in pool.stages),
         pool.cpus,
@@ -117,6 +118,11 @@ def _application(service: Service, number: int, placement: Placement) -> serve.A
         model=service.model,
         code=code_version(),
     )
+
+
+def _application(service: Service, number: int, placement: Placement) -> serve.Application:
+    pool = placement.pool
+    assert isinstance(pool, ServicePool)
     inside = pool.batch + max(1, pool.batch // 2)  # one batch in the stages, and what is to follow without a gap
     options: dict[str, Any] = {
         "name": pool.name,
@@ -142,7 +148,7 @@ def _application(service: Service, number: int, placement: Placement) -> serve.A
             look_back_period_s=max(2.0, pool.scale_up_s),
         )
     deployment: serve.Deployment = serve.deployment(**options)(PoolReplica)
-    return deployment.bind(spec, service.times.health)
+    return deployment.bind(engine_spec(service, number, placement), service.times.health)
 
 
 class Pools:

@@ -74,10 +74,10 @@ class Front:
             raise HairlineError(told["error"])
         return str(told["model"])
 
-    def end(self, seconds: float) -> None:
-        """Asks it to go, and waits so long."""
+    def end(self, seconds: float, replaced: bool = False) -> None:
+        """Asks it to go, and waits so long. replaced: a successor answers on the same socket."""
         with contextlib.suppress(ProcessLookupError):
-            self.process.terminate()
+            self.process.send_signal(signal.SIGTERM if replaced else signal.SIGINT)
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -145,7 +145,7 @@ def _keep(
         except HairlineError as error:
             console.print(f"not changed: {error}", highlight=False, soft_wrap=True, markup=False)
             continue
-        front.end(load_service(path, changes).times.drain + 10)
+        front.end(load_service(path, changes).times.drain + 10, replaced=True)
         front = successor
         console.print(f"model {front.model}", highlight=False)
 

@@ -20,6 +20,7 @@ from ...stages.products.encode import jpeg, png, webp
 from .options import PNG_MEGAPIXELS, Options
 
 U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
 Rect = tuple[int, int, int, int]  # x0, y0, x1, y1
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same answer has the same bytes
 JPEG_QUALITY = 92
@@ -105,16 +106,17 @@ def flatten(layer: Layer, color: tuple[int, int, int, int] | None, background: P
     """RGB and alpha of subject, shadow and background over each other."""
     rgb, alpha = layer.rgb.astype(np.float32), layer.alpha.astype(np.float32) / 255
     height, width = alpha.shape
-    below = np.zeros((height, width, 3), np.float32)
-    below_alpha = np.zeros((height, width), np.float32)
+    below: F32 = np.zeros((height, width, 3), np.float32)
+    below_alpha: F32 = np.zeros((height, width), np.float32)
     if background is not None:
         below[:], below_alpha[:] = cover(background.rgb(), width, height), 1
     elif color is not None:
         below[:], below_alpha[:] = color[:3], color[3] / 255
     if layer.shadow is not None:
         dark = layer.shadow.astype(np.float32) / 255
-        below = below * ((1 - dark) * below_alpha / np.maximum(dark + (1 - dark) * below_alpha, 1e-6))[..., None]
-        below_alpha = dark + (1 - dark) * below_alpha
+        lit = (1 - dark) * below_alpha
+        below = (below * (lit / np.maximum(dark + lit, 1e-6))[..., None]).astype(np.float32)
+        below_alpha = (dark + lit).astype(np.float32)
     if not below_alpha.any():
         hidden = layer.alpha == 0
         plain = layer.rgb.copy()

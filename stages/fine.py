@@ -98,7 +98,7 @@ class FineStage(Stage[FineSettings]):
         scale = self.settings.max_side / max(height, width)
         if scale >= 1:
             fusion = self.fuse(region, crop, route)
-            return fusion.alpha, _expected_error(fusion)
+            return fusion.alpha, _expected_error(fusion, crop)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         fusion = self.fuse(
             cv2.resize(region, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False), crop, route
@@ -106,7 +106,8 @@ class FineStage(Stage[FineSettings]):
         large = upsample(fusion.alpha, region)
         # far from any edge the local model only adds noise: keep the exact 0 and 1
         plain = cv2.resize(fusion.alpha, (width, height), interpolation=cv2.INTER_LINEAR)
-        return np.where((plain > 0) & (plain < 1), large, plain).astype(np.float32), _expected_error(fusion) / scale**2
+        alpha = np.where((plain > 0) & (plain < 1), large, plain).astype(np.float32)
+        return alpha, _expected_error(fusion, crop) / scale**2
 
     def fuse(self, region: U8, crop: Crop, route: str) -> Fusion:
         """Runs the network on the tiles that the unsure band touches. region: uint8 [H, W, 3]."""
@@ -182,9 +183,16 @@ def _cover(touched: NDArray[np.bool_]) -> Iterator[tuple[int, int, int]]:
         yield start, first, end
 
 
-def _expected_error(fusion: Fusion) -> float:
-    """Where the branches disagree, alpha is off by about half of what they disagree by."""
-    return float((fusion.band * np.abs(fusion.foreground + fusion.background - 1)).sum()) / 2
+def _expected_error(fusion: Fusion, crop: Crop) -> float:
+    """The absolute error of a crop's alpha that is to be expected, summed over its pixels.
+
+    Where the branches disagree, alpha is off by about half of what they disagree by. They cannot see that they were
+    led astray, so what the coarse network expects to be wrong adds to it: whole where its answer is copied, half in
+    the band, where it was refined. The sum matches the real error in size as well as in order (docs/accuracy.md).
+    """
+    own = float((fusion.band * np.abs(fusion.foreground + fusion.background - 1)).sum()) / 2
+    band = cv2.resize(fusion.band, crop.unsure.shape[::-1], interpolation=cv2.INTER_AREA)
+    return own + float((crop.unsure * (1 - band / 2)).mean()) / 255 * fusion.band.size
 
 
 def _to8(alpha: F32) -> U8:

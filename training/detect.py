@@ -16,7 +16,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..evaluation.boxes import Answer, average_precision, recall_by_ratio
 from ..stages.networks.anchors import anchors
@@ -156,15 +156,16 @@ def pack(labelled: Labelled, side: int, rng: np.random.Generator) -> dict[str, n
 
 
 @lru_cache(maxsize=8)
-def _anchors(side: int, device: torch.device) -> Tensor:
-    return anchors(side, side).to(device)
+def _anchors(side: int, device: torch.device, ratios: tuple[float, ...]) -> Tensor:
+    return anchors(side, side, ratios).to(device)
 
 
-def loss(model: nn.Module, batch: Batch) -> Tensor:
+def loss(model: Detector, batch: Batch) -> Tensor:
     image = batch["image"]
     answer = model(image.float() / 255)
     with torch.autocast(image.device.type, enabled=False):
-        return detection_loss(answer, _anchors(image.shape[-1], image.device), batch["boxes"], batch["labels"])
+        placed = _anchors(image.shape[-1], image.device, model.ratios)
+        return detection_loss(answer, placed, batch["boxes"], batch["labels"])
 
 
 class Validation:
@@ -175,7 +176,7 @@ class Validation:
         self.samples = [sampler(rng, 1.0) for _ in range(pictures)]
 
     @torch.no_grad()
-    def __call__(self, model: nn.Module, run: Path) -> dict[str, float]:
+    def __call__(self, model: Detector, run: Path) -> dict[str, float]:
         device = next(model.parameters()).device
         answers: dict[str, list[Answer]] = {"subject": [], "decoration": []}
         sheet: list[np.ndarray] = []
@@ -184,7 +185,7 @@ class Validation:
             image = torch.from_numpy(sample["image"])[None].to(device).float() / 255
             with torch.autocast(device.type, dtype=torch.bfloat16):
                 answer = model(image.contiguous(memory_format=torch.channels_last))[0].float()
-            found = select(answer, _anchors(SIDE, device), 0.03, 0.5)
+            found = select(answer, _anchors(SIDE, device, model.ratios), 0.03, 0.5)
             boxes, scores, labels = (t.cpu().numpy() for t in (found.boxes, found.scores, found.labels))
             asked = sample["labels"]
             for name, mine, true in (("subject", labels == 0, asked == 0), ("decoration", labels > 0, asked > 0)):

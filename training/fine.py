@@ -38,7 +38,15 @@ class Sampler(CoarseSampler):
     def __call__(self, rng: np.random.Generator, progress: float) -> dict[str, np.ndarray]:
         return self.crop(rng, next(side for share, side in reversed(SIZES) if progress >= share))
 
-    def crop(self, rng: np.random.Generator, size: int, kind: str = "") -> dict[str, np.ndarray]:
+    def crop(
+        self,
+        rng: np.random.Generator,
+        size: int,
+        kind: str = "",
+        area: tuple[float, float] = (0.7, 1.5),
+        wander: float = 0.3,
+    ) -> dict[str, np.ndarray]:
+        """A part of a subject as a tile shows it or, with another area and less wander, a whole one."""
         background = self.background(rng, size, empty=False)
         kind = kind or str(rng.choice(["hair", "plain", "lattice"], p=[0.45, 0.43, 0.12]))
         if kind == "lattice":
@@ -46,7 +54,7 @@ class Sampler(CoarseSampler):
         else:
             group = draw(rng, FOREGROUNDS, self.foregrounds)
             foreground = group[rng.integers(len(group))]
-            layer = c.place(foreground.rgba, size, rng, area=(0.7, 1.5), wander=0.3)
+            layer = c.place(foreground.rgba, size, rng, area, wander=wander)
             if foreground.pseudo:  # its soft rim is an artefact: make it as sharp as the picture is
                 layer.alpha = np.clip((layer.alpha - 0.5) * 3 + 0.5, 0, 1)
             if kind == "hair":
@@ -130,8 +138,8 @@ def loss(model: nn.Module, batch: Batch) -> Tensor:
 class Validation:
     """Mean absolute error in the transition band on seeded crops, beside that of the coarse input alone."""
 
-    def __init__(self, count: int = 96) -> None:
-        sampler, rng = Sampler("val"), np.random.default_rng(11)
+    def __init__(self, count: int = 96, sampler: Sampler | None = None) -> None:
+        sampler, rng = sampler or Sampler("val"), np.random.default_rng(11)
         kinds = ("hair", "plain", "lattice")
         samples = [sampler.crop(rng, SIZE, kinds[k % 3]) for k in range(count)]
         self.batch = {k: torch.from_numpy(np.stack([s[k] for s in samples])) for k in samples[0]}
@@ -154,13 +162,13 @@ class Validation:
             metrics[f"{kind}_coarse"] = float(((coarse - truth).abs()[k::3] * b).sum() / b.sum())
         metrics["score"] = -(metrics["hair"] + metrics["plain"] + metrics["lattice"]) / 3
         lines = []
-        for k in range(24):
+        for k in range(min(24, len(predicted) // 3 * 3)):
             image = self.batch["image"][k].permute(1, 2, 0).numpy()
             greys = [
                 np.repeat((x[k].numpy() * 255).astype(np.uint8)[..., None], 3, 2) for x in (coarse, predicted, truth)
             ]
             lines.append(np.hstack([image, *greys]))
-        page = np.vstack([np.hstack(lines[k : k + 3]) for k in range(0, 24, 3)])
+        page = np.vstack([np.hstack(lines[k : k + 3]) for k in range(0, len(lines), 3)])
         cv2.imwrite(
             str(run / "sheet.png"), cv2.resize(page, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)[..., ::-1]
         )

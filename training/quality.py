@@ -7,6 +7,7 @@ a defect: soft backgrounds, pure white and black ones.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -243,13 +244,18 @@ def on_white(sampler: Sampler, rng: np.random.Generator, white: int = 255) -> np
     return (picture * 255 + 0.5).astype(np.uint8)
 
 
+def with_signals(model: QualityNet, make: Callable[[np.random.Generator, float], dict[str, np.ndarray]]) -> QualityNet:
+    """Notes the mean and deviation of the signals over the first samples in the network."""
+    first = np.stack([make(np.random.default_rng(index), 0.0)["signals"] for index in range(256)])
+    model.mean.copy_(torch.from_numpy(first.mean(0)))
+    model.deviation.copy_(torch.from_numpy(first.std(0) + 1e-3))
+    return model
+
+
 def train(plan: Plan, workers: int, batch: int) -> None:
     """Trains within the plan's budget and puts the weights and their card in place."""
     stream = Stream(Replay(Sampler("train"), fresh=0.35), seed=5)
-    model = encoder_start(QualityNet(), plan)
-    first = np.stack([stream.make(np.random.default_rng(index), 0.0)["signals"] for index in range(256)])
-    model.mean.copy_(torch.from_numpy(first.mean(0)))
-    model.deviation.copy_(torch.from_numpy(first.std(0) + 1e-3))
+    model = with_signals(encoder_start(QualityNet(), plan), stream.make)
     model, found = fit(
         model,
         growing(loader(stream, batch, workers), stream.progress),

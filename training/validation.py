@@ -1,6 +1,6 @@
 """The fixed pictures that figures are stated for: seeded, made of the validation split alone.
 
-Photographs with masks, composites, close-ups for the fine network, designs with boxes, pictures with known defects,
+Photographs with masks, composites, subjects with fine edges, designs with boxes, pictures with known defects,
 correct ones on white, and empty backgrounds. The same call gives the same pictures.
 """
 
@@ -22,7 +22,7 @@ from .synth import composite as c
 from .synth.canvas import resize
 from .synth.design import render
 
-KINDS = ("hair", "plain", "lattice")  # of the close-ups
+KINDS = ("hair", "plain", "lattice")  # of subjects with fine edges
 RATIOS = (1 / 5, 1 / 2.2, 1.0, 2.2, 5.0)  # width over height of the products of `long_designs`
 WHITE = (250, 256)  # the white that shops use, uint8, upper end exclusive
 
@@ -38,6 +38,7 @@ class Picture:
         boxes: (x0, y0, x1, y1, label), pixels.
         severities: {defect: 0..4}, -1 where it cannot be told, and `class`, 0..3.
         made: composed, not photographed.
+        coarse: a likely coarse alpha and its expected error, uint8 [H, W] each.
     """
 
     rgb: U8
@@ -46,6 +47,7 @@ class Picture:
     boxes: list[tuple[float, float, float, float, str]] = field(default_factory=list)
     severities: dict[str, int] = field(default_factory=dict)
     made: bool = False
+    coarse: tuple[U8, U8] | None = None
 
     def item(self, name: str = "") -> Item:
         """The picture as the stages take it, losslessly."""
@@ -72,14 +74,19 @@ def composites(each: int = 12, side: int = 448, seed: int = 21) -> list[Picture]
     return found
 
 
-def close_ups(each: int = 32, side: int = 512, seed: int = 22, kinds: tuple[str, ...] = KINDS) -> list[Picture]:
-    """Subjects with procedural hair or fur, with plain edges, and lattices, their alpha exact, about filling the frame."""
+def hairy(each: int = 20, side: int = 512, seed: int = 22) -> list[Picture]:
+    """Subjects with procedural hair or fur, with plain edges, and lattices, about filling the frame, as `KINDS` has it.
+
+    Their alpha is exact. `coarse` holds a worsened one, such as the fine network learns from.
+    """
     sampler, rng = fine.Sampler("val"), np.random.default_rng(seed)
+    sampler.foregrounds = data.foregrounds("val", side)
     found = []
-    for kind in kinds:
+    for kind in KINDS:
         for _ in range(each):
-            sample = sampler.crop(rng, side, kind)
-            found.append(Picture(np.ascontiguousarray(sample["image"].transpose(1, 2, 0)), kind, sample["alpha"]))
+            s = sampler.crop(rng, side, kind, (0.6, 1.0), 0.06)
+            rgb = np.ascontiguousarray(s["image"].transpose(1, 2, 0))
+            found.append(Picture(rgb, kind, s["alpha"], coarse=(s["coarse"], s["unsure"])))
     return found
 
 

@@ -15,11 +15,11 @@ PER_CELL = len(RATIOS) * len(SCALES)
 _LARGEST_STEP = 4.0  # of a box's logarithmic size against its anchor's
 
 
-def anchors(height: int, width: int) -> Tensor:
+def anchors(height: int, width: int, ratios: tuple[float, ...] = RATIOS) -> Tensor:
     """All anchors of a picture whose sides are multiples of 64: float [A, 4], level by level, row by row."""
-    ratio = torch.tensor(RATIOS).repeat_interleave(len(SCALES)).sqrt()
-    scale = torch.tensor(SCALES).repeat(len(RATIOS))
-    sizes = torch.stack([scale * ratio, scale / ratio], 1)  # [PER_CELL, 2], in strides
+    ratio = torch.tensor(ratios).repeat_interleave(len(SCALES)).sqrt()
+    scale = torch.tensor(SCALES).repeat(len(ratios))
+    sizes = torch.stack([scale * ratio, scale / ratio], 1)  # [anchors of a cell, 2], in strides
     levels = []
     for stride in STRIDES:
         ys = (torch.arange(height // stride) + 0.5) * stride

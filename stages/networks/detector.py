@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .anchors import PER_CELL, decode, suppress
+from .anchors import PER_CELL, RATIOS, decode, suppress
 from .blocks import WIDTHS, ConvBN, Encoder
 
 LABELS = ("subject", "text", "logo")
@@ -69,6 +69,8 @@ class Detector(nn.Module):
     Input: float [N, 3, H, W], 0..1, H and W multiples of 64. Output: float [N, A, labels + 4], logits of
     the labels and the deltas that `anchors.decode` reads, A in the order of `anchors.anchors`.
     """
+
+    ratios: tuple[float, ...] = RATIOS
 
     def __init__(self) -> None:
         super().__init__()

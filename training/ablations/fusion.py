@@ -1,0 +1,58 @@
+"""(a) Late fusion of a foreground and a background decoder against a single alpha decoder of equal cost."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch.nn.functional as nnf
+from torch import Tensor, nn
+
+from ...stages.networks.blocks import Up
+from ...stages.networks.fine import WIDTHS, FineNet, Matte
+from .. import fine
+from .run import Figures, Run, Variant, gmacs
+
+SINGLE = (51, 68, 88)  # decoder channels at strides 2, 4, 8: what both branches of the fusion cost together
+
+
+class SingleDecoder(FineNet):
+    """The fine network's encoder with one, wider decoder that says alpha itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("foreground", "background", "foreground_head", "background_head", "blend_head"):
+            delattr(self, name)
+        self.ups = nn.ModuleList(
+            Up(inputs, skip, out)
+            for inputs, skip, out in zip((*SINGLE[1:], WIDTHS[-1]), WIDTHS[:-1], SINGLE, strict=True)
+        )
+        self.head = nn.Conv2d(SINGLE[0], 4, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Matte:
+        y = self.stem(nnf.pixel_unshuffle((x - 0.45) * 3.0, 2))
+        features = []
+        for stage in self.stages:
+            y = stage(y)
+            features.append(y)
+        for up, skip in zip(reversed(self.ups), reversed(features[:-1]), strict=True):
+            y = up(y, skip)
+        alpha = nnf.pixel_shuffle(self.head(y).float(), 2).sigmoid()
+        # the loss on F and B then is a loss on alpha: the same terms with the same weights
+        return Matte(alpha, 1 - alpha, alpha.new_full(alpha.shape, 0.5), alpha)
+
+
+@lru_cache(maxsize=1)
+def _validation() -> fine.Validation:
+    return fine.Validation()
+
+
+def _variant(network: type[nn.Module]) -> Variant:
+    def run(run: Run) -> Figures:
+        model, figures = run.learn(network, fine.Sampler("train"), fine.loss, _validation(), "score")
+        run.cost["gmacs"] = gmacs(model, (1, 5, 256, 256))
+        return figures
+
+    return run
+
+
+VARIANTS = {"fusion": _variant(FineNet), "single": _variant(SingleDecoder)}

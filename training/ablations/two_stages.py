@@ -1,0 +1,150 @@
+"""(b) Coarse, then fine along its unsure band, against one network at the fine resolution, at equal cost.
+
+All three networks see the same kind of pictures. The two stages share the minutes that the one network has alone; the
+cost is that of a picture of 512 pixels with `TILES` fine tiles.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...evaluation import matte
+from ...stages.coarse import CoarseSettings, CoarseStage
+from ...stages.fine import FineSettings, FineStage
+from ...stages.networks.blocks import ConvBN
+from ...stages.networks.coarse import CoarseNet
+from ...stages.networks.fine import FineNet
+from .. import coarse, fine, validation
+from ..loop import Batch
+from .run import Figures, Run, gmacs
+
+SIDE = 512
+TILES = 5  # of 256 pixels along the band of such a picture, as the fine stage places them on average
+WIDTHS = (28, 44, 88, 144, 240)  # of the one network's encoder
+AREA, WANDER = (0.3, 1.1), 0.06  # subjects in the frame as a crop shows them
+SIZES = ((0.0, 192), (0.5, 320), (0.8, 448))  # share of the budget: side of the one network's pictures
+
+
+class OneNet(nn.Module):
+    """The coarse network, wider, at the full resolution, with a head that also sees the pixels themselves.
+
+    Input: float [N, 3, H, W], RGB 0..1, H and W multiples of 32. Output: logits of alpha [N, 1, H, W].
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = CoarseNet(WIDTHS)
+        width = 24
+        self.body.head = nn.Identity()
+        self.head = nn.Sequential(ConvBN(width + 12, 32), nn.Conv2d(32, 4, 3, padding=1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        seen = torch.cat([self.body(x), F.pixel_unshuffle((x - 0.45) * 3.0, 2)], 1)
+        return F.pixel_shuffle(self.head(seen).float(), 2)
+
+
+class Sampler(fine.Sampler):
+    """Subjects with hair, with plain edges, and lattices, whole, at the size that the budget has come to."""
+
+    sizes = SIZES
+
+    def __call__(self, rng: np.random.Generator, progress: float) -> dict[str, np.ndarray]:
+        size = next(side for share, side in reversed(self.sizes) if progress >= share)
+        return self.crop(rng, size, area=AREA, wander=WANDER)
+
+
+class CoarseSampler(Sampler):
+    """The same at the coarse network's sizes, every label to be trusted."""
+
+    sizes = coarse.SIZES
+
+    def __call__(self, rng: np.random.Generator, progress: float) -> dict[str, np.ndarray]:
+        sample = super().__call__(rng, progress)
+        return {"image": sample["image"], "alpha": sample["alpha"], "trust": np.full_like(sample["alpha"], 255)}
+
+
+def loss(model: nn.Module, batch: Batch) -> Tensor:
+    """The fine recipe's terms on alpha, and the coarse recipe's overlap, for the one network has to do both."""
+    predicted = model(batch["image"].float() / 255).sigmoid()
+    alpha = batch["alpha"][:, None].float() / 255
+    band = F.max_pool2d(((alpha > 0.01) & (alpha < 0.99)).float(), 9, 1, 4)
+    weight = 0.3 + band
+    weight = weight / weight.mean((1, 2, 3), keepdim=True)
+    value = ((predicted - alpha).abs() * weight).mean() * 3
+    for scale in (1, 2):
+        a, t = (F.avg_pool2d(x, scale) if scale > 1 else x for x in (predicted, alpha))
+        value = value + sum((a.diff(dim=d) - t.diff(dim=d)).abs().mean() for d in (2, 3)) * 2
+    both = (predicted * alpha).sum((1, 2, 3))
+    union = (predicted + alpha - predicted * alpha).sum((1, 2, 3))
+    return value + (1 - (both + 20) / (union + 20)).mean()
+
+
+@lru_cache(maxsize=1)
+def _pictures() -> list[validation.Picture]:
+    return validation.hairy(16, SIDE)
+
+
+def two(run: Run) -> Figures:
+    first, _ = run.learn(CoarseNet, CoarseSampler("train"), coarse.loss, _coarse_score, "iou", 0.5, "coarse")
+    second, _ = run.learn(FineNet, fine.Sampler("train"), fine.loss, fine.Validation(), "score", 0.5, "fine")
+    run.cost["gmacs"] = gmacs(first, (1, 3, 320, 320)) + TILES * gmacs(second, (1, 5, 256, 256))
+    weights = {part: str(run.folder / part / "best.safetensors") for part in ("coarse", "fine")}
+    stages = (
+        CoarseStage(CoarseSettings(weights=weights["coarse"], min_area=0, min_score=0)),
+        FineStage(FineSettings(weights=weights["fine"], min_area=1e-6)),
+    )
+    for stage in stages:
+        stage.setup(torch.device("cpu"))
+    found = []
+    for picture in _pictures():
+        item = picture.item()
+        for stage in stages:
+            stage.process([item])
+        alpha = item.alpha if item.alpha is not None else np.zeros(picture.rgb.shape[:2], np.uint8)
+        found.append(alpha.astype(np.float32) / 255)
+    return _figures(found)
+
+
+def one(run: Run) -> Figures:
+    model, _ = run.learn(OneNet, Sampler("train"), loss, lambda m, _: _figures(_answers(m)), "score")
+    run.cost["gmacs"] = gmacs(model, (1, 3, SIDE, SIDE))
+    return _figures(_answers(model))
+
+
+@torch.no_grad()
+def _answers(model: nn.Module) -> list[np.ndarray]:
+    device = next(model.parameters()).device
+    found = []
+    for picture in _pictures():
+        image = torch.from_numpy(picture.rgb).permute(2, 0, 1)[None].to(device).float() / 255
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            found.append(model(image)[0, 0].float().sigmoid().cpu().numpy())
+    return found
+
+
+@torch.no_grad()
+def _coarse_score(model: nn.Module, _: Path) -> Figures:
+    device = next(model.parameters()).device
+    found = []
+    for picture in _pictures():
+        image = torch.from_numpy(picture.rgb).permute(2, 0, 1)[None].to(device).float() / 255
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            logits = model(F.interpolate(image, (320, 320), mode="area"))[:, :1]
+        alpha = F.interpolate(logits.float(), (SIDE, SIDE), mode="bilinear", align_corners=False)[0, 0].cpu().numpy()
+        found.append(matte.iou(alpha > 0, picture.alpha > 127))
+    return {"iou": float(np.mean(found))}
+
+
+def _figures(found: list[np.ndarray]) -> Figures:
+    judged = [matte.evaluate(a, p.alpha.astype(np.float32) / 255) for a, p in zip(found, _pictures(), strict=True)]
+    figures = {name: float(np.mean([j[name] for j in judged])) for name in ("sad_band", "grad_band", "mse", "iou")}
+    return figures | {"score": -figures["sad_band"]}
+
+
+VARIANTS = {"coarse_then_fine": two, "one_network": one}

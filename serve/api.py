@@ -17,6 +17,7 @@ from ..stages.products.spec import ProductSpec
 from .desk import Desk
 from .errors import ApiError, ended
 from .intake import Form
+from .openapi import describe_api, options_schema
 from .work import ProductsOrder
 
 TYPES = {
@@ -40,20 +41,21 @@ class Api:
 
     def routes(self) -> list[Route]:
         return [
+            Route("/openapi.json", self.openapi, methods=["GET"]),
             Route("/v1/products", self.products, methods=["GET"]),
             Route("/v1/analyze", self.analyze, methods=["POST"]),
             *(Route(f"/v1/{name}", self.product, methods=["POST"], name=name) for name in self.specs),
         ]
 
+    async def openapi(self, _: Request) -> Response:
+        """The API's description."""
+        return JSONResponse(describe_api(self.specs))
+
     async def products(self, _: Request) -> Response:
         """What products there are, with their options as JSON schemas."""
         found = []
         for name, spec in self.specs.items():
-            schema = type(spec.settings).model_json_schema()
-            for option, value in spec.settings.model_dump(mode="json").items():
-                schema["properties"][option]["default"] = value
-            schema["properties"].pop("per_subject", None)
-            found.append({"name": name, "title": name.replace("_", " ").capitalize(), "options": schema})
+            found.append({"name": name, "title": name.replace("_", " ").capitalize(), "options": options_schema(spec)})
         return JSONResponse({"products": found})
 
     async def product(self, request: Request) -> Response:

@@ -39,7 +39,8 @@ def build(desk: Desk) -> Starlette:
         told = {"status": "ready" if desk.ready else "not ready", "model": desk.model, "pools": desk.counts}
         return JSONResponse(told, 200 if desk.ready else 503)
 
-    async def metrics(_: Request) -> Response:
+    async def metrics(request: Request) -> Response:
+        desk.authorize(request)
         return Response(desk.metrics.text(), media_type="text/plain; version=0.0.4")
 
     async def page(_: Request) -> Response:

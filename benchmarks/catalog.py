@@ -94,10 +94,10 @@ def main() -> int:
         before = digests(source)
         print(f"{len(expected)} files made", flush=True)
         code, seconds, peak, _ = run(str(source), str(output))
-        found = rows(str(output))
+        found, after = rows(str(output)), digests(source)
         wrong = {
             "rows": unexpected(found, by_id),
-            "inputs": sorted(k for k in before if digests(source).get(k) != before[k]),
+            "inputs": sorted(k for k in before if after.get(k) != before[k]),
             "exit": [] if code == 3 else [f"exit {code}, not 3"],
         }
         again, again_seconds, _, _ = run(str(source), str(output))

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, field
+from functools import cache
+from types import ModuleType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -63,7 +66,7 @@ def photographs(side: int = 512) -> list[Picture]:
 
 def composites(each: int = 12, side: int = 448, seed: int = 21) -> list[Picture]:
     """One subject over a photograph or paper, as many of every category of foreground, at any size in the frame."""
-    sampler, rng = coarse.Sampler("val"), np.random.default_rng(seed)
+    sampler, rng = _sampler(coarse), np.random.default_rng(seed)
     found = []
     for category, group in sorted(sampler.foregrounds.items()):
         one = copy(sampler)
@@ -79,7 +82,7 @@ def hairy(each: int = 20, side: int = 512, seed: int = 22) -> list[Picture]:
 
     Their alpha is exact. `coarse` holds a worsened one, such as the fine network learns from.
     """
-    sampler, rng = fine.Sampler("val"), np.random.default_rng(seed)
+    sampler, rng = copy(_sampler(fine)), np.random.default_rng(seed)
     sampler.foregrounds = data.foregrounds("val", side)
     found = []
     for kind in KINDS:
@@ -92,7 +95,7 @@ def hairy(each: int = 20, side: int = 512, seed: int = 22) -> list[Picture]:
 
 def designs(count: int = 240, side: int = 512, seed: int = 23) -> list[Picture]:
     """Posters, banners, collages and shop pictures with text, logos and 0..6 products."""
-    sampler, rng = detect.Sampler("val"), np.random.default_rng(seed)
+    sampler, rng = _sampler(detect), np.random.default_rng(seed)
     made = (sampler.design(rng, side) for _ in range(count))
     return [
         Picture(rgb, "design", boxes=[(*corners, LABELS[label]) for *corners, label in boxes]) for rgb, boxes in made
@@ -101,7 +104,7 @@ def designs(count: int = 240, side: int = 512, seed: int = 23) -> list[Picture]:
 
 def long_designs(each: int = 40, side: int = 512, seed: int = 24) -> list[Picture]:
     """Designs with one product, as many of every width-to-height ratio, 1:5 to 5:1."""
-    sampler, rng = detect.Sampler("val"), np.random.default_rng(seed)
+    sampler, rng = _sampler(detect), np.random.default_rng(seed)
     found = []
     for ratio in RATIOS:
         for _ in range(each):
@@ -115,7 +118,7 @@ def long_designs(each: int = 40, side: int = 512, seed: int = 24) -> list[Pictur
 
 def spoiled(count: int = 500, seed: int = 25) -> list[Picture]:
     """Photographs, composites and scenes with none, one or two defects of known severity."""
-    sampler, rng = quality.Sampler("val"), np.random.default_rng(seed)
+    sampler, rng = _sampler(quality), np.random.default_rng(seed)
     found = []
     for _ in range(count):
         rgb, severities = sampler.spoiled(rng)
@@ -127,7 +130,7 @@ def spoiled(count: int = 500, seed: int = 25) -> list[Picture]:
 
 def on_white(count: int = 200, seed: int = 26) -> list[Picture]:
     """Correct product photographs: a subject on white of 250 to 255."""
-    sampler, rng = quality.Sampler("val"), np.random.default_rng(seed)
+    sampler, rng = _sampler(quality), np.random.default_rng(seed)
     return [Picture(quality.on_white(sampler, rng, int(rng.integers(*WHITE))), "white") for _ in range(count)]
 
 
@@ -139,7 +142,7 @@ def backgrounds(side: int = 512) -> list[Picture]:
 
 def of_category(photographs: int = 40, made: int = 24, seed: int = 27) -> list[Picture]:
     """Every category the classifier knows, photographs as they are and composites; the group is the category."""
-    sampler, rng = classify.Sampler("val"), np.random.default_rng(seed)
+    sampler, rng = _sampler(classify), np.random.default_rng(seed)
     found = []
     for category in CATEGORIES:
         group = sampler.photographs.get(category, [])
@@ -152,10 +155,16 @@ def of_category(photographs: int = 40, made: int = 24, seed: int = 27) -> list[P
 
 def of_no_category(count: int = 48, seed: int = 28) -> list[Picture]:
     """Subjects that the classifier has no category for: plants, smoke and buildings."""
-    sampler, rng = classify.Sampler("val"), np.random.default_rng(seed)
+    sampler, rng = _sampler(classify), np.random.default_rng(seed)
     one = copy(sampler)
     one.cutouts = {"unknown": list(_unknown())}
     return [Picture(c.camera(one.composite("unknown", rng), rng, 0.5), "unknown") for _ in range(count)]
+
+
+@cache
+def _sampler(recipe: ModuleType) -> Any:
+    """A recipe's sampler over the validation split, read once."""
+    return recipe.Sampler("val")
 
 
 def _unknown() -> Iterator[U8]:

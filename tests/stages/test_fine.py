@@ -104,6 +104,18 @@ def test_a_clean_edge_is_found_to_the_pixel(stage: fine.FineStage, side: int) ->
 
 
 @needs_weights
+def test_what_coarse_doubts_lowers_the_confidence(stage: fine.FineStage) -> None:
+    found = []
+    for doubt in (0, 60, 160):
+        item, _ = _disc_item(300)
+        item.crops[0].unsure[10:30] = np.maximum(item.crops[0].unsure[10:30], doubt)
+        stage.process([item])
+        assert item.confidence is not None
+        found.append(item.confidence)
+    assert found[0] > found[1] > found[2] > 0
+
+
+@needs_weights
 def test_an_empty_coarse_answer_stays_empty(stage: fine.FineStage) -> None:
     item, _ = _disc_item(300)
     item.crops[0].alpha[:] = 2

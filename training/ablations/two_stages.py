@@ -26,7 +26,7 @@ from .run import Figures, Run, gmacs
 
 SIDE = 512
 TILES = 5  # of 256 pixels along the band of such a picture, as the fine stage places them on average
-WIDTHS = (28, 44, 88, 144, 240)  # of the one network's encoder
+WIDTHS = (44, 72, 142, 236, 368)  # of the one network's encoder: the cost of coarse and `TILES` times fine
 AREA, WANDER = (0.3, 1.1), 0.06  # subjects in the frame as a crop shows them
 SIZES = ((0.0, 192), (0.5, 320), (0.8, 448))  # share of the budget: side of the one network's pictures
 

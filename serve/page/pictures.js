@@ -45,8 +45,8 @@ class Bench extends EventTarget {
     this.list.splice(place, 1);
     this.#waiting = this.#waiting.filter((other) => other !== picture);
     picture.removed = true;
-    this.#tell("removed", picture);
     if (this.selected === picture) this.select(this.list[Math.min(place, this.list.length - 1)] ?? null);
+    this.#tell("removed", picture);
     const files = [...picture.made.values()].flat();
     for (const url of [picture.url, picture.unsure, ...files.map((file) => file.url)]) if (url) URL.revokeObjectURL(url);
   }

@@ -25,7 +25,7 @@ export function setUpStrip() {
     const had = rows.get(picture).contains(document.activeElement);
     rows.get(picture).remove();
     rows.delete(picture);
-    if (had) setTimeout(() => rows.get(bench.selected)?.firstChild.focus());
+    if (had) (rows.get(bench.selected)?.firstChild ?? $("choose")).focus();
   });
   bench.addEventListener("selected", ({ detail: picture }) => {
     for (const other of rows.keys()) render(other);

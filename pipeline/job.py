@@ -202,7 +202,9 @@ def _explain(error: ValidationError, model: type[BaseModel], document: Document,
         what = first["msg"].partition(", ")[2] or first["msg"]
     else:
         what = f"{first['msg']} (is {str(first['input'])[:60]})".replace("Tuple", "List").replace("tuple", "list")
-    inner = [place for place in document.places if place[: len(key)] == key and f"'{place[-1:][0]}'" in what[:200]]
+    inner = [
+        place for place in document.places if place and place[: len(key)] == key and f"'{place[-1]}'" in what[:200]
+    ]
     key = max(inner, key=len, default=key)  # a key that a validator names stands on a line of its own
     return f"{document.place(key)}: {dotted(key) or 'job'}: {what}"
 

@@ -129,7 +129,6 @@ def main(arguments: list[str]) -> int:
     try:
         service = load_service(path, changes)
         with ray_session():
-            sys.stdout = sys.__stdout__  # the access log's; only Ray's chatter is muted
             serve(service, socket.socket(fileno=int(socket_fd)), int(ready_fd))
     except HairlineError as error:
         tell(int(ready_fd), {"ready": False, "error": " ".join(str(error).split())})

@@ -200,12 +200,10 @@ class JobsApi:
 
 def _urls(text: str) -> list[str]:
     """URLs of a JSON list, or one on each line."""
-    if not text.startswith("["):
-        return text.split()
     try:
-        found = json.loads(text)
+        found = json.loads(text) if text.startswith("[") else text.split()
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, list) or not all(isinstance(url, str) for url in found):
-        raise ApiError(400, "invalid_image_urls", "Invalid image_urls parameter given", "a JSON list of URLs")
-    return found
+        found = [None]
+    if not all(isinstance(url, str) and url.startswith(("http://", "https://")) for url in found):
+        raise ApiError(400, "invalid_image_urls", "Invalid image_urls parameter given", "a list of http or https URLs")
+    return list(found)

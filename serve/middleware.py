@@ -138,7 +138,8 @@ class AccessLog:
         """Args: place: a file that is appended to, `-` for standard output, or empty for none."""
         self._file: TextIO | None = None
         if place:
-            self._file = sys.stdout if place == "-" else Path(place).expanduser().open("a", encoding="utf-8")
+            # not sys.stdout, where Ray's chatter goes and is muted
+            self._file = sys.__stdout__ if place == "-" else Path(place).expanduser().open("a", encoding="utf-8")
 
     def write(self, facts: dict[str, Any]) -> None:
         if self._file:

@@ -30,7 +30,7 @@ from .keys import Keys, demand_keys
 from .service import Service, load_service
 
 START_S = 900.0  # longest that a front and its pools may take to start
-TOO_OFTEN_S = 30.0  # a front that ends sooner than this after its start is not started again
+TOO_OFTEN_S = 5.0  # a front that ends by itself sooner than this after it answered is not started again
 BACKLOG = 512
 
 
@@ -57,6 +57,7 @@ class Front:
             raise
         finally:
             os.close(ready)
+        self.started = time.monotonic()
 
     def _wait(self, ready: int) -> str:
         line = b""
@@ -115,7 +116,8 @@ def serve(path: str, changes: Sequence[str], console: Console) -> int:
         finally:
             listener.close()
             front.end(service.times.drain + 10)
-            _stop_pools()
+            if nodes is None:  # a Ray of our own ends with everything in it
+                _stop_pools()
     return 0
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from ..pipeline.fingerprint import fingerprint, ingredients
 from ..pipeline.job import Model, Pool, Setup, check_setup, find_job_file
@@ -81,12 +81,13 @@ class Service(Setup):
                 raise ValueError(f"{origin!r} is no origin; write it as https://example.org")
         return origins
 
-    @model_validator(mode="after")
-    def _names_are_routes(self) -> Service:
-        for name in self.product_names:
+    @field_validator("products")
+    @classmethod
+    def _names_are_routes(cls, products: tuple[str | dict[str, object], ...]) -> tuple[str | dict[str, object], ...]:
+        for name in (name for product in products for name in ([product] if isinstance(product, str) else product)):
             if name in ("analyze", "products", "jobs"):
                 raise ValueError(f"a product cannot be called {name!r}: the service has another route there")
-        return self
+        return products
 
     @property
     def model(self) -> str:

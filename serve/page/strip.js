@@ -9,7 +9,7 @@ const rows = new Map();
 export function setUpStrip() {
   bench.addEventListener("added", ({ detail: picture }) => {
     const image = h("img", { src: picture.url, alt: "", loading: "lazy", draggable: false });
-    image.onerror = () => image.remove();
+    image.onerror = () => { image.hidden = true; };
     const button = h("button", { type: "button", class: "thumb", onclick: () => bench.select(picture) },
       image, h("span", { class: "badge", "aria-hidden": "true" }));
     const remove = h("button", {
@@ -41,6 +41,11 @@ function render(picture) {
   const why = picture.state === "filtered" || picture.state === "failed" ? `, ${meaning(picture.answer.reason).heading}` : "";
   row.className = `${picture.state}${selected ? " selected" : ""}`;
   const button = row.firstChild;
+  const image = button.querySelector("img");
+  if (image.hidden && picture.cutout && image.src !== picture.cutout) { // this browser cannot show the file itself
+    image.src = picture.cutout;
+    image.hidden = false;
+  }
   button.setAttribute("aria-label", `${picture.name}: ${STATES[picture.state]}${why}`);
   button.title = picture.name;
   if (selected) button.setAttribute("aria-current", "true");

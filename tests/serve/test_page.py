@@ -348,3 +348,15 @@ def test_on_a_phone(open_page: Open, good: bytes, blurred: bytes) -> None:
     assert int(tab.locator("#slider").input_value()) == pytest.approx(80, abs=2)
     tab.locator("#product-list").scroll_into_view_if_needed()
     assert tab.locator("#product-list").is_visible()
+
+
+def test_a_format_that_the_browser_cannot_show(open_page: Open, good: bytes) -> None:
+    page = open_page()
+    page.give({"cat.tif": encoded(Image.open(io.BytesIO(good)), "TIFF"), "odd.tif": b"II*\0nothing"})
+    assert page.state().startswith("ok")
+    assert page.tab.locator("#after").is_visible() and page.tab.locator("#slider").is_hidden()
+    assert page.tab.evaluate("document.querySelector('.thumb img').naturalWidth") == 320  # the cut-out stands in for it
+    page.tab.locator(".thumb").nth(1).click()
+    assert "cannot show" in page.tab.locator("#message").inner_text()
+    page.tab.locator(".thumb").first.click()
+    assert page.tab.locator("#message").is_hidden() and page.tab.locator("#frame").bounding_box()["width"] > 200

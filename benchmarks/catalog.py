@@ -37,7 +37,7 @@ def run(source: str, output: str, *more: str) -> tuple[int, float, float, str]:
         process = subprocess.Popen([*command, "--output", output, *more], stdout=text, stderr=subprocess.STDOUT)
         while process.poll() is None:
             peak = max(peak, proportional_mib(process.pid))
-            time.sleep(0.5)
+            time.sleep(2)
         text.seek(0)
         printed = text.read()
     print(f"exit {process.returncode} after {time.monotonic() - started:.0f} s, peak {peak:.0f} MiB", flush=True)

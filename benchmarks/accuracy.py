@@ -12,14 +12,16 @@ import argparse
 import contextlib
 import io
 import json
+import os
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -29,9 +31,7 @@ from hairline.evaluation import boxes as b
 from hairline.evaluation import labels, matte
 from hairline.evaluation.judge import label_figures
 from hairline.stages.base import Settings, Stage, run_stages
-from hairline.stages.coarse import CoarseSettings
-from hairline.stages.detect import DetectSettings
-from hairline.stages.fine import FineSettings, FineStage
+from hairline.stages.fine import FineStage
 from hairline.stages.guided import upsample
 from hairline.stages.item import Crop, Item
 from hairline.stages.networks.quality import DEFECTS
@@ -41,31 +41,65 @@ from hairline.training import validation as v
 CHAIN = ("filter", "classify", "detect", "coarse", "fine")
 PHOTOGRAPHED = ("clothing", "portrait", "animal", "person")  # with enough photographs to speak of
 ERRORS = ("sad", "mse", "grad", "conn")
-NEVER = CoarseSettings(min_area=0, min_score=0)  # judges no picture to be without a subject
 Figures = dict[str, Any]
+T = TypeVar("T")
 
 
-def stage(name: str, settings: Settings | None = None) -> Stage[Settings]:
-    """A stage that is ready, with its default settings unless others are given."""
-    made = stage_class(name)(settings or stage_class(name).Settings())
+@cache
+def pool() -> ProcessPoolExecutor:
+    """As many processes as cores, of one thread each."""
+    return ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), torch.set_num_threads, (1,))
+
+
+def spread(ask: Callable[[v.Picture], T], pictures: Sequence[v.Picture], every: int = 50) -> list[T]:
+    """The answers on all pictures, in order, with a line now and then of how far it is."""
+    found = []
+    for answer in pool().map(ask, pictures):
+        found.append(answer)
+        if not len(found) % every:
+            print(f"  {len(found)} of {len(pictures)}", flush=True)
+    return found
+
+
+@cache
+def stage(name: str, **options: float) -> Stage[Settings]:
+    """A stage that is ready, with its default settings but for the options."""
+    kind = stage_class(name)
+    made = kind(kind.Settings(**options))
     made.setup(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     return made
 
 
-def masks(pictures: Sequence[v.Picture]) -> dict[str, list[float]]:
-    """IoU of the coarse answer on the whole picture, by group."""
-    coarse = stage("coarse", NEVER)
-    found = defaultdict(list)
-    for picture in pictures:
-        item = picture.item()
-        coarse.process([item])
-        alpha = cv2.resize(item.crops[0].alpha, picture.rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        found[picture.group].append(matte.iou(alpha > 127, truth_of(picture) > 127))
-    return found
+def coarse() -> Stage[Settings]:
+    """The coarse stage, which judges no picture to be without a subject."""
+    return stage("coarse", min_area=0, min_score=0)
+
+
+def fine() -> FineStage:
+    """The fine stage, likewise."""
+    made = stage("fine", min_area=1e-6)
+    assert isinstance(made, FineStage)
+    return made
+
+
+def facts(picture: v.Picture, name: str, **options: float) -> Item:
+    """What a stage finds out about a picture, without its pixels."""
+    item = picture.item()
+    stage(name, **options).process([item])
+    item.release()
+    return item
+
+
+def mask_iou(picture: v.Picture) -> float:
+    """IoU of the coarse answer on the whole picture."""
+    alpha = cv2.resize(crop_of(picture, "network").alpha, picture.rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return matte.iou(alpha > 127, truth_of(picture) > 127)
 
 
 def coarse_figures(quick: bool, sheets: Path | None) -> Figures:
-    photographs, made = masks(some(v.photographs(), quick)), masks(v.composites(3 if quick else 12))
+    photographs, made = (
+        grouped(x, spread(mask_iou, x)) for x in (some(v.photographs(), quick), v.composites(3 if quick else 12))
+    )
     figures: Figures = {f"iou_{name}": mean(photographs[name]) for name in PHOTOGRAPHED}
     figures["iou_photographs"] = mean([x for group in photographs.values() for x in group])
     figures["iou_composites"] = mean([mean(group) for group in made.values()])
@@ -78,35 +112,34 @@ def fine_figures(quick: bool, sheets: Path | None) -> Figures:
     The given ones are the truth made worse, as in training: they show what fine adds where coarse is no worse than
     that. The figures on top are those of the network's, which is what a run gets.
     """
-    pictures = v.hairy(2 if quick else 20)
+    pictures = v.hairy(2 if quick else 12)
     truths = [truth_of(picture).astype(np.float32) / 255 for picture in pictures]
     kinds = np.array([picture.group for picture in pictures])
-    coarse, fine = stage("coarse", NEVER), stage("fine", FineSettings(min_area=1e-6))
-    assert isinstance(fine, FineStage)
     figures: Figures = {}
     for source in ("network", "given"):
-        crops = [crop_of(picture, coarse if source == "network" else None) for picture in pictures]
-        answers = rivals(pictures, crops, fine)
-        judged = {how: [matte.evaluate(a, t) for a, t in zip(x, truths, strict=True)] for how, x in answers.items()}
+        answers = spread(partial(rivals, source=source), pictures)
+        judged = [
+            {how: matte.evaluate(alpha, truth) for how, alpha in answer.items()}
+            for answer, truth in zip(answers, truths, strict=True)
+        ]
         if source == "network":
-            figures |= {
-                e: mean([f[e] for f in judged["fine"]], 5) for w in ("", "_band") for e in (f"{x}{w}" for x in ERRORS)
-            }
+            figures |= {name: mean([j["fine"][name] for j in judged], 5) for e in ERRORS for name in (e, f"{e}_band")}
         figures[source] = {
-            kind: compared(judged, np.flatnonzero((kinds == kind) | (kind == "all"))) for kind in ("all", *v.KINDS)
+            kind: compared([judged[k] for k in np.flatnonzero((kinds == kind) | (kind == "all"))])
+            for kind in ("all", *v.KINDS)
         }
         for kind in v.KINDS if sheets else ():
             at = np.flatnonzero(kinds == kind)[:6]
-            columns = [[answers[how][k] for k in at] for how in ("guided", "closed_form", "fine")]
-            sheet(sheets / f"{source}-{kind}.png", [pictures[k].rgb for k in at], *columns, [truths[k] for k in at])
+            rows = [(pictures[k].rgb, *answers[k].values(), truths[k]) for k in at]
+            sheet(sheets / f"{source}-{kind}.png", rows)
     return figures
 
 
-def crop_of(picture: v.Picture, coarse: Stage[Settings] | None) -> Crop:
-    """The coarse answer on the whole picture: the network's, or the one that comes with it."""
-    if coarse:
+def crop_of(picture: v.Picture, source: str) -> Crop:
+    """The coarse answer on the whole picture: the network's, or the one that is given with the picture."""
+    if source == "network":
         item = picture.item()
-        coarse.process([item])
+        coarse().process([item])
         return item.crops[0]
     assert picture.coarse
     height, width = picture.rgb.shape[:2]
@@ -114,25 +147,19 @@ def crop_of(picture: v.Picture, coarse: Stage[Settings] | None) -> Crop:
     return Crop((0, 0, width, height), alpha.astype(np.uint8), unsure.astype(np.uint8))
 
 
-def rivals(pictures: list[v.Picture], crops: list[Crop], fine: FineStage) -> dict[str, list[np.ndarray]]:
-    """The mattes of fine, of the guided filter and of closed-form matting: float32 [H, W], 0..1."""
-    answers: dict[str, list[np.ndarray]] = {"fine": [], "guided": []}
-    trimaps = []
-    for picture, crop in zip(pictures, crops, strict=True):
-        small, size = crop.alpha.astype(np.float32) / 255, picture.rgb.shape[1::-1]
-        answers["guided"].append(upsample(small, picture.rgb))
-        band = cv2.resize(fine._band(crop), size, interpolation=cv2.INTER_LINEAR) > 0
-        sure = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR) > 0.5
-        trimaps.append(np.where(band, 0.5, sure).astype(np.float64))
-        item = picture.item()
-        item.crops = [crop]
-        fine.process([item])
-        alpha = item.alpha if item.alpha is not None else np.zeros(picture.rgb.shape[:2], np.uint8)
-        answers["fine"].append(alpha.astype(np.float32) / 255)
-    with ProcessPoolExecutor(2, get_context("spawn")) as processes:
-        asked = ([picture.rgb for picture in pictures], trimaps, answers["guided"])
-        answers["closed_form"] = list(processes.map(closed_form, *asked))
-    return answers
+def rivals(picture: v.Picture, source: str) -> dict[str, np.ndarray]:
+    """The mattes of the guided filter, of closed-form matting and of fine: float32 [H, W], 0..1."""
+    crop, size = crop_of(picture, source), picture.rgb.shape[1::-1]
+    small = crop.alpha.astype(np.float32) / 255
+    guided = upsample(small, picture.rgb)
+    band = cv2.resize(fine()._band(crop), size, interpolation=cv2.INTER_LINEAR) > 0
+    sure = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR) > 0.5
+    solved = closed_form(picture.rgb, np.where(band, 0.5, sure).astype(np.float64), guided)
+    item = picture.item()
+    item.crops = [crop]
+    fine().process([item])
+    alpha = item.alpha if item.alpha is not None else np.zeros(picture.rgb.shape[:2], np.uint8)
+    return {"guided": guided, "closed_form": solved, "fine": alpha.astype(np.float32) / 255}
 
 
 def closed_form(rgb: np.ndarray, trimap: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
@@ -148,34 +175,31 @@ def closed_form(rgb: np.ndarray, trimap: np.ndarray, otherwise: np.ndarray) -> n
         return np.clip(estimate_alpha_cf(rgb / 255.0, trimap), 0, 1).astype(np.float32)
 
 
-def compared(judged: dict[str, list[dict[str, float]]], at: np.ndarray) -> Figures:
+def compared(judged: list[dict[str, dict[str, float]]]) -> Figures:
     """Fine's error in the transition band, and how far it is below the others'."""
-    sad = {how: mean([each[k]["sad_band"] for k in at], 5) for how, each in judged.items()}
+    sad = {how: mean([each[how]["sad_band"] for each in judged], 5) for how in judged[0]}
     return {"sad_band": sad["fine"]} | {
         f"below_{how}": round(1 - sad["fine"] / sad[how], 4) for how in ("guided", "closed_form")
     }
 
 
 def detect_figures(quick: bool, sheets: Path | None) -> Figures:
-    every, used = stage("detect", DetectSettings(min_score=0.02)), stage("detect")
+    designs, long = v.designs(24 if quick else 240), v.long_designs(5 if quick else 40)
+    found = spread(partial(facts, name="detect", min_score=0.02), designs)
     figures: Figures = {}
-    answers = {"subject": [], "decoration": []}
-    for picture in v.designs(24 if quick else 240):
-        for name in answers:
-            answers[name].append(answer(every, picture, name))
-    for name, found in answers.items():
-        figures[f"ap50_{name}"] = round(b.average_precision(found), 4)
-        figures[f"ap_{name}"] = round(b.mean_average_precision(found), 4)
-    long = [answer(used, picture, "subject") for picture in v.long_designs(5 if quick else 40)]
-    figures["recall_by_ratio"] = rounded(b.recall_by_ratio(long))
-    figures["recall_by_size"] = rounded(b.recall_by_size(answers["subject"]))
-    return figures
+    for name in ("subject", "decoration"):
+        answers = [answer(*pair, name) for pair in zip(designs, found, strict=True)]
+        figures[f"ap50_{name}"] = round(b.average_precision(answers), 4)
+        figures[f"ap_{name}"] = round(b.mean_average_precision(answers), 4)
+        if name == "subject":
+            figures["recall_by_size"] = rounded(b.recall_by_size(answers))
+    used = spread(partial(facts, name="detect"), long)  # at the score from which a run takes a box
+    answers = [answer(*pair, "subject") for pair in zip(long, used, strict=True)]
+    return figures | {"recall_by_ratio": rounded(b.recall_by_ratio(answers))}
 
 
-def answer(detect: Stage[Settings], picture: v.Picture, label: str) -> b.Answer:
-    """The stage's boxes of one label; text and logos are one, decoration."""
-    item = picture.item()
-    detect.process([item])
+def answer(picture: v.Picture, item: Item, label: str) -> b.Answer:
+    """Boxes of one label; text and logos are one, decoration."""
     mine = [box for box in item.boxes if (box.label == "subject") == (label == "subject")]
     truth = [box[:4] for box in picture.boxes if (box[4] == "subject") == (label == "subject")]
     found = np.array([[box.x0, box.y0, box.x1, box.y1] for box in mine], float).reshape(-1, 4)
@@ -183,66 +207,63 @@ def answer(detect: Stage[Settings], picture: v.Picture, label: str) -> b.Answer:
 
 
 def quality_figures(quick: bool, sheets: Path | None) -> Figures:
-    look = stage("filter")
+    look = partial(facts, name="filter")
     pictures = v.spoiled(60 if quick else 500)
-    judged = [judged_item(look, picture) for picture in pictures]
+    judged = spread(look, pictures)
     auc = {}
     for defect in DEFECTS:
         known = [k for k, p in enumerate(pictures) if p.severities[defect] >= 0 and defect in judged[k].quality]
         severity = np.array([pictures[k].severities[defect] for k in known])
         auc[defect] = round(labels.auc(np.array([judged[k].quality[defect] for k in known]), severity >= 2), 4)
-    given = [item.quality["class"] for item in judged]
-    classes = label_figures(given, [p.severities["class"] for p in pictures])
+    classes = label_figures([item.quality["class"] for item in judged], [p.severities["class"] for p in pictures])
     alarms = {}
     for name, correct in (("white", v.on_white(20 if quick else 200)), ("photographs", some(v.photographs(), quick))):
-        ended = [judged_item(look, picture).reason not in ("", "too_small") for picture in correct]
-        alarms[name] = mean([float(x) for x in ended])
+        alarms[name] = mean([item.reason not in ("", "too_small") for item in spread(look, correct)])
     return {"auc": auc, "false_alarms": alarms, **{k: classes[k] for k in ("accuracy", "macro_f1", "kappa")}}
 
 
-def judged_item(look: Stage[Settings], picture: v.Picture) -> Item:
-    item = picture.item()
-    look.process([item])
-    return item
-
-
 def classify_figures(quick: bool, sheets: Path | None) -> Figures:
-    ask = stage("classify")
+    ask = partial(facts, name="classify")
     pictures = v.of_category(*((4, 3) if quick else (40, 24)))
-    items = [judged_item(ask, picture) for picture in pictures]
+    items = spread(ask, pictures)
     figures: Figures = {}
     for name, made in (("", None), ("_photographs", False), ("_composites", True)):
         at = [k for k, p in enumerate(pictures) if made is None or p.made == made]
         scores = np.array([items[k].category_score for k in at])
         found = label_figures([items[k].category for k in at], [pictures[k].group for k in at], scores)
         figures |= {f"{key}{name}": found[key] for key in ("macro_f1", "accuracy", "ece")}
-    unknown = [judged_item(ask, picture).route == "general" for picture in v.of_no_category(12 if quick else 48)]
-    return figures | {"unknown_on_general_route": mean([float(x) for x in unknown])}
+    unknown = spread(ask, v.of_no_category(12 if quick else 48))
+    return figures | {"unknown_on_general_route": mean([item.route == "general" for item in unknown])}
 
 
 def no_subject_figures(quick: bool, sheets: Path | None) -> Figures:
     """The whole chain over empty and other pictures, and on composites its confidence against the real error."""
-    chain = [stage(name) for name in CHAIN]
     sets = {
         "empty": some(v.backgrounds(), quick),
         "photographs": some(v.photographs(), quick),
-        "composites": v.composites(1 if quick else 10, seed=31),
+        "composites": v.composites(1 if quick else 9, seed=31),
     }
     figures: Figures = {}
-    sure, wrong = [], []
     for name, pictures in sets.items():
-        ended = []
-        for picture in pictures:
-            item = picture.item()
-            run_stages(chain, [item])
-            ended.append(item.reason)
-            if name == "composites" and item.alpha is not None and item.confidence is not None:
-                sure.append(item.confidence)
-                truth = truth_of(picture) / 255.0
-                wrong.append(np.abs(item.alpha / 255.0 - truth).sum() / max(truth.sum(), 1))
-        figures[name] = mean([float(reason == "no_subject") for reason in ended])
-        figures[f"{name}_other_reasons"] = mean([float(reason not in ("", "no_subject")) for reason in ended])
-    return figures | {"confidence_spearman": round(labels.spearman(1 - np.array(sure), np.array(wrong)), 4)}
+        found = spread(chained, pictures)
+        figures[name] = mean([reason == "no_subject" for reason, *_ in found])
+        figures[f"{name}_other_reasons"] = mean([reason not in ("", "no_subject") for reason, *_ in found])
+    sure, wrong = np.array([(sure, wrong) for _, sure, wrong in found if sure is not None]).T
+    figures["expected_error_median"], figures["real_error_median"] = (
+        mean([np.median(1 - sure)]),
+        mean([np.median(wrong)]),
+    )
+    return figures | {"confidence_spearman": round(labels.spearman(1 - sure, wrong), 4)}
+
+
+def chained(picture: v.Picture) -> tuple[str, float | None, float]:
+    """Why the chain ended a picture, if it did; else its confidence and real error, both against the subject's area."""
+    item = picture.item()
+    run_stages([stage(name) for name in CHAIN], [item])
+    if item.ended or item.alpha is None or picture.alpha is None:
+        return item.reason, None, 0.0
+    truth = picture.alpha / 255.0
+    return "", item.confidence, float(np.abs(item.alpha / 255.0 - truth).sum() / max(truth.sum(), 1))
 
 
 def truth_of(picture: v.Picture) -> np.ndarray:
@@ -254,6 +275,13 @@ def some(pictures: list[v.Picture], quick: bool) -> list[v.Picture]:
     return pictures[::8] if quick else pictures
 
 
+def grouped(pictures: Sequence[v.Picture], values: Iterable[T]) -> dict[str, list[T]]:
+    found = defaultdict(list)
+    for picture, value in zip(pictures, values, strict=True):
+        found[picture.group].append(value)
+    return found
+
+
 def mean(values: Sequence[float], digits: int = 4) -> float:
     return round(float(np.mean(values)), digits) if len(values) else float("nan")
 
@@ -262,14 +290,14 @@ def rounded(figures: dict[str, float]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in figures.items()}
 
 
-def sheet(path: Path, pictures: list[np.ndarray], *columns: list[np.ndarray]) -> None:
-    """Rows of a picture and mattes, side by side."""
-    rows = []
-    for k, rgb in enumerate(pictures):
-        greys = [np.repeat((column[k] * 255).astype(np.uint8)[..., None], 3, 2) for column in columns]
-        rows.append(cv2.resize(np.hstack([rgb, *greys]), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+def sheet(path: Path, rows: Sequence[tuple[np.ndarray, ...]]) -> None:
+    """A picture and mattes in each row."""
+    lines = []
+    for rgb, *mattes in rows:
+        greys = [np.repeat((alpha * 255).astype(np.uint8)[..., None], 3, 2) for alpha in mattes]
+        lines.append(cv2.resize(np.hstack([rgb, *greys]), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
     path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), np.vstack(rows)[..., ::-1])
+    cv2.imwrite(str(path), np.vstack(lines)[..., ::-1])
 
 
 SECTIONS: dict[str, Callable[[bool, Path | None], Figures]] = {
@@ -295,6 +323,7 @@ def main() -> int:
         print(f"{name} ({time.perf_counter() - started:.0f} s): {json.dumps(result[name])}", flush=True)
     if "no_subject" in result:
         result["confidence_spearman"] = result["no_subject"].pop("confidence_spearman")
+    pool().shutdown()
     print(json.dumps(result))
     return 0
 

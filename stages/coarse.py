@@ -137,10 +137,11 @@ class CoarseStage(Stage[CoarseSettings]):
             area += float(mask.mean()) * (x1 - x0) * (y1 - y0) / (item.width * item.height)
             if mask.any():
                 inside.append(float(crop.alpha[mask].mean()) / 255)
+        surest = max(inside, default=0.0)
         if area < self.settings.min_area:
             item.filter(self.name, "no_subject", "nothing in the picture stands out as a subject")
-        elif not any(box.label == "subject" for box in item.boxes) and max(inside) < self.settings.min_score:
-            item.filter(self.name, "no_subject", f"no subject was detected, and the mask is unsure ({max(inside):.2f})")
+        elif not any(box.label == "subject" for box in item.boxes) and surest < self.settings.min_score:
+            item.filter(self.name, "no_subject", f"no subject was detected, and the mask is unsure ({surest:.2f})")
 
 
 def cut(item: Item, box: tuple[int, int, int, int], side: int = SIZE) -> U8:

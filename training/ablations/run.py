@@ -45,6 +45,7 @@ class Run:
         share: float = 1.0,
         part: str = "",
         through: Callable[[Iterator[Batch], Tensor], Iterator[Batch]] | None = None,
+        lr: float = 1.5e-3,
     ) -> tuple[nn.Module, Figures]:
         """Trains a model for a share of the minutes; the best averaged one and its figures.
 
@@ -53,7 +54,7 @@ class Run:
             through: what the batches go through, such as `growing`.
         """
         torch.manual_seed(self.seed)
-        plan = Plan(self.minutes * share, self.folder / part, threads=self.threads)
+        plan = Plan(self.minutes * share, self.folder / part, lr, threads=self.threads)
         plan.validate_every = max(1.0, plan.minutes / 6)
         stream = Stream(make, seed=1000 + self.seed)
         batches = loader(stream, self.batch, self.workers)

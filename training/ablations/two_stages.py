@@ -22,7 +22,7 @@ from ...stages.networks.coarse import CoarseNet
 from ...stages.networks.fine import FineNet
 from .. import coarse, fine, validation
 from ..loop import Batch
-from .run import Figures, Run, gmacs
+from .run import Figures, Make, Run, Variant, gmacs
 
 SIDE = 512
 TILES = 5  # of 256 pixels along the band of such a picture, as the fine stage places them on average
@@ -49,24 +49,15 @@ class OneNet(nn.Module):
         return F.pixel_shuffle(self.head(seen).float(), 2)
 
 
-class Sampler(fine.Sampler):
+def whole(sampler: fine.Sampler, sizes: tuple[tuple[float, int], ...]) -> Make:
     """Subjects with hair, with plain edges, and lattices, whole, at the size that the budget has come to."""
 
-    sizes = SIZES
+    def make(rng: np.random.Generator, progress: float) -> dict[str, np.ndarray]:
+        sample = sampler.crop(rng, next(s for share, s in reversed(sizes) if progress >= share), "", AREA, WANDER)
+        trust = np.full_like(sample["alpha"], 255)  # every label is exact
+        return {"image": sample["image"], "alpha": sample["alpha"], "trust": trust}
 
-    def __call__(self, rng: np.random.Generator, progress: float) -> dict[str, np.ndarray]:
-        size = next(side for share, side in reversed(self.sizes) if progress >= share)
-        return self.crop(rng, size, area=AREA, wander=WANDER)
-
-
-class CoarseSampler(Sampler):
-    """The same at the coarse network's sizes, every label to be trusted."""
-
-    sizes = coarse.SIZES
-
-    def __call__(self, rng: np.random.Generator, progress: float) -> dict[str, np.ndarray]:
-        sample = super().__call__(rng, progress)
-        return {"image": sample["image"], "alpha": sample["alpha"], "trust": np.full_like(sample["alpha"], 255)}
+    return make
 
 
 def loss(model: nn.Module, batch: Batch) -> Tensor:
@@ -91,8 +82,9 @@ def _pictures() -> list[validation.Picture]:
 
 
 def two(run: Run) -> Figures:
-    first, _ = run.learn(CoarseNet, CoarseSampler("train"), coarse.loss, _coarse_score, "iou", 0.5, "coarse")
-    second, _ = run.learn(FineNet, fine.Sampler("train"), fine.loss, fine.Validation(), "score", 0.5, "fine")
+    sampler = fine.Sampler("train")
+    first, _ = run.learn(CoarseNet, whole(sampler, coarse.SIZES), coarse.loss, _coarse_score, "iou", 0.5, "coarse")
+    second, _ = run.learn(FineNet, sampler, fine.loss, fine.Validation(), "score", 0.5, "fine")
     run.cost["gmacs"] = gmacs(first, (1, 3, 320, 320)) + TILES * gmacs(second, (1, 5, 256, 256))
     weights = {part: str(run.folder / part / "best.safetensors") for part in ("coarse", "fine")}
     stages = (
@@ -112,7 +104,7 @@ def two(run: Run) -> Figures:
 
 
 def one(run: Run) -> Figures:
-    model, _ = run.learn(OneNet, Sampler("train"), loss, lambda m, _: _figures(_answers(m)), "score")
+    model, _ = run.learn(OneNet, whole(fine.Sampler("train"), SIZES), loss, lambda m, _: _figures(_answers(m)), "score")
     run.cost["gmacs"] = gmacs(model, (1, 3, SIDE, SIDE))
     return _figures(_answers(model))
 
@@ -147,4 +139,4 @@ def _figures(found: list[np.ndarray]) -> Figures:
     return figures | {"score": -figures["sad_band"]}
 
 
-VARIANTS = {"coarse_then_fine": two, "one_network": one}
+VARIANTS: dict[str, Variant] = {"coarse_then_fine": two, "one_network": one}

@@ -53,8 +53,9 @@ async function ask(path, request = {}, waiting = () => {}) {
 
 async function understand(answer) {
   const told = await answer.json().then((body) => body.errors?.[0], () => undefined);
+  if (answer.status === 504) return new ServiceError("Took too long", "The service is very busy. Try again in a moment.", true);
   if (answer.status >= 500) {
-    return new ServiceError("The service has a problem", "It was none of your picture's. Try again in a moment.", true);
+    return new ServiceError("The service has a problem", "The picture is not to blame. Try again in a moment.", true);
   }
   const again = answer.status === 408 || answer.status === 429;
   return new ServiceError(told?.title ?? `Refused (${answer.status})`, told?.detail ?? "", again);

@@ -8,7 +8,7 @@ export function renderBoxes({ answer }, shown) {
   const found = shown && answer ? answer.boxes ?? [] : [];
   $("boxes").hidden = !found.length;
   $("boxes").replaceChildren(...found.map((box) => {
-    const element = h("div", { class: `box ${box.label}` }, h("span", {}, `${box.label} ${percent(box.score)}`));
+    const element = h("div", { class: `box ${box.label}${box.y0 < 0.05 * answer.height ? " high" : ""}` }, h("span", {}, `${box.label} ${percent(box.score)}`));
     const share = (value, whole) => `${(100 * value) / whole}%`;
     element.style.left = share(box.x0, answer.width);
     element.style.top = share(box.y0, answer.height);

@@ -5,6 +5,7 @@ import { meaning } from "./words.js";
 
 const DEFECTS = { exposure_dark: "Too dark", exposure_over: "Over-exposed", blur: "Blurred", occlusion: "Covered", low_information: "Nothing to see" };
 const UNSURE = 0.6; // a category below this picks no weights of its own, by default
+const DOUBTFUL = 0.75; // a matte less sure than this should be looked at
 const STAGES = { filter: "Usable?", classify: "What is it?", detect: "Where?", coarse: "Roughly", fine: "To the hair", products: "Files" };
 
 export function setUpPanel() {
@@ -22,15 +23,19 @@ function render() {
     parts.push(verdict("error", error.heading ?? "Something went wrong", error.message));
     if (error.again !== false) parts.push(button("Try again", () => bench.again(picture, picture.anyway)));
   }
-  if (state === "ok") parts.push(verdict("ok", "Cut out", summary(answer)));
+  if (state === "ok" && answer.confidence >= DOUBTFUL) parts.push(verdict("ok", "Cut out", summary(answer)));
+  else if (state === "ok") parts.push(verdict("doubtful", "Cut out, with doubts", summary(answer), "Look at “Unsure edges” before you use it."));
   if (state === "filtered" || state === "failed") {
     const { heading, means, remedy } = meaning(answer.reason, answer.detail);
     parts.push(verdict(state, heading, means, remedy));
     if (answer.stage === "filter" && state === "filtered") parts.push(button("Cut out anyway", () => bench.again(picture, true)));
     if (answer.reason === "internal_error") parts.push(button("Try again", () => bench.again(picture)));
   }
-  if (answer) parts.push(facts(answer), times(answer.seconds ?? {}), quality(answer));
+  if (answer) parts.push(facts(answer));
   $("found").replaceChildren(...parts.filter(Boolean));
+  const measured = answer ? [times(answer.seconds ?? {}), quality(answer)].filter(Boolean) : [];
+  $("measured").replaceChildren(...measured);
+  $("measured").hidden = !measured.length;
 }
 
 function verdict(state, heading, text, remedy = "") {
@@ -67,7 +72,7 @@ function facts(answer) {
 }
 
 function times(spent) {
-  const rows = Object.entries(spent);
+  const rows = Object.entries(spent).filter(([, s]) => s >= 0.001);
   if (!rows.length) return null;
   const total = rows.reduce((sum, [, s]) => sum + s, 0);
   const most = Math.max(...rows.map(([, s]) => s), 1e-9);

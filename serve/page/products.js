@@ -79,7 +79,11 @@ async function render() {
   try {
     files = await make(picture, names);
   } catch (error) {
-    if (mine === making) for (const name of names) rows.get(name).result.replaceChildren(h("span", { class: "wrong small" }, error.message));
+    if (mine !== making) return;
+    for (const name of names) {
+      rows.get(name).result.replaceChildren(h("button", { type: "button", class: "wrong", title: error.message, onclick: render }, "Try again"));
+    }
+    toast(`${error.heading ?? "That did not work"}: ${error.message}`);
     return;
   }
   if (mine !== making) return; // something else is wanted by now

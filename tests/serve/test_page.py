@@ -213,7 +213,11 @@ def test_errors_of_the_service(open_page: Open, good: bytes) -> None:
             lambda route: route.fulfill(status=429, headers={"Retry-After": "1"}, json={"errors": []}),
         ]
     )
-    page.tab.route("**/v1/analyze", lambda route: next(answers, lambda r: r.continue_())(route))
+
+    def answer(route: Any) -> None:
+        next(answers, lambda r: r.continue_())(route)
+
+    page.tab.route("**/v1/analyze", answer)
     page.give({"cat.jpg": good})
     assert "No connection" in page.tab.locator("#found").inner_text()
     page.tab.get_by_role("button", name="Try again").click()
@@ -221,6 +225,10 @@ def test_errors_of_the_service(open_page: Open, good: bytes) -> None:
     assert "has a problem" in page.tab.locator("#found").inner_text()
     page.tab.get_by_role("button", name="Try again").click()  # is told to wait, and does
     page.tab.wait_for_function("() => document.querySelector('#strip li').className.startsWith('ok')", timeout=60_000)
+    answers = iter([lambda route: route.fulfill(status=504, json={"errors": []})])
+    page.pick("Cutout", "Mask")
+    page.tab.locator("#products").get_by_role("button", name="Try again").first.click()
+    page.tab.wait_for_function("() => document.querySelectorAll('.save').length === 2", timeout=60_000)
 
 
 def test_a_service_with_keys_asks_for_one(open_page: Open, good: bytes) -> None:

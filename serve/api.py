@@ -65,7 +65,7 @@ class Api:
             form = await self.desk.form(request, visit)
             options = {key: value for key, value in form.values.items() if key not in (*SOURCES, "category", "reject")}
             order = ProductsOrder((with_options(self.specs[name], options),), lenient=not flag(form, "reject", True))
-            data = await self.desk.source(form)
+            data = await self.desk.source(form, visit)
             work = await self.desk.do(request, visit, data, order, form.text("category"))
         item = work.item
         if item.status != "ok":
@@ -78,7 +78,7 @@ class Api:
         with self.desk.visit(request) as visit:
             form = await self.desk.form(request, visit)
             order = self._order(form)
-            work = await self.desk.do(request, visit, await self.desk.source(form), order, form.text("category"))
+            work = await self.desk.do(request, visit, await self.desk.source(form, visit), order, form.text("category"))
         facts = describe(work.item) | {"request_id": request.state.id, "images": images(work.item)}
         return JSONResponse(facts, headers=self._headers(work.item, work.model))
 

@@ -7,7 +7,6 @@ is larger than a batch; hence these lines.
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -34,7 +33,7 @@ class Batcher:
         self._waiting: deque[Waiting] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name, initializer=begin)
         self._feeding: asyncio.Task[None] | None = None
-        self.running = threading.Event()
+        self.began: float | None = None  # time.monotonic() of the batch that runs
         self.finished = 0.0  # time.monotonic() of the last batch that went well
 
     async def do(self, work: Work) -> Work:
@@ -65,13 +64,13 @@ class Batcher:
             for work, _, since in batch:
                 work.batches.append(Batch(self.name, len(works), pixels, now - since))
             error: Exception | None = None
-            self.running.set()
+            self.began = now
             try:
                 await self.call(partial(self._run, works))
                 self.finished = time.monotonic()
             except Exception as caught:
                 error = caught
-            self.running.clear()
+            self.began = None
             for _, future, _ in batch:
                 if not future.done():
                     future.set_exception(error) if error else future.set_result(None)

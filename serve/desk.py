@@ -23,6 +23,7 @@ from .service import Service
 from .work import Order, Work
 
 POLL_S = 5.0  # how often the processes are counted
+DOWNLOADS = 8  # at the same time: their bytes count only when they are there
 
 
 class Backend(Protocol):
@@ -46,6 +47,7 @@ class Desk:
         self.service, self.pools, self.keys = service, pools, keys
         self.model = service.model
         self.admission, self.limiter = Admission(service.queue), Limiter()
+        self._downloads = asyncio.Semaphore(DOWNLOADS)
         self.metrics = Metrics()
         self.left = asyncio.Event()
         self.counts: dict[str, dict[str, int]] = {}
@@ -118,7 +120,7 @@ class Desk:
         most = 2 * (self.service.limits.max_bytes * 4 // 3) + (1 << 20)
         return await read_form(request, visit, most, self.service.times.upload)
 
-    async def source(self, form: Form) -> bytes:
+    async def source(self, form: Form, visit: Visit) -> bytes:
         """The one picture that a request brings, in `image_file`, `image_file_b64` or `image_url`.
 
         Raises:
@@ -132,7 +134,7 @@ class Desk:
             way = "Please provide either the image_url, image_file or image_file_b64 parameter."
             raise ApiError(400, "multiple_sources", f"Multiple image sources given: {way}")
         if url:
-            return await self.download(url, "image")
+            return await self.download(url, "image", visit)
         if text:
             try:
                 file = decode_b64(text, self.service.limits.max_bytes)
@@ -146,10 +148,13 @@ class Desk:
             raise ApiError(413, "file_too_large", "File too large", f"File exceeds limit of {limit}")
         return data
 
-    async def download(self, url: str, what: str) -> bytes:
+    async def download(self, url: str, what: str, visit: Visit) -> bytes:
         """What a URL leads to. what: `image` or `bg_image`, for the code of the error."""
         try:
-            return await fetch(url, self.service.fetch)
+            async with self._downloads:
+                data = await fetch(url, self.service.fetch)
+            visit.take(len(data))
+            return data
         except FetchError as error:
             if error.reason in ("invalid_url", "refused_url"):
                 title = f"Invalid {what}_url: Please provide a valid URL."

@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -40,20 +41,24 @@ class Protocol(H11Protocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._first = self.loop.call_later(HEADERS_S, self._no_headers)
+        self._slow: asyncio.TimerHandle | None = self.loop.call_later(HEADERS_S, transport.close)
 
-    def handle_events(self) -> None:
-        super().handle_events()
-        if self.cycle is not None:
-            self._first.cancel()
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        waits = self.conn.their_state is h11.IDLE and bool(self.conn.trailing_data[0])
+        if waits and self._slow is None:
+            self._slow = self.loop.call_later(HEADERS_S, self.transport.close)
+        elif not waits:
+            self._calm()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._first.cancel()
+        self._calm()
         super().connection_lost(exc)
 
-    def _no_headers(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
-            self.transport.close()
+    def _calm(self) -> None:
+        if self._slow is not None:
+            self._slow.cancel()
+            self._slow = None
 
 
 class Server(uvicorn.Server):

@@ -13,9 +13,11 @@ import hashlib
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import ray
 from ray import serve
 from ray.exceptions import RayActorError, RayError
 from ray.serve.config import AutoscalingConfig
@@ -32,7 +34,7 @@ from .work import Work
 PREFIX = "hairline-"  # of the names of our Serve applications, one for each pool
 DEATHS = 4  # of processes under one picture, before the picture is held to be the cause
 PAUSE_S = 0.2  # before a picture is sent again
-START_S = 600.0  # longest that a process may take to start
+STUCK_S = 300.0  # a batch that runs longer does not come to an end
 QUIET = LoggingConfig(log_level="ERROR", enable_access_log=False)
 
 
@@ -57,8 +59,11 @@ class PoolReplica:
         return await self.batcher.do(work)
 
     async def check_health(self) -> None:
-        """A picture goes through, or has lately: the check costs nothing under load."""
-        if self.batcher.running.is_set() or time.monotonic() - self.batcher.finished < self.health_s:
+        """A picture goes through, or has lately: the check costs nothing under load. Raises where one is stuck."""
+        now, began = time.monotonic(), self.batcher.began
+        if began is not None and now - began > STUCK_S:
+            raise RuntimeError(f"a batch has been running for {now - began:.0f} s")
+        if began is not None or now - self.batcher.finished < self.health_s:
             return
         await self.batcher.call(self.engine.probe)
 
@@ -77,6 +82,8 @@ def deploy(service: Service, nodes: Sequence[Node]) -> None:
     logging.getLogger("ray.serve").setLevel(logging.CRITICAL)
     serve.start(proxy_location="Disabled", logging_config=QUIET)
     placements = place(service.pools, nodes)
+    if any(name.startswith(PREFIX) for name in serve.status().applications):
+        _rehearse(service, placements)
     targets = [
         serve.RunTarget(_application(service, number, placement), PREFIX + placement.pool.name, None, QUIET)
         for number, placement in enumerate(placements)
@@ -84,9 +91,28 @@ def deploy(service: Service, nodes: Sequence[Node]) -> None:
     try:
         serve.run_many(targets)
     except (RuntimeError, RayError) as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        told = [line.partition("HairlineError: ")[2] for line in lines if "HairlineError: " in line]
-        raise HairlineError(f"the service does not start: {(told or lines or ['no answer'])[-1][:400]}") from error
+        raise _explained(error) from error
+
+
+def _rehearse(service: Service, placements: Sequence[Placement]) -> None:
+    """Runs a picture through the pools in a process aside, on the CPU, before running ones are replaced."""
+    specs = [replace(engine_spec(service, n, placement), gpu=0.0) for n, placement in enumerate(placements)]
+    try:
+        for spec in specs:
+            ray.get(ray.remote(num_cpus=0, max_calls=1, max_retries=0)(_try).remote(spec))
+    except RayError as error:
+        raise _explained(error) from error
+
+
+def _try(spec: EngineSpec) -> None:
+    Engine(spec).probe()
+
+
+def _explained(error: Exception) -> HairlineError:
+    """One line out of an error that a process raised, whose traceback comes as text."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = [line.partition("HairlineError: ")[2] for line in lines if "HairlineError: " in line]
+    return HairlineError(f"the service does not start: {(told or lines or ['no answer'])[-1][:400]}")
 
 
 def retire(service: Service) -> None:

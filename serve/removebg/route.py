@@ -11,6 +11,7 @@ from starlette.routing import Route
 from ...stages.errors import PictureError
 from ...stages.item import Item
 from ...stages.picture import Picture
+from ..admission import Visit
 from ..api import TYPES
 from ..desk import Desk, check
 from ..errors import ApiError
@@ -62,8 +63,8 @@ class RemoveBg:
         with self.desk.visit(request) as visit:
             form = await self.desk.form(request, visit)
             options = read_options(form)
-            background = await self._background(form)
-            data = await self.desk.source(form)
+            background = await self._background(form, visit)
+            data = await self.desk.source(form, visit)
             item = Item("picture", "", data=data, limits=self.desk.service.limits)
             if not check(item):
                 raise _failed(item)
@@ -76,7 +77,7 @@ class RemoveBg:
         assert isinstance(work.order, RemoveBgOrder)
         return _answer(request, work.item, work.order, work.model)
 
-    async def _background(self, form: Form) -> bytes:
+    async def _background(self, form: Form, visit: Visit) -> bytes:
         """The background's bytes, if one is given, its header checked."""
         file, url, color = form.file("bg_image_file"), form.text("bg_image_url"), form.text("bg_color")
         if bool(file) + bool(url) + bool(color) > 1:
@@ -90,7 +91,7 @@ class RemoveBg:
         limits = self.desk.service.limits
         if file and len(file) > limits.max_bytes:
             raise ApiError(413, "file_too_large", "File too large", f"File exceeds limit of {size(limits.max_bytes)}")
-        data = file or await self.desk.download(url, "bg_image")
+        data = file or await self.desk.download(url, "bg_image", visit)
         try:
             Picture(data, limits)
         except PictureError as error:

@@ -40,7 +40,10 @@ def matte(path: Path) -> F32:
 
 def is_coco(path: Path) -> bool:
     """Whether a file is JSON with `images` and `annotations`."""
-    return path.is_file() and path.suffix == ".json" and {"images", "annotations"} <= set(_json(path))
+    if not path.is_file() or path.suffix != ".json":
+        return False
+    content = _json(path)
+    return isinstance(content, dict) and {"images", "annotations"} <= set(content)
 
 
 def table(path: Path) -> Table:
@@ -57,6 +60,9 @@ def table(path: Path) -> Table:
             rows: Iterable[dict[str, Any]] = list(csv.DictReader(file))
     elif path.suffix == ".json":
         content = _json(path)
+        listed = content.values() if isinstance(content, dict) else content
+        if not isinstance(content, (dict, list)) or not all(isinstance(row, dict) for row in listed):
+            raise HairlineError(f"{path}: not a list of objects, and not objects by id")
         rows = [{"id": key, **row} for key, row in content.items()] if isinstance(content, dict) else content
     else:
         raise HairlineError(f"{path}: a table must be .csv, .json or the output folder of a run")

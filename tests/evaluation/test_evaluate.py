@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 
 from hairline.pipeline.cli import main
+from hairline.pipeline.ledger import row, write_part
+from hairline.pipeline.storage import Folder
+from hairline.stages.item import Box, Item
 
 
 def write(path: Path, image: np.ndarray) -> None:
@@ -143,8 +146,37 @@ def test_labels_and_severities_in_tables(tmp_path: Path, capsys: pytest.CaptureF
     del rows["b"]["blur"], rows["c"]["blur"]
     found.write_text(json.dumps({**rows, "d": {"category": "scene"}}))
     assert "no column" in refused(capsys, found, truth)
+    found.write_text("[1, 2]")
+    assert "not a list of objects" in refused(capsys, found, truth)
+    found.write_text("{")
+    assert "cannot be read as JSON" in refused(capsys, found, truth)
+    found.write_text('[{"id": "a"}, {"id": "a"}]')
+    assert "stands there twice" in refused(capsys, found, truth)
 
 
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
+
+
+def test_the_output_of_a_run_is_judged_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    items = []
+    for name, category, blur in (("a.jpg", "food", 0.9), ("b.jpg", "animal", 0.1)):
+        item = Item(name, name, category=category, category_score=0.8, quality={"blur": blur, "class": 1.0})
+        item.boxes = [Box(0, 0, 50, 50, "subject", 0.9)]
+        item.finish()
+        items.append(row(item, {}, "f", "r"))
+    write_part(Folder(str(tmp_path / "out")), items)
+    truth = tmp_path / "truth.json"
+    truth.write_text(json.dumps([{"id": "a.jpg", "category": "food", "blur": 3}, {"id": "b.jpg", "blur": 0}]))
+    each = figures(capsys, tmp_path / "out", truth)["each"]
+    assert each["category"]["accuracy"] == 1 and each["category"]["ece"] == pytest.approx(0.2, abs=1e-3)
+    assert each["blur"]["auc"] == 1
+    coco = {
+        "images": [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}],
+        "categories": [{"id": 1, "name": "subject"}],
+        "annotations": [{"image_id": 1, "category_id": 1, "bbox": [0, 0, 50, 50]}],
+    }
+    truth.write_text(json.dumps(coco))
+    assert figures(capsys, tmp_path / "out", truth)["each"]["subject"]["ap50"] == 1
+    assert "no results" in refused(capsys, _made(tmp_path / "no_run"), truth)

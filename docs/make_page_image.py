@@ -24,6 +24,7 @@ with sync_playwright() as playwright:
     for box in page.locator(".pick input").all():
         box.check()
     page.wait_for_function("() => !document.querySelector('#strip .waiting, #strip .working')", timeout=300_000)
+    page.wait_for_function("() => document.querySelectorAll('.save').length === document.querySelectorAll('.pick').length")
     page.locator("#show-boxes").click()
     page.wait_for_timeout(1500)  # the reveal
     shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")

@@ -24,7 +24,8 @@ with sync_playwright() as playwright:
     for box in page.locator(".pick input").all():
         box.check()
     page.wait_for_function("() => !document.querySelector('#strip .waiting, #strip .working')", timeout=300_000)
-    page.wait_for_function("() => document.querySelectorAll('.save').length === document.querySelectorAll('.pick').length")
+    count = page.locator(".pick").count()
+    page.wait_for_function("n => document.querySelectorAll('.save').length === n", arg=count)
     page.locator("#show-boxes").click()
     page.wait_for_timeout(1500)  # the reveal
     shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")

@@ -305,6 +305,11 @@ def test_a_client_that_leaves_costs_nothing(service: Server) -> None:
     assert answer.status_code == 200 and time.monotonic() - started < SOON
 
 
+@pytest.mark.parametrize("path", ["/", "/page/app.js", "/v1/products", "/nowhere"])
+def test_no_cache_keeps_an_answer(path: str, service: Server) -> None:
+    assert service.get(path).headers["Cache-Control"] == "private, no-cache"
+
+
 def test_there_are_enough_of_them() -> None:
     assert len(KINDS) + len(BODIES) + len(WIRE) + len(PATHS) + 4 * len(METHODS) + 35 + 28 + 7 + 15 >= 280
     assert len(loopback(1, 2)) == 35

@@ -138,6 +138,8 @@ def main(arguments: list[str]) -> int:
     except HairlineError as error:
         tell(int(ready_fd), {"ready": False, "error": " ".join(str(error).split())})
         return 2
+    except KeyboardInterrupt:  # asked to go while it started
+        return 1
     return 0
 
 

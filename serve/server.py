@@ -11,13 +11,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import queue
 import select
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,13 +32,22 @@ from .service import Service, load_service
 START_S = 900.0  # longest that a front and its pools may take to start
 TOO_OFTEN_S = 5.0  # a front that ends by itself sooner than this after it answered is not started again
 BACKLOG = 512
+ENDS = (signal.SIGTERM, signal.SIGINT)
+Events = deque[int]  # signals that have come
 
 
 class Front:
     """One front process."""
 
-    def __init__(self, path: str, changes: Sequence[str], listener: socket.socket, address: str) -> None:
-        """Starts it and waits until it answers. Raises HairlineError: it does not."""
+    def __init__(
+        self, path: str, changes: Sequence[str], listener: socket.socket, address: str, events: Events
+    ) -> None:
+        """Starts it and waits until it answers.
+
+        Raises:
+            HairlineError: it does not.
+            KeyboardInterrupt: we are to end meanwhile.
+        """
         ready, said = os.pipe()
         command = [sys.executable, "-m", "hairline.serve.front", path, str(listener.fileno()), str(said), *changes]
         self.process = subprocess.Popen(
@@ -51,7 +60,7 @@ class Front:
         os.close(said)
         self.started = time.monotonic()
         try:
-            self.model = self._wait(ready)
+            self.model = self._wait(ready, events)
         except BaseException:
             self.end(10)
             raise
@@ -59,9 +68,11 @@ class Front:
             os.close(ready)
         self.started = time.monotonic()
 
-    def _wait(self, ready: int) -> str:
+    def _wait(self, ready: int, events: Events) -> str:
         line = b""
         while not line.endswith(b"\n"):
+            if any(event in ENDS for event in events):
+                raise KeyboardInterrupt
             if not select.select([ready], [], [], 0.5)[0]:
                 if time.monotonic() - self.started > START_S:
                     raise HairlineError(f"the service did not start within {START_S:g} s")
@@ -98,16 +109,16 @@ def serve(path: str, changes: Sequence[str], console: Console) -> int:
     nodes = None if joins_cluster() else [this_machine()]
     if nodes:
         place(service.pools, nodes)
-    events: queue.SimpleQueue[int] = queue.SimpleQueue()
+    events: Events = deque()
     with _listen(service) as listener, ray_session(nodes[0] if nodes else None):
         import ray
 
         if nodes is None:
             place(service.pools, cluster_nodes())
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda given, _: events.put(given))
+        for number in (*ENDS, signal.SIGHUP):
+            signal.signal(number, lambda given, _: events.append(given))
         address = ray.get_runtime_context().gcs_address
-        front = Front(path, changes, listener, address)
+        front = Front(path, changes, listener, address, events)
         host, port = listener.getsockname()[:2]
         told = f"[{host}]" if ":" in host else host
         console.print(f"http://{told}:{port}  model {front.model}", highlight=False, soft_wrap=True)
@@ -127,23 +138,24 @@ def _keep(
     changes: Sequence[str],
     listener: socket.socket,
     address: str,
-    events: queue.SimpleQueue[int],
+    events: Events,
     console: Console,
 ) -> Front:
     """Until it is asked to end: starts a front that died again, and on SIGHUP a new one from what is there now."""
     while True:
-        try:
-            event = events.get(timeout=0.5)
-        except queue.Empty:
+        if any(event in ENDS for event in events):
+            return front
+        if not events:
             if front.process.poll() is None:
+                time.sleep(0.2)
                 continue
             if time.monotonic() - front.started < TOO_OFTEN_S:
-                raise HairlineError(f"the front ended (exit code {front.process.returncode})") from None
-            event = None
-        if event in (signal.SIGTERM, signal.SIGINT):
-            return front
+                raise HairlineError(f"the front ended (exit code {front.process.returncode})")
+        events.clear()  # several hang-ups are one
         try:
-            successor = Front(path, changes, listener, address)
+            successor = Front(path, changes, listener, address, events)
+        except KeyboardInterrupt:
+            return front
         except HairlineError as error:
             console.print(f"not changed: {error}", highlight=False, soft_wrap=True, markup=False)
             continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +11,8 @@ import pytest
 import requests
 import yaml
 from serve_kit import Server, photo, serving
+
+from hairline.pipeline.session import QUIET
 
 
 def write(path: Path, seconds: float, **pool: object) -> Path:
@@ -67,7 +68,9 @@ def test_one_to_three_and_back(tmp_path: Path) -> None:
 def test_a_dead_nodes_processes_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ray.cluster_utils import Cluster
 
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent)]))  # of the nodes' workers
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # of the nodes' workers
+    for name, value in QUIET.items():
+        monkeypatch.setenv(name, value)
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
         other = cluster.add_node(num_cpus=1)

@@ -112,7 +112,7 @@ def fine_figures(quick: bool, sheets: Path | None) -> Figures:
     The given ones are the truth made worse, as in training: they show what fine adds where coarse is no worse than
     that. The figures on top are those of the network's, which is what a run gets.
     """
-    pictures = v.hairy(2 if quick else 12)
+    pictures = v.hairy(1 if quick else 12)
     truths = [truth_of(picture).astype(np.float32) / 255 for picture in pictures]
     kinds = np.array([picture.group for picture in pictures])
     figures: Figures = {}

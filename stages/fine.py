@@ -168,13 +168,14 @@ def places(band: NDArray[np.bool_]) -> list[tuple[int, int]]:
     strips lie across or upright, whichever takes fewer tiles. Off the picture's border every pixel of the band
     is at least half an overlap inside its tile, and tiles that meet in the band overlap there.
     """
-    across = [(y, x) for y, first, end in _cover(band.any(1)) for x, _, _ in _cover(band[first:end].any(0))]
-    upright = [(y, x) for x, first, end in _cover(band.any(0)) for y, _, _ in _cover(band[:, first:end].any(1))]
+    across = [(y, x) for y, first, end in _cover(band) for x, _, _ in _cover(band[first:end].T)]
+    upright = [(y, x) for x, first, end in _cover(band.T) for y, _, _ in _cover(band[:, first:end])]
     return min(across, upright, key=len)
 
 
-def _cover(touched: NDArray[np.bool_]) -> Iterator[tuple[int, int, int]]:
-    """Pieces of TILE pixels that cover what is True: (start of the piece, first and end of what it answers for)."""
+def _cover(band: NDArray[np.bool_]) -> Iterator[tuple[int, int, int]]:
+    """Pieces of TILE rows that cover a band: (start of the piece, first and end of the rows it answers for)."""
+    touched = np.asarray(band.any(1))
     length, margin, end = len(touched), OVERLAP // 2, 0
     while touched[end:].any():
         first = end + int(touched[end:].argmax())

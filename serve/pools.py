@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import ray
 from ray import serve
@@ -34,6 +34,7 @@ from .work import Work
 PREFIX = "hairline-"  # of the names of our Serve applications, one for each pool
 DEATHS = 4  # of processes under one picture, before the picture is held to be the cause
 PAUSE_S = 0.2  # before a picture is sent again
+ANSWER_S = 20.0  # for a process to say what it is
 STUCK_S = 300.0  # a batch that runs longer does not come to an end
 QUIET = LoggingConfig(log_level="ERROR", enable_access_log=False)
 
@@ -57,6 +58,10 @@ class PoolReplica:
             raise OtherModel
         work.model = self.spec.model
         return await self.batcher.do(work)
+
+    async def version(self) -> EngineSpec:
+        """What this process was started with."""
+        return self.spec
 
     async def check_health(self) -> None:
         """A picture goes through, or has lately: the check costs nothing under load. Raises where one is stuck."""
@@ -82,8 +87,11 @@ def deploy(service: Service, nodes: Sequence[Node]) -> None:
     logging.getLogger("ray.serve").setLevel(logging.CRITICAL)
     serve.start(proxy_location="Disabled", logging_config=QUIET)
     placements = place(service.pools, nodes)
-    if any(name.startswith(PREFIX) for name in serve.status().applications):
-        _rehearse(service, placements)
+    running = serve.status().applications
+    specs = [engine_spec(service, number, placement) for number, placement in enumerate(placements)]
+    changed = [spec for spec in specs if PREFIX + spec.pool in running and _running(spec.pool) != spec]
+    if changed:
+        _rehearse(changed)
     targets = [
         serve.RunTarget(_application(service, number, placement), PREFIX + placement.pool.name, None, QUIET)
         for number, placement in enumerate(placements)
@@ -94,12 +102,20 @@ def deploy(service: Service, nodes: Sequence[Node]) -> None:
         raise _explained(error) from error
 
 
-def _rehearse(service: Service, placements: Sequence[Placement]) -> None:
-    """Runs a picture through the pools in a process aside, on the CPU, before running ones are replaced."""
-    specs = [replace(engine_spec(service, n, placement), gpu=0.0) for n, placement in enumerate(placements)]
+def _running(pool: str) -> EngineSpec | None:
+    """What a running pool was started with; None where no process says so."""
+    try:
+        answer = serve.get_app_handle(PREFIX + pool).version.remote()
+        return cast(EngineSpec, answer.result(timeout_s=ANSWER_S))
+    except (RayError, RayServeException, TimeoutError):
+        return None
+
+
+def _rehearse(specs: Sequence[EngineSpec]) -> None:
+    """Runs a picture through each of the pools in a process aside, on the CPU, before running ones are replaced."""
     try:
         for spec in specs:
-            ray.get(ray.remote(num_cpus=0, max_calls=1, max_retries=0)(_try).remote(spec))
+            ray.get(ray.remote(num_cpus=0, max_calls=1, max_retries=0)(_try).remote(replace(spec, gpu=0.0)))
     except RayError as error:
         raise _explained(error) from error
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import io
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 DONE = """
@@ -105,3 +108,11 @@ def launched() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+Open = Callable[..., Page]
+
+
+def pixels(page: Page, selector: str = "#frame") -> np.ndarray:
+    shot = page.tab.locator(selector).screenshot(animations="disabled")
+    return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(int)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from serve_kit import Server, serving
+from browser import Open, Page, launched
+from serve_kit import Server, encoded, photo, serving
 
 from tests.pipeline.kit import Web
 
@@ -40,3 +44,35 @@ def service(pictures_on_the_web: Web, tmp_path_factory: pytest.TempPathFactory) 
     with serving("service-laptop.yaml", *settings) as server:
         server.folder = folder
         yield server
+
+
+@pytest.fixture(scope="module")
+def good() -> bytes:
+    """A cat, which is cut out."""
+    return photo("chelsea", 320, 240)
+
+
+@pytest.fixture(scope="module")
+def blurred(good: bytes) -> bytes:
+    """A picture that is filtered."""
+    small = Image.open(io.BytesIO(good)).resize((16, 12), Image.Resampling.BOX)
+    return encoded(small.resize((320, 240), Image.Resampling.BICUBIC), "JPEG", quality=92)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with launched() as found:
+        yield found
+
+
+@pytest.fixture
+def open_page(browser: Any, service: Server) -> Iterator[Open]:
+    pages: list[Page] = []
+
+    def open_one(**options: Any) -> Page:
+        pages.append(Page(browser, service.url, **options))
+        return pages[-1]
+
+    yield open_one
+    for page in pages:
+        page.close()

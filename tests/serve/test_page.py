@@ -5,17 +5,15 @@ from __future__ import annotations
 import io
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import Page, launched
+from browser import Open, pixels
 from PIL import Image
 from serve_kit import Server, encoded, photo
 
-Open = Callable[..., Page]
 NASTY = {
     "<img src=x onerror=alert(1)>.jpg": "_img src=x onerror=alert(1)_",
     "../../etc/passwd.jpg": "passwd",
@@ -23,43 +21,6 @@ NASTY = {
     "Größe 鞋子\u202egpj.jpg": "Größe 鞋子_gpj",
     "....jpg": "picture",
 }
-
-
-@pytest.fixture(scope="module")
-def good() -> bytes:
-    """A cat, which is cut out."""
-    return photo("chelsea", 320, 240)
-
-
-@pytest.fixture(scope="module")
-def blurred(good: bytes) -> bytes:
-    """A picture that is filtered."""
-    small = Image.open(io.BytesIO(good)).resize((16, 12), Image.Resampling.BOX)
-    return encoded(small.resize((320, 240), Image.Resampling.BICUBIC), "JPEG", quality=92)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as found:
-        yield found
-
-
-@pytest.fixture
-def open_page(browser: Any, service: Server) -> Iterator[Open]:
-    pages: list[Page] = []
-
-    def open_one(**options: Any) -> Page:
-        pages.append(Page(browser, service.url, **options))
-        return pages[-1]
-
-    yield open_one
-    for page in pages:
-        page.close()
-
-
-def pixels(page: Page, selector: str = "#frame") -> np.ndarray:
-    shot = page.tab.locator(selector).screenshot(animations="disabled")
-    return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(int)
 
 
 def asked(service: Server, route: str, picture: bytes) -> bytes:
@@ -264,98 +225,6 @@ def test_names_are_text_and_stay_inside_the_zip(open_page: Open, good: bytes, tm
     expected = [f"{name}.png" for name in NASTY.values()]
     assert names[:2] == expected[:2] and names[2:5] == ["picture.png", expected[3], "picture (2).png"]
     assert names[5:] == ["cat.png", "CAT (2).png"]
-
-
-def test_by_keyboard_alone(open_page: Open, good: bytes) -> None:
-    page = open_page()
-    press = page.tab.keyboard.press
-    page.give({"a.jpg": good, "b.jpg": good})
-    reached = []
-    for _ in range(25):
-        press("Tab")
-        reached.append(
-            page.tab.evaluate(
-                "document.activeElement.id || document.activeElement.className || document.activeElement.name"
-            )
-        )
-    for name in ("add", "download", "slider", "backdrop", "show-boxes", "zoom", "thumb"):
-        assert name in reached, reached
-    page.tab.locator(".thumb").first.focus()
-    press("ArrowRight")
-    assert page.tab.locator("#picture-name").inner_text() == "b.jpg"
-    press("Delete")
-    assert page.tab.locator("#picture-name").inner_text() == "a.jpg"
-    press("Delete")
-    assert page.tab.locator("#choose").is_visible()  # as it began
-
-
-def test_everything_has_a_name(open_page: Open, good: bytes) -> None:
-    page = open_page()
-    page.give({"cat.jpg": good})
-    nameless = page.tab.evaluate(
-        """() => {
-          const all = [...document.querySelectorAll("button, a, input, select, summary, img, section, nav, aside")];
-          const named = (e) => e.getAttribute("aria-label") || e.getAttribute("aria-labelledby") || e.textContent.trim()
-            || e.labels?.length || e.alt !== undefined;
-          return all.filter((e) => e.checkVisibility() && !named(e)).map((e) => e.outerHTML);
-        }"""
-    )
-    assert nameless == []
-    assert "cat.jpg: cut out" in page.tab.locator("#say").inner_text()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_can_be_read_in_light_and_dark(scheme: str, open_page: Open, good: bytes) -> None:
-    page = open_page(color_scheme=scheme)
-    page.give({"cat.jpg": good})
-    colours = page.tab.evaluate(
-        """() => {
-          const root = getComputedStyle(document.documentElement), canvas = new OffscreenCanvas(1, 1).getContext("2d");
-          const names = ["page", "card", "ink", "mute", "failed", "accent", "on-accent"];
-          return Object.fromEntries(names.map((name) => {
-            canvas.fillStyle = root.getPropertyValue(`--${name}`);
-            canvas.fillRect(0, 0, 1, 1);
-            return [name, [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3)];
-          }));
-        }"""
-    )
-    light = {name: luminance(colour) for name, colour in colours.items()}
-    assert (light["page"] < 0.1) == (scheme == "dark")
-    assert pixels(page, "body")[5, 5].tolist() == colours["page"]
-    for text, ground in [
-        ("ink", "page"),
-        ("mute", "page"),
-        ("mute", "card"),
-        ("on-accent", "accent"),
-        ("failed", "card"),
-    ]:
-        assert contrast(light[text], light[ground]) >= 4.5, (text, ground)
-
-
-def luminance(colour: list[int]) -> float:
-    """Relative luminance, WCAG 2."""
-    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in colour)]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(a: float, b: float) -> float:
-    return (max(a, b) + 0.05) / (min(a, b) + 0.05)
-
-
-def test_on_a_phone(open_page: Open, good: bytes, blurred: bytes) -> None:
-    page = open_page(viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True, device_scale_factor=2)
-    tab = page.tab
-    assert tab.evaluate("document.documentElement.scrollWidth") == 360
-    page.give({"a very long file name that would not fit on any telephone.jpg": good, "soft.jpg": blurred})
-    assert tab.evaluate("document.documentElement.scrollWidth") == 360
-    for selector in ("#add", "#download", "#show-boxes", "#zoom", "#views button"):
-        box = tab.locator(selector).first.bounding_box()
-        assert box["height"] >= 30 and box["x"] >= 0 and box["x"] + box["width"] <= 360, selector
-    frame = tab.locator("#frame").bounding_box()
-    tab.touchscreen.tap(frame["x"] + 0.8 * frame["width"], frame["y"] + frame["height"] / 2)
-    assert int(tab.locator("#slider").input_value()) == pytest.approx(80, abs=2)
-    tab.locator("#product-list").scroll_into_view_if_needed()
-    assert tab.locator("#product-list").is_visible()
 
 
 def test_a_format_that_the_browser_cannot_show(open_page: Open, good: bytes) -> None:

@@ -1,12 +1,14 @@
 """`hairline train fine`: the recipe of the fine network.
 
 Crops at full resolution: subjects with procedural hair or fur, hollow renders, lattices, plants, smoke and
-plain edges over every kind of background. The coarse answer the network is given is the true alpha made worse
-in the ways the coarse network makes mistakes: low resolution, shifted edges, closed holes, lost strands.
+plain edges over every kind of background. The coarse answer the network is given is, for half of them, what the
+coarse network in the tree said of the whole picture; for the others it is the true alpha made worse in the ways that
+network makes mistakes: low resolution, shifted edges, closed holes, lost strands.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -15,6 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..stages import weights
+from ..stages.networks.blocks import fold_bn
+from ..stages.networks.coarse import SIZE as COARSE_SIDE
+from ..stages.networks.coarse import CoarseNet
 from ..stages.networks.fine import FineNet, Matte
 from .card import card
 from .coarse import Sampler as CoarseSampler
@@ -32,11 +38,62 @@ SIZE = 256  # side of the validation crops, pixels
 SIZES = ((0.0, 176), (0.6, SIZE))  # share of the budget: side of the crops
 
 
+SEEN = 0.5  # share of the samples that the coarse network itself has looked at
+PARTS = 4  # crops of each picture that it looks at: its answer costs more than the rest
+WRONG = 0.5  # IoU of a coarse answer below which it holds nothing to refine
+
+Sample = dict[str, np.ndarray]
+
+
 class Sampler(CoarseSampler):
     """A sample: image uint8 [3, S, S], alpha, coarse and unsure uint8 [S, S]."""
 
-    def __call__(self, rng: np.random.Generator, progress: float) -> dict[str, np.ndarray]:
-        return self.crop(rng, next(side for share, side in reversed(SIZES) if progress >= share))
+    def __init__(self, split: str) -> None:
+        super().__init__(split)
+        self.waiting: list[Sample] = []
+
+    def __call__(self, rng: np.random.Generator, progress: float) -> Sample:
+        size = next(side for share, side in reversed(SIZES) if progress >= share)
+        return self.seen(rng, size) if rng.random() < SEEN else self.crop(rng, size)
+
+    def seen(self, rng: np.random.Generator, size: int, kind: str = "") -> Sample:
+        """A part of a whole picture along the edge, with the coarse network's answer on the whole."""
+        while not self.waiting or self.waiting[-1]["alpha"].shape != (size, size):
+            self.waiting = self._looked_at(rng, size, kind)
+        return self.waiting.pop()
+
+    def _looked_at(self, rng: np.random.Generator, size: int, kind: str) -> list[Sample]:
+        side = int(size * rng.uniform(1.2, 3.2))
+        image, alpha = self.scene(rng, side, kind, (0.5, 1.1), 0.06)
+        coarse, unsure = self._ask(image)
+        wanted, found = alpha > 0.5, coarse > 127
+        if (wanted & found).sum() < WRONG * max((wanted | found).sum(), 1):
+            return []
+        edge = cv2.morphologyEx(wanted.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+        ys, xs = np.nonzero(((alpha > 0.05) & (alpha < 0.95)) | (edge > 0) | (unsure > 25))
+        picks = rng.integers(len(ys), size=PARTS) if len(ys) else []
+        maps = {
+            "image": image.transpose(2, 0, 1),
+            "alpha": (alpha * 255 + 0.5).astype(np.uint8),
+            "coarse": coarse,
+            "unsure": unsure,
+        }
+        parts = []
+        for k in picks:
+            wander = rng.uniform(-0.35, 0.35, 2) * size
+            y, x = np.clip(np.array([ys[k], xs[k]]) + wander - size / 2, 0, side - size).astype(int)
+            parts.append({n: np.ascontiguousarray(m[..., y : y + size, x : x + size]) for n, m in maps.items()})
+        return parts
+
+    @torch.inference_mode()
+    def _ask(self, image: np.ndarray) -> list[np.ndarray]:
+        """Alpha and its expected error as the coarse stage has them, uint8 [H, W] each, of a square picture."""
+        small = cv2.resize(image, (COARSE_SIDE, COARSE_SIDE), interpolation=cv2.INTER_AREA)
+        x = torch.from_numpy(small).permute(2, 0, 1)[None].float() / 255
+        dtype = weights.precision(torch.device("cpu"))
+        x = x.to(dtype).contiguous(memory_format=torch.channels_last)
+        answer = (_coarse_network()(x)[0].float().sigmoid() * 255 + 0.5).to(torch.uint8).numpy()
+        return [cv2.resize(a, image.shape[1::-1], interpolation=cv2.INTER_LINEAR) for a in answer]
 
     def crop(
         self,
@@ -45,8 +102,20 @@ class Sampler(CoarseSampler):
         kind: str = "",
         area: tuple[float, float] = (0.7, 1.5),
         wander: float = 0.3,
-    ) -> dict[str, np.ndarray]:
+    ) -> Sample:
         """A part of a subject as a tile shows it or, with another area and less wander, a whole one."""
+        image, alpha = self.scene(rng, size, kind, area, wander)
+        coarse, unsure = worsen(alpha, rng)
+        as8 = {"alpha": alpha, "coarse": coarse, "unsure": unsure}
+        return {
+            "image": image.transpose(2, 0, 1).copy(),
+            **{k: (v * 255 + 0.5).astype(np.uint8) for k, v in as8.items()},
+        }
+
+    def scene(
+        self, rng: np.random.Generator, size: int, kind: str, area: tuple[float, float], wander: float
+    ) -> tuple[c.U8, c.F32]:
+        """A subject before a background: the picture uint8 [S, S, 3] and its true alpha float32 [S, S]."""
         background = self.background(rng, size, empty=False)
         kind = kind or str(rng.choice(["hair", "plain", "lattice"], p=[0.45, 0.43, 0.12]))
         if kind == "lattice":
@@ -67,13 +136,14 @@ class Sampler(CoarseSampler):
         if rng.random() < 0.15:  # out of focus, subject and edge alike
             sigma = rng.uniform(0.5, 2)
             picture, alpha = cv2.GaussianBlur(picture, (0, 0), sigma), cv2.GaussianBlur(alpha, (0, 0), sigma)
-        image = c.camera(c.relight(picture, rng, 0.5), rng, 0.6)
-        coarse, unsure = worsen(alpha, rng)
-        as8 = {"alpha": alpha, "coarse": coarse, "unsure": unsure}
-        return {
-            "image": image.transpose(2, 0, 1).copy(),
-            **{k: (v * 255 + 0.5).astype(np.uint8) for k, v in as8.items()},
-        }
+        return c.camera(c.relight(picture, rng, 0.5), rng, 0.6), alpha
+
+
+@lru_cache(maxsize=1)
+def _coarse_network() -> nn.Module:
+    """The coarse network in the tree, ready on the CPU; once in each process that makes samples."""
+    path = weights.find("builtin", "coarse-general.safetensors")
+    return weights.inference(fold_bn(weights.load(CoarseNet(), path)), torch.device("cpu"))
 
 
 def worsen(alpha: c.F32, rng: np.random.Generator) -> tuple[c.F32, c.F32]:
@@ -136,12 +206,20 @@ def loss(model: nn.Module, batch: Batch) -> Tensor:
 
 
 class Validation:
-    """Mean absolute error in the transition band on seeded crops, beside that of the coarse input alone."""
+    """Mean absolute error in the transition band on seeded crops, beside that of the coarse input alone.
+
+    A third of the crops of each kind have the coarse network's own answer; `seen` is the error on those of all kinds.
+    """
 
     def __init__(self, count: int = 96, sampler: Sampler | None = None) -> None:
         sampler, rng = sampler or Sampler("val"), np.random.default_rng(11)
         kinds = ("hair", "plain", "lattice")
-        samples = [sampler.crop(rng, SIZE, kinds[k % 3]) for k in range(count)]
+        samples = []
+        for k in range(count):
+            sampler.waiting = []  # each from a picture of its own
+            make = sampler.seen if k // 3 % 3 == 2 else sampler.crop
+            samples.append(make(rng, SIZE, kinds[k % 3]))
+        self.seen = torch.tensor([k // 3 % 3 == 2 for k in range(count)])
         self.batch = {k: torch.from_numpy(np.stack([s[k] for s in samples])) for k in samples[0]}
 
     @torch.no_grad()
@@ -160,6 +238,9 @@ class Validation:
             b = band[k::3]
             metrics[kind] = float(((predicted - truth).abs()[k::3] * b).sum() / b.sum())
             metrics[f"{kind}_coarse"] = float(((coarse - truth).abs()[k::3] * b).sum() / b.sum())
+        off, of_coarse = ((x - truth).abs()[self.seen] * band[self.seen] for x in (predicted, coarse))
+        metrics["seen"] = float(off.sum() / band[self.seen].sum())
+        metrics["seen_coarse"] = float(of_coarse.sum() / band[self.seen].sum())
         metrics["score"] = -(metrics["hair"] + metrics["plain"] + metrics["lattice"]) / 3
         lines = []
         for k in range(min(24, len(predicted) // 3 * 3)):

@@ -59,12 +59,12 @@ class Engine:
         """Runs the pool's stages over pictures, in place. No error of a picture leaves this."""
         if self.spec.is_first:
             for work in works:
-                _guarded(_Prepare(work.order), work.item)
+                run_stage(_Prepare(work.order), [work.item])
         for stage in self.stages:
             works = [work for work in works if not work.gone]
             if stage.name == "products":
                 for work in works:
-                    _guarded(_Make(work.order), work.item)
+                    run_stage(_Make(work.order), [work.item])
                 continue
             for lenient in (False, True):
                 items = [work.item for work in works if work.order.lenient == lenient]
@@ -112,10 +112,6 @@ class _Make(_Prepare):
 
     def process_one(self, item: Item) -> None:
         item.outputs = self.order.make(item)
-
-
-def _guarded(stage: Stage[Settings], item: Item) -> None:
-    run_stage(stage, [item])
 
 
 def _lenient(stage: Stage[Settings]) -> Stage[Settings]:

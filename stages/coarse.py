@@ -118,15 +118,7 @@ class CoarseStage(Stage[CoarseSettings]):
         """uint8 [2, h, w] for each picture: alpha and its expected error."""
         if self.user_model:
             return [_with_error(self.user_model.predict(picture)) for picture in pictures]
-        stretched = [cv2.resize(p, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for p in pictures]
-        samples = torch.from_numpy(np.stack(stretched)).permute(0, 3, 1, 2).float() / 255
-        network = self.networks[route]
-
-        def run(x: Tensor) -> Tensor:
-            return network(x).float().sigmoid()
-
-        found = in_fixed_batches(run, samples, self.device, self.dtype)
-        return list((found * 255 + 0.5).to(torch.uint8).numpy())
+        return ask(self.networks[route], pictures, self.device)
 
     def _judge(self, item: Item) -> None:
         area = 0.0
@@ -142,6 +134,22 @@ class CoarseStage(Stage[CoarseSettings]):
             item.filter(self.name, "no_subject", "nothing in the picture stands out as a subject")
         elif not any(box.label == "subject" for box in item.boxes) and surest < self.settings.min_score:
             item.filter(self.name, "no_subject", f"no subject was detected, and the mask is unsure ({surest:.2f})")
+
+
+def ask(network: nn.Module, pictures: Sequence[U8], device: torch.device) -> list[U8]:
+    """What the coarse network says of pictures, uint8 [H, W, 3]: for each uint8 [2, h, w], alpha and expected error.
+
+    Args:
+        network: ready for inference on the device, see `weights.inference`.
+    """
+    stretched = [cv2.resize(p, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for p in pictures]
+    samples = torch.from_numpy(np.stack(stretched)).permute(0, 3, 1, 2).float() / 255
+
+    def run(x: Tensor) -> Tensor:
+        return network(x).float().sigmoid()  # type: ignore[no-any-return]
+
+    found = in_fixed_batches(run, samples, device, weights.precision(device))
+    return list((found * 255 + 0.5).to(torch.uint8).numpy())
 
 
 def cut(item: Item, box: tuple[int, int, int, int], side: int = SIZE) -> U8:

@@ -19,6 +19,7 @@ validation is by source picture."""
 def card(name: str, recipe: str, metrics: dict[str, float], plan: Plan) -> str:
     """Markdown: what it is, data and licences, figures, the command, limits."""
     figures = "\n".join(f"| {key} | {value} |" for key, value in metrics.items())
+    start = f", started from `{plan.start.name}` of the run before" if plan.start else ""
     return f"""# {name}
 
 {recipe.strip()}
@@ -34,7 +35,7 @@ The weights are licensed Apache-2.0.
 {figures}
 
 ## Command
-`hairline train {name} --minutes {plan.minutes:g}` on {plan.device().type}, bf16.
+`hairline train {name} --minutes {plan.minutes:g}` on {plan.device().type}, bf16{start}.
 
 ## Intended use and limits
 Cutting subjects out of catalog pictures. True hair mattes, glass, jewellery and many animals are missing from the

@@ -27,8 +27,15 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--workers", type=int, default=1, help="processes that make samples")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--lr", type=float, default=1.5e-3, help="peak learning rate")
+    parser.add_argument("--start", type=Path, help="weight file that a new run starts from")
     args = parser.parse_args(argv)
-    plan = Plan(minutes=args.minutes, run=args.run or Path("runs") / args.network, lr=args.lr, threads=args.threads)
+    plan = Plan(
+        minutes=args.minutes,
+        run=args.run or Path("runs") / args.network,
+        lr=args.lr,
+        threads=args.threads,
+        start=args.start,
+    )
     cv2.setNumThreads(0)  # its thread pool does not survive the fork of the processes that make samples
     import_module(f".{args.network}", __package__).train(plan, args.workers, args.batch)
     return 0

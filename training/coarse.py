@@ -2,7 +2,7 @@
 
 Half of the samples are composites (photographs, rooms, shelves, panoramas and studio paper behind one to
 three foregrounds, categories drawn evenly), two fifths are photographs with masks, a tenth are cut from design
-pictures, where text and logos are background; one in fifteen holds no subject.
+pictures, where text and logos are background; one in ten holds no subject.
 Pictures grow from 160 to 320 pixels over the budget: shapes first, edges later, at a third of the cost.
 """
 
@@ -57,7 +57,7 @@ class Sampler:
         elif kind < 0.5:
             picture, alpha, pseudo = self.design(rng, size)
         else:
-            picture, alpha, pseudo = self.composite(rng, size, count=0 if kind > 0.94 else None)
+            picture, alpha, pseudo = self.composite(rng, size, count=0 if kind > 0.91 else None)
         image = c.camera(picture, rng)
         alpha8 = (alpha * 255 + 0.5).astype(np.uint8)
         trust = np.full(alpha8.shape, 255, np.uint8)

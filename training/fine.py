@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..stages import weights
+from ..stages.coarse import ask
 from ..stages.networks.blocks import fold_bn
-from ..stages.networks.coarse import SIZE as COARSE_SIDE
 from ..stages.networks.coarse import CoarseNet
 from ..stages.networks.fine import FineNet, Matte
 from .card import card
@@ -85,14 +85,9 @@ class Sampler(CoarseSampler):
             parts.append({n: np.ascontiguousarray(m[..., y : y + size, x : x + size]) for n, m in maps.items()})
         return parts
 
-    @torch.inference_mode()
     def _ask(self, image: np.ndarray) -> list[np.ndarray]:
         """Alpha and its expected error as the coarse stage has them, uint8 [H, W] each, of a square picture."""
-        small = cv2.resize(image, (COARSE_SIDE, COARSE_SIDE), interpolation=cv2.INTER_AREA)
-        x = torch.from_numpy(small).permute(2, 0, 1)[None].float() / 255
-        dtype = weights.precision(torch.device("cpu"))
-        x = x.to(dtype).contiguous(memory_format=torch.channels_last)
-        answer = (_coarse_network()(x)[0].float().sigmoid() * 255 + 0.5).to(torch.uint8).numpy()
+        (answer,) = ask(_coarse_network(), [image], torch.device("cpu"))
         return [cv2.resize(a, image.shape[1::-1], interpolation=cv2.INTER_LINEAR) for a in answer]
 
     def crop(

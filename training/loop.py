@@ -13,13 +13,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from ..stages import weights
+from ..stages.errors import HairlineError
 
 Batch = dict[str, Tensor]
+
+LONGEST_STEP = 60.0  # seconds; more than that was no step but a process or a machine that slept
 
 
 @dataclass
@@ -31,6 +35,8 @@ class Plan:
         run: folder for the log, the state to resume from and the contact sheets.
         lr: peak learning rate; rises over the first 3% and falls as a cosine to 2% of it.
         validate_every: minutes between validations.
+        threads: of torch; 0: as many as there are cores.
+        start: weight file that a new run starts from; not read by a run that is resumed.
     """
 
     minutes: float
@@ -40,6 +46,7 @@ class Plan:
     ema: float = 0.998
     validate_every: float = 5.0
     threads: int = 0
+    start: Path | None = None
 
     def device(self) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -100,6 +107,8 @@ def fit(
         torch.set_num_threads(plan.threads)
     plan.run.mkdir(parents=True, exist_ok=True)
     device = plan.device()
+    if plan.start:
+        _start(model, plan.start)
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = deepcopy(model).requires_grad_(False)
     optimizer = torch.optim.AdamW(_groups(model, plan.weight_decay), lr=plan.lr, fused=device.type == "cuda")
@@ -133,7 +142,7 @@ def fit(
         _follow(average, model, min(plan.ema, (1 + state["step"]) / (10 + state["step"])))
         total += (float(value.detach()) - total) * 0.02 if total else float(value.detach())
         now = time.monotonic()
-        state["spent"] += now - mark
+        state["spent"] += min(now - mark, LONGEST_STEP)
         mark = now
         if state["spent"] - validated > plan.validate_every * 60 or state["spent"] >= budget:
             validated = state["spent"]
@@ -159,6 +168,15 @@ def fit(
             mark = time.monotonic()  # looking is not training: it does not count
     average.load_state_dict(best)
     return average.eval(), state["metrics"]
+
+
+def _start(model: nn.Module, path: Path) -> None:
+    if not path.is_file():
+        raise HairlineError(f"no weights to start from: {path} is missing")
+    try:
+        model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()})
+    except (RuntimeError, SafetensorError) as error:
+        raise HairlineError(f"{path} does not hold the weights of this network; take its own file") from error
 
 
 def save_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:

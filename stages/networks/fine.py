@@ -28,11 +28,10 @@ class Matte(NamedTuple):
 
 
 class Branch(nn.Module):
-    """A decoder from stride 16 to stride 2."""
+    """A decoder from stride 16 to stride 2; `outputs`: its channels at strides 2, 4 and 8."""
 
-    def __init__(self) -> None:
+    def __init__(self, outputs: tuple[int, int, int] = (32, 48, 64)) -> None:
         super().__init__()
-        outputs = (32, 48, 64)
         self.ups = nn.ModuleList(
             Up(inputs, skip, out)
             for inputs, skip, out in zip((*outputs[1:], WIDTHS[-1]), WIDTHS[:-1], outputs, strict=True)
@@ -68,12 +67,17 @@ class FineNet(nn.Module):
         self.background_head = nn.Conv2d(32, 4, 3, padding=1)
         self.blend_head = nn.Conv2d(64, 4, 3, padding=1)
 
-    def forward(self, x: Tensor) -> Matte:
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """Features at strides 2, 4, 8 and 16, with the channels in `WIDTHS`."""
         y = self.stem(nnf.pixel_unshuffle((x - 0.45) * 3.0, 2))
         features = []
         for stage in self.stages:
             y = stage(y)
             features.append(y)
+        return features
+
+    def forward(self, x: Tensor) -> Matte:
+        features = self.encode(x)
         f, b = self.foreground(features), self.background(features)
         # fp32 from here on: bf16 has 8 bits, an alpha needs them all
         answers = nnf.pixel_shuffle(self._heads(torch.cat([f, b], 1)).float(), 2).sigmoid()

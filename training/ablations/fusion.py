@@ -7,8 +7,7 @@ from functools import lru_cache
 import torch.nn.functional as nnf
 from torch import Tensor, nn
 
-from ...stages.networks.blocks import Up
-from ...stages.networks.fine import WIDTHS, FineNet, Matte
+from ...stages.networks.fine import Branch, FineNet, Matte
 from .. import fine
 from .run import Figures, Run, Variant, gmacs
 
@@ -22,20 +21,11 @@ class SingleDecoder(FineNet):
         super().__init__()
         for name in ("foreground", "background", "foreground_head", "background_head", "blend_head"):
             delattr(self, name)
-        self.ups = nn.ModuleList(
-            Up(inputs, skip, out)
-            for inputs, skip, out in zip((*SINGLE[1:], WIDTHS[-1]), WIDTHS[:-1], SINGLE, strict=True)
-        )
+        self.decoder = Branch(SINGLE)
         self.head = nn.Conv2d(SINGLE[0], 4, 3, padding=1)
 
     def forward(self, x: Tensor) -> Matte:
-        y = self.stem(nnf.pixel_unshuffle((x - 0.45) * 3.0, 2))
-        features = []
-        for stage in self.stages:
-            y = stage(y)
-            features.append(y)
-        for up, skip in zip(reversed(self.ups), reversed(features[:-1]), strict=True):
-            y = up(y, skip)
+        y = self.decoder(self.encode(x))
         alpha = nnf.pixel_shuffle(self.head(y).float(), 2).sigmoid()
         # the loss on F and B then is a loss on alpha: the same terms with the same weights
         return Matte(alpha, 1 - alpha, alpha.new_full(alpha.shape, 0.5), alpha)

@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import io
 import json
-import os
 import sys
 import time
 from collections import defaultdict
@@ -30,6 +29,7 @@ import torch
 from hairline.evaluation import boxes as b
 from hairline.evaluation import labels, matte
 from hairline.evaluation.judge import label_figures
+from hairline.pipeline.machine import cores
 from hairline.stages.base import Settings, Stage, run_stages
 from hairline.stages.fine import FineStage
 from hairline.stages.guided import upsample
@@ -48,7 +48,7 @@ T = TypeVar("T")
 @cache
 def pool() -> ProcessPoolExecutor:
     """As many processes as cores, of one thread each."""
-    return ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), torch.set_num_threads, (1,))
+    return ProcessPoolExecutor(cores(), get_context("spawn"), torch.set_num_threads, (1,))
 
 
 def spread(ask: Callable[[v.Picture], T], pictures: Sequence[v.Picture], every: int = 50) -> list[T]:

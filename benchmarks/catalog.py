@@ -25,16 +25,16 @@ from pyarrow import fs
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
+from command import hairline_run  # noqa: E402
 from offline import proportional_mib  # noqa: E402
 from zoo import Expectation, write_catalog  # noqa: E402
 
 
 def run(source: str, output: str, *more: str) -> tuple[int, float, float, str]:
     """`hairline run`: exit code, seconds, peak MiB of all its processes, and what it printed."""
-    command = [sys.executable, "-m", "hairline", "run", "laptop.yaml", "--input", source]
     started, peak = time.monotonic(), 0.0
     with tempfile.TemporaryFile("w+") as text:
-        process = subprocess.Popen([*command, "--output", output, *more], stdout=text, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(hairline_run(source, output, *more), stdout=text, stderr=subprocess.STDOUT)
         while process.poll() is None:
             peak = max(peak, proportional_mib(process.pid))
             time.sleep(2)

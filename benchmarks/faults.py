@@ -23,28 +23,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).parent))
+from command import hairline_run
 from pictures import make
 
 VOLATILE = {"seconds", "attempts", "run_id", "outputs"}  # outputs hold the folder's name; the files are compared
 
 
-def command(catalog: Path, output: Path) -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "hairline",
-        "run",
-        "laptop.yaml",
-        "--input",
-        str(catalog),
-        "--output",
-        str(output),
-    ]
-
-
 def run_through(catalog: Path, output: Path) -> float:
     started = time.monotonic()
-    done = subprocess.run(command(catalog, output), capture_output=True, text=True)
+    done = subprocess.run(hairline_run(catalog, output), capture_output=True, text=True)
     if done.returncode not in (0, 3):
         sys.exit(f"the unharmed run ended with {done.returncode}:\n{done.stderr[-2000:]}")
     return time.monotonic() - started
@@ -54,7 +41,7 @@ def run_with_kills(catalog: Path, output: Path, kills: int, seconds: float, rng:
     """Starts the job until it ends by itself; kills it up to `kills` times at random moments. Returns the hits."""
     hits = 0
     for _ in range(kills * 3 + 5):
-        process = subprocess.Popen(command(catalog, output), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(hairline_run(catalog, output), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             # a little longer than the whole takes: start-up, work and the last writing are all hit
             code = process.wait(timeout=rng.uniform(0.5, seconds) if hits < kills else None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import select
 import signal
 import subprocess
@@ -18,6 +17,10 @@ from pathlib import Path
 
 import aiohttp
 import psutil
+
+from hairline.pipeline.machine import cores
+
+CORES = cores()
 
 
 @dataclass
@@ -192,6 +195,3 @@ def last_line(facts: dict[str, object]) -> int:
     """Prints the line that every benchmark ends with."""
     print(json.dumps(facts))
     return 0
-
-
-CORES = len(os.sched_getaffinity(0))

@@ -24,7 +24,10 @@ from queue import Empty
 
 import numpy as np
 
+from hairline.pipeline.machine import cores
+
 sys.path.insert(0, str(Path(__file__).parent))
+from command import hairline_run
 from pictures import make
 
 BATCH = 16
@@ -108,8 +111,7 @@ def bare(paths: list[Path], output: Path, workers: int) -> dict:
 
 def pipeline(catalog: Path, output: Path, workers: int) -> dict:
     """`hairline run` over the catalog: what its run file says, and the peak memory of all its processes."""
-    command = [sys.executable, "-m", "hairline", "run", "laptop.yaml"]
-    command += ["--input", str(catalog), "--output", str(output), "--set", f"pools.0.workers={workers}"]
+    command = hairline_run(catalog, output, "--set", f"pools.0.workers={workers}")
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     peak = [0.0]
     watcher = threading.Thread(target=_watch, args=(process, peak), daemon=True)
@@ -154,7 +156,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=1000, help="pictures of each kind of run in all")
     parser.add_argument("--rounds", type=int, default=2, help="how often the two take turns")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 2)
+    parser.add_argument("--workers", type=int, default=cores())
     parser.add_argument("--pipeline-only", action="store_true", help="for peak memory: no bare loop, one round")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hairline-offline-") as folder:

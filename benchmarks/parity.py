@@ -17,6 +17,7 @@ from pathlib import Path
 import requests
 
 sys.path.insert(0, str(Path(__file__).parent))
+from command import hairline_run
 from load import CORES, last_line, service
 from pictures import make
 
@@ -31,8 +32,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="hairline-parity-") as folder:
         base = Path(folder)
         paths = make(base / "in", args.pictures or (20 if args.quick else 200), seed=7)
-        command = [sys.executable, "-m", "hairline", "run", "laptop.yaml", "--input", str(base / "in")]
-        command += ["--output", str(base / "out"), "--set", f"products=[{', '.join(PRODUCTS)}]"]
+        command = hairline_run(base / "in", base / "out", "--set", f"products=[{', '.join(PRODUCTS)}]")
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode not in (0, 3):
             sys.exit(done.stderr[-2000:])

@@ -158,7 +158,7 @@ class Worker:
             for item in group:
                 if self.spec.is_last:
                     item.finish()
-                item._picture = None  # decoded pixels do not wait for the rest of the batch
+                item.forget_pixels()  # decoded pixels do not wait for the rest of the batch
 
     def _write(self, work: Work) -> dict[str, Any]:
         item, outputs = work.item, {}

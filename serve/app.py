@@ -81,6 +81,8 @@ def build(desk: Desk) -> Starlette:
     ]
     if PAGE.is_dir():
         routes.append(Mount("/page", StaticFiles(directory=PAGE)))  # type: ignore[arg-type]
-    return Starlette(
+    app = Starlette(
         routes=routes, middleware=around, lifespan=life, exception_handlers={ApiError: tell, HTTPException: tell}
     )
+    app.router.redirect_slashes = False  # a redirect would name whatever host the caller's header claims
+    return app

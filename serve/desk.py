@@ -212,7 +212,7 @@ def check(item: Item) -> bool:
         item.width, item.height = item.picture.width, item.picture.height
     except PictureError as error:
         item.fail("fetch", error)
-    item._picture = None
+    item.forget_pixels()
     item.seconds["fetch"] = time.perf_counter() - started
     return not item.ended
 

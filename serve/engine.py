@@ -70,7 +70,7 @@ class Engine:
                 items = [work.item for work in works if work.order.lenient == lenient]
                 run_stage(self._lenient[stage.name] if lenient else stage, items)
         for work in works:
-            work.item._picture = None
+            work.item.forget_pixels()
             if self.spec.is_last:
                 work.item.finish()
                 work.item.release()

@@ -50,7 +50,7 @@ class CoarseStage(Stage[CoarseSettings]):
 
     def setup(self, device: torch.device) -> None:
         s = self.settings
-        self.device, self.dtype = device, weights.precision(device)
+        self.device = device
         self.user_model = UserModel(s.model) if s.model else None
         self.networks: dict[str, nn.Module] = {}
         if self.user_model:
@@ -146,7 +146,7 @@ def ask(network: nn.Module, pictures: Sequence[U8], device: torch.device) -> lis
     samples = torch.from_numpy(np.stack(stretched)).permute(0, 3, 1, 2).float() / 255
 
     def run(x: Tensor) -> Tensor:
-        return network(x).float().sigmoid()  # type: ignore[no-any-return]
+        return network(x).float().sigmoid()
 
     found = in_fixed_batches(run, samples, device, weights.precision(device))
     return list((found * 255 + 0.5).to(torch.uint8).numpy())

@@ -112,6 +112,10 @@ class Item:
             self.width, self.height = self._picture.width, self._picture.height
         return self._picture
 
+    def forget_pixels(self) -> None:
+        """Drops the decoded picture; it is decoded again when it is needed again."""
+        self._picture = None
+
     @property
     def ended(self) -> bool:
         return self.status != "pending"

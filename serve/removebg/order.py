@@ -54,7 +54,8 @@ class RemoveBgOrder(Order):
             x0, y0, x1, y1 = self.roi
             whole = item.picture
             part = np.ascontiguousarray(whole.rgb()[y0:y1, x0:x1])
-            self.original, item.data, item._picture = item.data, png(part, whole), None
+            self.original, item.data = item.data, png(part, whole)
+            item.forget_pixels()
             item.width, item.height = item.picture.width, item.picture.height
 
     def make(self, item: Item) -> dict[str, Output]:

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
 from hairline.stages import weights
-from hairline.training.loop import Plan, Stream, fit, loader, publish
+from hairline.stages.errors import HairlineError
+from hairline.training.loop import Plan, Stream, fit, loader, publish, save_weights
 
 
 def _make(rng: np.random.Generator, progress: float) -> dict[str, np.ndarray]:
@@ -61,3 +63,23 @@ def test_published_weights_load_and_their_hash_is_checked(tmp_path: Path, monkey
     again = weights.load(_model(), path)
     assert torch.allclose(again[1].weight, model[1].weight, atol=1e-3)
     weights._index.cache_clear()
+
+
+def test_it_starts_from_given_weights_of_the_same_network(tmp_path: Path) -> None:
+    trained, _ = _fit(tmp_path / "first", 0.02)
+    save_weights(trained, trained.state_dict(), tmp_path / "start.safetensors")
+    model, _ = fit(
+        _model(),
+        iter(()),
+        _loss,
+        _validate,
+        "score",
+        Plan(0, tmp_path / "second", start=tmp_path / "start.safetensors"),
+    )
+    for ours, theirs in zip(model.parameters(), trained.parameters(), strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-3)
+    save_weights(nn.Linear(3, 1), nn.Linear(3, 1).state_dict(), tmp_path / "other.safetensors")
+    for name, words in (("other", "does not hold"), ("missing", "is missing")):
+        plan = Plan(0, tmp_path / name, start=tmp_path / f"{name}.safetensors")
+        with pytest.raises(HairlineError, match=words):
+            fit(_model(), iter(()), _loss, _validate, "score", plan)

@@ -158,6 +158,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=2, help="how often the two take turns")
     parser.add_argument("--workers", type=int, default=cores())
     parser.add_argument("--pipeline-only", action="store_true", help="for peak memory: no bare loop, one round")
+    parser.add_argument("--distinct", type=int, help="different pictures; the others are links to them (default: all)")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hairline-offline-") as folder:
         base = Path(folder)
@@ -166,7 +167,7 @@ def main() -> int:
         processor, ok, seconds, runs = 0.0, 0, {}, []
         for k in range(rounds):
             catalog = base / f"catalog{k}"
-            paths = make(catalog, args.pictures // rounds, seed=k)
+            paths = make(catalog, args.pictures // rounds, seed=k, distinct=args.distinct)
             print(f"round {k + 1} of {rounds}: {len(paths)} pictures made", flush=True)
             if not args.pipeline_only:
                 found = bare(paths, base / "bare", args.workers)

@@ -15,8 +15,10 @@ PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.pn
 SIZE = (1152, 896)  # width, height: 1.03 megapixels
 
 
-def make(folder: Path, count: int, seed: int = 0, size: tuple[int, int] = SIZE) -> list[Path]:
-    """Writes `count` different JPEG pictures of one subject each and returns their paths.
+def make(
+    folder: Path, count: int, seed: int = 0, size: tuple[int, int] = SIZE, distinct: int | None = None
+) -> list[Path]:
+    """Writes `count` JPEG pictures of one subject each, all or the first `distinct` different, and returns their paths.
 
     Half are scikit-image's photographs (a portrait, a cat, a cup, a motorcycle), half rendered products on
     studio backgrounds; each is cut, mirrored, lit and grained differently.
@@ -30,6 +32,10 @@ def make(folder: Path, count: int, seed: int = 0, size: tuple[int, int] = SIZE) 
     for k in range(count):
         path = folder / f"{k // 100:03d}" / f"{k:05d}.jpg"
         path.parent.mkdir(exist_ok=True)
+        paths.append(path)
+        if distinct and k >= distinct:
+            path.hardlink_to(paths[k % distinct])
+            continue
         if k % 2:
             picture = _photograph(photographs[k // 2 % len(photographs)], size, rng)
         else:
@@ -37,7 +43,6 @@ def make(folder: Path, count: int, seed: int = 0, size: tuple[int, int] = SIZE) 
         picture = picture + rng.normal(0, 0.01, (*picture.shape[:2], 1)).astype(np.float32)
         jpeg = (np.clip(picture, 0, 1) * 255).astype(np.uint8)[..., ::-1]
         cv2.imwrite(str(path), jpeg, [cv2.IMWRITE_JPEG_QUALITY, 90])
-        paths.append(path)
     return paths
 
 

@@ -1,6 +1,6 @@
 """The pipeline against a bare loop over the same stages, measured alternately in one run.
 
-    python benchmarks/offline.py [--pictures N] [--rounds R] [--memory]
+    python benchmarks/offline.py [--pictures N] [--rounds R] [--pipeline-only] [--distinct N]
 
 Both read the same JPEG pictures of one megapixel from disk and write the same cut-outs, with the same number
 of processes. 'Steady' is the rate between the 10th and the 90th percent of the pictures, so neither start-up

@@ -16,11 +16,14 @@ from .machine import Node, this_machine
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # what Ray's C++ would print on our terminal
-    "RAY_enable_metrics_collection": "0",  # nobody looks at them in a batch job, and they cost a share of a core
-    "RAY_event_stats": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_worker_niceness": "0",  # workers as urgent as the command that starts them: `nice hairline run` is polite
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # its future default; without it Ray warns
+}
+# settings of all processes of a cluster: for a Ray of our own only, for in a foreign one they must be as it has them
+OWN = {
+    "RAY_enable_metrics_collection": "0",  # nobody looks at them in a batch job, and they cost a share of a core
+    "RAY_event_stats": "0",
 }
 
 
@@ -38,7 +41,7 @@ def ray_session(node: Node | None = None) -> Iterator[None]:
     Raises:
         HairlineError: there is no cluster at RAY_ADDRESS, or Ray does not start.
     """
-    for name, value in QUIET.items():
+    for name, value in (QUIET | OWN if node else QUIET).items():
         os.environ.setdefault(name, value)
     import ray
 

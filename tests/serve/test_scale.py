@@ -12,8 +12,6 @@ import requests
 import yaml
 from serve_kit import Server, photo, serving
 
-from hairline.pipeline.session import QUIET
-
 
 def write(path: Path, seconds: float, **pool: object) -> Path:
     """A service of one pool whose pictures take their time."""
@@ -69,8 +67,6 @@ def test_a_dead_nodes_processes_come_back(tmp_path: Path, monkeypatch: pytest.Mo
     from ray.cluster_utils import Cluster
 
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # of the nodes' workers
-    for name, value in QUIET.items():
-        monkeypatch.setenv(name, value)
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
         other = cluster.add_node(num_cpus=1)

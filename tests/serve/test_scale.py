@@ -63,6 +63,17 @@ def test_one_to_three_and_back(tmp_path: Path) -> None:
         assert server.post("/v1/mask", files={"image_file": photo()}).status_code == 200
 
 
+def test_a_pool_sleeps_and_wakes(tmp_path: Path) -> None:
+    file = write(tmp_path / "s.yaml", 0.05, cpus=0.25, workers=[0, 1], scale_up_s=0.5, scale_down_s=3)
+    with serving(file) as server:
+        for _ in range(2):  # asleep at first or after a while, awake when asked, and asleep again
+            answer = server.post("/v1/mask", files={"image_file": photo()})
+            assert answer.status_code == 200, answer.text
+            assert server.get("/readyz").status_code == 200
+            wait_for(lambda: running(server) == 0, 90)
+            assert server.get("/readyz").status_code == 200  # asleep is ready
+
+
 def test_a_dead_nodes_processes_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ray.cluster_utils import Cluster
 

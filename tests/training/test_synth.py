@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hairline.training.fine import worsen
+from hairline.training.synth import bodies, strands
 from hairline.training.synth import composite as c
-from hairline.training.synth import strands
 
 
 def _ball(side: int = 200) -> np.ndarray:
@@ -61,3 +61,30 @@ def test_the_worsened_alpha_is_worse_but_related() -> None:
         error = np.abs(coarse - alpha)
         assert 0.0005 < error.mean() < 0.4
         assert unsure[error > 0.3].mean() > 2 * unsure[error < 0.01].mean()
+
+
+def test_a_dressed_portrait_holds_head_and_garment() -> None:
+    head, garment = _ball(120), _ball(160)
+    garment[..., :3] = (10, 200, 30)
+    made = bodies.dressed(head, garment, np.random.default_rng(3))
+    solid = made[..., 3] > 250
+    assert made.dtype == np.uint8 and made.shape[0] >= 120 and made.shape[1] >= 120
+    for color in ((200, 90, 40), (10, 200, 30)):
+        share = (np.abs(made[..., :3].astype(int) - color).max(-1) < 6)[solid].mean()
+        assert share > 0.1, color
+
+
+def test_patchwork_changes_colours_but_not_alpha() -> None:
+    rng = np.random.default_rng(4)
+    layer = c.place(_ball(), 128, rng, area=(0.6, 0.6))
+    made = [bodies.patchwork(layer, c.studio(128, rng), rng) for _ in range(12)]
+    assert all(np.array_equal(each.alpha, layer.alpha) for each in made)
+    inside = layer.alpha > 0.9
+    changed = [float(np.abs(each.color - layer.color).max(-1)[inside].mean()) for each in made]
+    assert np.median(changed) > 0.01 and all(each.color.min() >= 0 and each.color.max() <= 1 for each in made)
+
+
+def test_what_is_cut_off_reaches_the_lower_edge() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(10):
+        assert c.place(_ball()[10:-10], 96, rng, tilt=0, cut_off=True).alpha[-1].max() > 0.3

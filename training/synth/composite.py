@@ -28,7 +28,13 @@ class Layer:
 
 
 def place(
-    rgba: U8, size: int, rng: Rng, area: tuple[float, float] = (0.3, 1.05), tilt: float = 20.0, wander: float = 0.06
+    rgba: U8,
+    size: int,
+    rng: Rng,
+    area: tuple[float, float] = (0.3, 1.05),
+    tilt: float = 20.0,
+    wander: float = 0.06,
+    cut_off: bool = False,
 ) -> Layer:
     """Puts a foreground on a square canvas at a random place, scale, tilt and mirroring.
 
@@ -38,6 +44,7 @@ def place(
         area: range of the subject's longer side as a share of the canvas; above 1 it is cut off.
         tilt: largest rotation, degrees.
         wander: how far beyond the free space its middle may move, as a share of the canvas.
+        cut_off: its lower end lies on or below the canvas's, as a half-length portrait's does.
     """
     height, width = rgba.shape[:2]
     scale = size * rng.uniform(*area) / max(height, width)
@@ -49,6 +56,8 @@ def place(
     )
     slack = max(0.0, size - max(height, width) * scale) / 2
     center = size / 2 + rng.uniform(-1, 1, 2) * (slack + wander * size)
+    if cut_off:
+        center[1] = size - height * scale / aspect * rng.uniform(0.3, 0.5)
     shift = center - matrix @ np.array([width / 2, height / 2])
     warp = np.column_stack([matrix, shift]).astype(np.float32)
     source = rgba

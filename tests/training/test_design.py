@@ -92,3 +92,11 @@ def test_text_fits_its_room() -> None:
         mask = lettering.fit(["SALE", "up to 70%"], face, 700, Rect(0, 0, width, 60), 0.5, 200)
         assert mask is None or (mask.shape[1] <= width * 1.15 and mask.shape[0] <= 60 * 1.15)
     assert lettering.fit(["a very long line that cannot be read"], face, 400, Rect(0, 0, 20, 20), 0.5, 99) is None
+
+
+def test_words_are_spelled_in_letters_that_the_font_has() -> None:
+    own = fonts.Face("", ("latin",))
+    assert fonts.spelled("Nowość 5 %", own) == "Nowosc 5 %" and fonts.spelled("夏 Sale", own) == " Sale"
+    for face in fonts.faces():
+        if face.path and "latin" in face.scripts:
+            assert fonts.spelled("Prix d’été", face) == "Prix d’été"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -64,6 +65,24 @@ def font(face: Face, size: int, weight: int = 400) -> Font:
         return loaded
     loaded.set_variation_by_axes([_value(axis, weight) for axis in axes])
     return loaded
+
+
+def spelled(text: str, face: Face) -> str:
+    """The text in letters that the face has: without accents where those are missing, without signs it lacks."""
+    found = []
+    for letter in text:
+        plain = unicodedata.normalize("NFKD", letter)[0]
+        found.append(letter if _has(face, letter) else plain if _has(face, plain) else "")
+    return "".join(found)
+
+
+@lru_cache(maxsize=100_000)
+def _has(face: Face, letter: str) -> bool:
+    """Whether the face draws the letter otherwise than a sign that no font has."""
+    if letter.isspace():
+        return True
+    drawn, missing = (font(face, 22).getmask(sign) for sign in (letter, "\U0010fffe"))
+    return drawn.size != missing.size or bytes(drawn) != bytes(missing)
 
 
 def _value(axis: Axis, weight: int) -> float:

@@ -20,6 +20,7 @@ def line(text: str, face: fonts.Face, weight: int, height: float) -> U8:
     """One line of text as a mask, uint8 [h, w]; `height` is the font's size in pixels."""
     size = next((s for s in _SIZES if s >= height), _SIZES[-1])
     font = fonts.font(face, size, weight)
+    text = fonts.spelled(text, face)
     x0, y0, x1, y1 = font.getbbox(text)
     image = Image.new("L", (max(1, math.ceil(x1 - x0)), max(1, math.ceil(y1 - y0))))
     ImageDraw.Draw(image).text((-x0, -y0), text, fill=255, font=font)

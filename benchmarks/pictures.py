@@ -26,7 +26,8 @@ def make(
     rng = np.random.default_rng(seed)
     data = Path(skimage.__file__).parent / "data"
     photographs = [_read(data / name) for name in PHOTOGRAPHS]
-    products = [render_product(name, rng, 720) for name in PRODUCTS for _ in range(2)]
+    names = [name for name in PRODUCTS for _ in range(2)][: (count + 1) // 2]  # rendering takes seconds each
+    products = [render_product(name, rng, 720) for name in names]
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for k in range(count):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from .canvas import resize
 from .composite import F32, U8, Layer, Rng
 
 
@@ -15,7 +16,7 @@ def dressed(portrait: U8, garment: U8, rng: Rng, held: U8 | None = None) -> U8:
     """
     height, width = portrait.shape[:2]
     breadth = int(width * rng.uniform(1.0, 1.9))
-    body = _fit(garment, breadth, int(breadth * rng.uniform(0.8, 1.5)))
+    body = resize(garment, breadth, int(breadth * rng.uniform(0.8, 1.5)))
     top = int(height * rng.uniform(0.78, 0.95))
     size = (max(height, int(top + body.shape[0] * rng.uniform(0.5, 1.0))), max(width, breadth))
     middle = size[1] // 2
@@ -24,7 +25,7 @@ def dressed(portrait: U8, garment: U8, rng: Rng, held: U8 | None = None) -> U8:
     _paste(canvas, body, middle - breadth // 2 + int(rng.normal(0, 0.04) * width), top)
     if held is not None:
         side = int(size[1] * rng.uniform(0.25, 0.6))
-        thing = _fit(held, side, side * held.shape[0] // max(held.shape[1], 1))
+        thing = resize(held, side, side * held.shape[0] // max(held.shape[1], 1))
         _paste(canvas, thing, int(rng.uniform(0, size[1] - side * 0.7)), int(rng.uniform(top, size[0] - side * 0.3)))
     color = canvas[..., :3] / np.maximum(canvas[..., 3:], 1e-3)
     return (np.clip(np.dstack([color, canvas[..., 3]]), 0, 1) * 255 + 0.5).astype(np.uint8)
@@ -72,12 +73,6 @@ def _spot(size: int, rng: Rng) -> F32:
         across = -(xs - rng.uniform(0.2, 0.8)) * np.sin(angle) + (ys - rng.uniform(0.2, 0.8)) * np.cos(angle)
         field = rng.uniform(0.04, 0.2) - np.hypot(along, across * rng.uniform(0.6, 1.8))
     return np.clip(field / rng.choice([0.004, 0.03, 0.15]) + 0.5, 0, 1).astype(np.float32)
-
-
-def _fit(image: U8, width: int, height: int) -> U8:
-    smaller = width < image.shape[1]
-    method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    return cv2.resize(image, (max(width, 2), max(height, 2)), interpolation=method).astype(np.uint8, copy=False)
 
 
 def _paste(canvas: F32, image: U8, x: int, y: int) -> None:

@@ -165,7 +165,7 @@ def engine_spec(service: Service, number: int, placement: Placement) -> EngineSp
 def _application(service: Service, number: int, placement: Placement) -> serve.Application:
     pool = placement.pool
     assert isinstance(pool, ServicePool)
-    inside = pool.batch + max(1, pool.batch // 2)  # one batch in the stages, and what is to follow without a gap
+    inside = 3 * pool.batch  # one batch in the stages, two to follow: Serve may take half a second to send more
     options: dict[str, Any] = {
         "name": pool.name,
         "max_ongoing_requests": inside,
@@ -183,7 +183,7 @@ def _application(service: Service, number: int, placement: Placement) -> serve.A
             min_replicas=placement.smallest,
             max_replicas=placement.largest,
             initial_replicas=max(placement.smallest, 1),
-            target_ongoing_requests=max(1.0, 0.75 * inside),
+            target_ongoing_requests=1.5 * pool.batch,
             upscale_delay_s=pool.scale_up_s,
             downscale_delay_s=pool.scale_down_s,
             metrics_interval_s=1.0,

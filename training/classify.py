@@ -17,12 +17,10 @@ from torch import Tensor, nn
 
 from ..evaluation import labels as metrics
 from ..stages.networks.classifier import CATEGORIES, SIZE, ClassifierNet
-from . import categories, data
+from . import categories, data, pretrained
 from .card import card
-from .growing import growing
 from .loop import Batch, Plan, Stream, fit, loader, publish
 from .replay import Replay
-from .start import encoder_start
 from .synth import composite as c
 from .synth.design import render
 
@@ -154,10 +152,10 @@ def train(plan: Plan, workers: int, batch: int) -> None:
     torch.manual_seed(0)
     stream = Stream(Replay(Sampler("train")), seed=9)
     validation = Validation()
-    model = encoder_start(ClassifierNet(), plan)
+    model = pretrained.start(ClassifierNet())
     model, found = fit(
         model,
-        growing(loader(stream, batch, workers), stream.progress),
+        loader(stream, batch, workers),
         loss,
         validation,
         "macro_f1",

@@ -5,6 +5,7 @@ three foregrounds, categories drawn evenly), two fifths are photographs with mas
 pictures, where text and logos are background; one in ten holds no subject. Half of the portraits are dressed in
 photographed garments, and a third of all subjects have parts dyed, shaded or printed, so that no subject is taken for
 several by its colours.
+At the end the encoder goes a share of the way back to ImageNet's weights: the few photographs make it forget.
 Pictures grow from 160 to 320 pixels over the budget: shapes first, edges later, at a third of the cost.
 """
 
@@ -19,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..stages.networks.coarse import CoarseNet
-from . import data
+from . import data, pretrained
 from .card import card
 from .loop import Batch, Plan, Stream, fit, loader, publish
 from .synth import bodies, design
@@ -32,8 +33,10 @@ FOREGROUNDS = {
 }  # fmt: skip
 PHOTOS = {"clothing": 3, "portrait": 3, "person": 3, "animal": 4, "product_simple": 2, "food": 0.5, "vehicle": 0.7}
 PATCHED = 0.35  # share of the subjects that get parts in other colours
+CLOSE_UP = {"animal": 0.45}  # how often it fills the frame; others every fifth time
 CUT_OFF = {"portrait": 0.6, "person": 0.3, "animal": 0.3}  # how often a frame cuts them off below
-SIZES = ((0.0, 160), (0.45, 224), (0.78, 320))  # share of the budget: side in pixels
+REMEMBERED = 0.15  # how far the encoder goes back to ImageNet's weights in the end
+SIZES = ((0.0, 160), (0.4, 224), (0.8, 320))  # share of the budget: side in pixels
 
 
 class Sampler:
@@ -105,28 +108,28 @@ class Sampler:
         for _ in range(count):
             group = draw(rng, FOREGROUNDS, self.foregrounds)
             foreground = group[rng.integers(len(group))]
-            close_up = count == 1 and rng.random() < (0.35 if foreground.category == "animal" and self.varied else 0.15)
-            rgba, cut_off = foreground.rgba, False
-            if self.varied and foreground.category in CUT_OFF:
-                rgba, cut_off = self.dressed(foreground, rng), rng.random() < CUT_OFF[foreground.category]
-            layer = c.place(
-                rgba,
-                size,
-                rng,
-                (1.1, 2.2) if close_up else area,
-                wander=0.3 if close_up else 0.06,
-                cut_off=cut_off,
-            )
-            if self.varied and rng.random() < PATCHED:
-                layer = bodies.patchwork(layer, self.background(rng, size, empty=False), rng)
-            layer.color = c.relight(layer.color, rng)
-            layer = c.match_light(layer, background, rng)
+            layer = c.match_light(self.placed(foreground, rng, size, area, alone=count == 1), background, rng)
             if rng.random() < 0.5:
                 background = c.shadow(background, layer.alpha, rng)
             layers.append(layer)
             pseudo |= foreground.pseudo
         picture, alpha = c.over(layers, background)
         return c.relight(picture, rng, 0.5), alpha, pseudo
+
+    def placed(
+        self, foreground: data.Foreground, rng: np.random.Generator, size: int, area: tuple[float, float], alone: bool
+    ) -> c.Layer:
+        """A foreground somewhere in the frame, at times larger than it, and changed as the recipe says."""
+        name, rgba, cut_off = foreground.category, foreground.rgba, False
+        close_up = alone and rng.random() < (CLOSE_UP.get(name, 0.2) if self.varied else 0.15)
+        if self.varied and name in CUT_OFF:
+            rgba, cut_off = self.dressed(foreground, rng), rng.random() < CUT_OFF[name]
+        size_in_frame, wander = ((1.1, 2.2), 0.3) if close_up else (area, 0.06)
+        layer = c.place(rgba, size, rng, size_in_frame, wander=wander, cut_off=cut_off)
+        if self.varied and rng.random() < PATCHED:
+            layer = bodies.patchwork(layer, self.background(rng, size, empty=False), rng)
+        layer.color = c.relight(layer.color, rng)
+        return layer
 
     def dressed(self, foreground: data.Foreground, rng: np.random.Generator) -> np.ndarray:
         """The subject, a portrait every other time in a garment and sometimes with something before it."""
@@ -231,9 +234,11 @@ def train(plan: Plan, workers: int, batch: int) -> None:
     """Trains, then puts the best weights with their card into the tree."""
     torch.manual_seed(0)
     stream = Stream(Sampler("train"), seed=1)
-    model, metrics = fit(
-        CoarseNet(), loader(stream, batch, workers), loss, Validation(), "iou", plan, progress=stream.progress
+    validation = Validation()
+    model, _ = fit(
+        pretrained.start(CoarseNet()), loader(stream, batch, workers), loss, validation, "iou", plan, stream.progress
     )
+    metrics = validation(pretrained.remember(model, REMEMBERED), plan.run)
     publish(model, "coarse-general", card("coarse", __doc__ or "", metrics, plan))
 
 

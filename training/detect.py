@@ -2,8 +2,8 @@
 
 Two fifths of the pictures are designs (posters, banners, collages, shop pictures) with text and logos,
 a third are composites of one to four subjects over photographs or studio paper, a fifth are photographs with
-masks and, a few, with human boxes; the rest shows no subject. Pictures grow from 192 to 320 pixels over the
-budget. The encoder starts from the coarse network's.
+masks and, a few, with human boxes; the rest shows no subject. Pictures grow from 256 to 384 pixels over the
+budget. The encoder starts from ImageNet's weights.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ from torch import Tensor
 from ..evaluation.boxes import Answer, average_precision, recall_by_ratio
 from ..stages.networks.anchors import anchors
 from ..stages.networks.detector import LABELS, PAD, SIDE, Detector, letterbox, select
-from . import coco, data
+from . import coco, data, pretrained
 from .assign import detection_loss
 from .card import card
 from .loop import Batch, Plan, Stream, fit, loader, publish
-from .start import encoder_start
 from .synth import composite as c
 from .synth.design import pose, render
 from .synth.render_products import PRODUCTS, render_product
@@ -35,7 +34,7 @@ FOREGROUNDS = {
     "cartoon": 2, "food": 2, "plant_hollow": 1, "vehicle": 1, "rendered": 3,
 }  # fmt: skip
 PHOTOS = {"clothing": 3, "portrait": 2, "person": 3, "animal": 4, "product_simple": 2, "food": 0.5, "vehicle": 0.7}
-SIZES = ((0.0, 192), (0.6, 256), (0.86, SIDE))  # share of the budget: side in pixels
+SIZES = ((0.0, 256), (0.5, 320), (0.8, SIDE))  # share of the budget: side in pixels
 T = TypeVar("T")
 MOST = 40  # boxes a picture can have
 Labelled = tuple[np.ndarray, list[tuple[float, float, float, float, int]]]  # uint8 [H, W, 3], boxes with labels
@@ -222,7 +221,7 @@ def train(plan: Plan, workers: int, batch: int) -> None:
     torch.manual_seed(0)
     stream = Stream(Sampler("train"), seed=5)
     model, metrics = fit(
-        encoder_start(Detector(), plan),
+        pretrained.start(Detector()),
         loader(stream, batch, workers),
         loss,
         Validation(),

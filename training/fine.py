@@ -36,8 +36,6 @@ FOREGROUNDS = {
 }  # fmt: skip
 SIZE = 256  # side of the validation crops, pixels
 SIZES = ((0.0, 176), (0.6, SIZE))  # share of the budget: side of the crops
-
-
 SEEN = 0.5  # share of the samples that the coarse network itself has looked at
 PARTS = 4  # crops of each picture that it looks at: its answer costs more than the rest
 WRONG = 0.5  # IoU of a coarse answer below which it holds nothing to refine
@@ -234,8 +232,8 @@ class Validation:
             metrics[kind] = float(((predicted - truth).abs()[k::3] * b).sum() / b.sum())
             metrics[f"{kind}_coarse"] = float(((coarse - truth).abs()[k::3] * b).sum() / b.sum())
         off, of_coarse = ((x - truth).abs()[self.seen] * band[self.seen] for x in (predicted, coarse))
-        metrics["seen"] = float(off.sum() / band[self.seen].sum())
-        metrics["seen_coarse"] = float(of_coarse.sum() / band[self.seen].sum())
+        metrics["network"] = float(off.sum() / band[self.seen].sum())
+        metrics["network_coarse"] = float(of_coarse.sum() / band[self.seen].sum())
         metrics["score"] = -(metrics["hair"] + metrics["plain"] + metrics["lattice"]) / 3
         lines = []
         for k in range(min(24, len(predicted) // 3 * 3)):
@@ -258,4 +256,4 @@ def train(plan: Plan, workers: int, batch: int) -> None:
     model, metrics = fit(
         FineNet(), loader(stream, batch, workers), loss, Validation(), "score", plan, progress=stream.progress
     )
-    publish(model, "fine-general", card("fine", __doc__ or "", metrics, plan))
+    publish(model, "fine-general", card("fine", __doc__ or "", metrics, plan, encoder=False))

@@ -13,13 +13,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from ..stages import weights
-from ..stages.errors import HairlineError
 
 Batch = dict[str, Tensor]
 
@@ -34,6 +32,7 @@ class Plan:
         minutes: wall-clock budget in all; a resumed run goes on with what is left of it.
         run: folder for the log, the state to resume from and the contact sheets.
         lr: peak learning rate; rises over the first 3% and falls as a cosine to 2% of it.
+        encoder_lr: share of it for `model.encoder`, which has already learned elsewhere.
         validate_every: minutes between validations.
         threads: of torch; 0: as many as there are cores.
         start: weight file that a new run starts from; not read by a run that is resumed.
@@ -42,6 +41,7 @@ class Plan:
     minutes: float
     run: Path
     lr: float = 1.5e-3
+    encoder_lr: float = 0.25
     weight_decay: float = 0.02
     ema: float = 0.998
     validate_every: float = 5.0
@@ -108,10 +108,10 @@ def fit(
     plan.run.mkdir(parents=True, exist_ok=True)
     device = plan.device()
     if plan.start:
-        _start(model, plan.start)
+        weights.load(model, weights.find(str(plan.start), ""))
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = deepcopy(model).requires_grad_(False)
-    optimizer = torch.optim.AdamW(_groups(model, plan.weight_decay), lr=plan.lr, fused=device.type == "cuda")
+    optimizer = torch.optim.AdamW(_groups(model, plan), lr=plan.lr, fused=device.type == "cuda")
     state: dict[str, Any] = {"spent": 0.0, "step": 0, "seen": 0, "best": -math.inf, "metrics": {}}
     best = deepcopy(average.state_dict())
     path = plan.run / "state.pt"
@@ -128,7 +128,7 @@ def fit(
         if progress is not None:
             progress.fill_(share)
         for group in optimizer.param_groups:
-            group["lr"] = plan.lr * _schedule(share)
+            group["lr"] = plan.lr * _schedule(share) * group["scale"]
         batch = {k: _to(v, device) for k, v in next(batches).items()}
         model.train()
         with torch.autocast(device.type, dtype=torch.bfloat16):
@@ -170,15 +170,6 @@ def fit(
     return average.eval(), state["metrics"]
 
 
-def _start(model: nn.Module, path: Path) -> None:
-    if not path.is_file():
-        raise HairlineError(f"no weights to start from: {path} is missing")
-    try:
-        model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()})
-    except (RuntimeError, SafetensorError) as error:
-        raise HairlineError(f"{path} does not hold the weights of this network; take its own file") from error
-
-
 def save_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
     """Writes a state as safetensors in fp16 (integer buffers, which only training needs, are left at their size)."""
     kept = {k: (v.half() if v.is_floating_point() else v).contiguous().cpu() for k, v in state.items()}
@@ -204,13 +195,14 @@ def _schedule(share: float) -> float:
     return rise * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0))))
 
 
-def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Weights decay; norms and biases do not."""
-    parameters = list(model.parameters())
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+def _groups(model: nn.Module, plan: Plan) -> list[dict[str, Any]]:
+    """Weights decay, norms and biases do not; an encoder learns more slowly than the rest."""
+    groups: list[dict[str, Any]] = []
+    for inside, scale in ((True, plan.encoder_lr), (False, 1.0)):
+        learned = [p for n, p in model.named_parameters() if ("encoder." in n) == inside and p.requires_grad]
+        groups.append({"params": [p for p in learned if p.ndim > 1], "weight_decay": plan.weight_decay, "scale": scale})
+        groups.append({"params": [p for p in learned if p.ndim <= 1], "weight_decay": 0.0, "scale": scale})
+    return groups
 
 
 @torch.no_grad()

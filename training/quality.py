@@ -19,12 +19,10 @@ from torch import Tensor, nn
 from ..evaluation import labels as metrics
 from ..stages import signals, weights
 from ..stages.networks.quality import CLASSES, DEFECTS, SIZE, QualityNet
-from . import data
+from . import data, pretrained
 from .card import card
-from .growing import growing
 from .loop import Batch, Plan, Stream, fit, loader, publish
 from .replay import Replay
-from .start import encoder_start
 from .synth import composite as c
 from .synth import degrade as d
 from .synth.occlude import decoy, occlude
@@ -255,10 +253,10 @@ def with_signals(model: QualityNet, make: Callable[[np.random.Generator, float],
 def train(plan: Plan, workers: int, batch: int) -> None:
     """Trains within the plan's budget and puts the weights and their card in place."""
     stream = Stream(Replay(Sampler("train"), fresh=0.35), seed=5)
-    model = with_signals(encoder_start(QualityNet(), plan), stream.make)
+    model = with_signals(pretrained.start(QualityNet()), stream.make)
     model, found = fit(
         model,
-        growing(loader(stream, batch, workers), stream.progress),
+        loader(stream, batch, workers),
         loss,
         Validation(),
         "auc",

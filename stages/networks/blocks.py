@@ -1,9 +1,4 @@
-"""The convolutional blocks all networks share: plain 3x3 convolutions with batch normalisation.
-
-Dense 3x3 convolutions in channels-last bf16 reach four times the arithmetic rate of depthwise ones on a
-CPU, so the encoder is a plain residual network (He et al. 2016) with a pyramid-pooling context (Zhao et
-al. 2017) rather than a mobile one.
-"""
+"""The convolutional blocks that the networks share: convolutions with batch normalisation, and what is made of them."""
 
 from __future__ import annotations
 
@@ -12,18 +7,25 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-WIDTHS = (32, 48, 96, 160, 256)  # channels at strides 2, 4, 8, 16, 32
-DEPTHS = (2, 2, 3, 2)  # residual blocks at strides 4, 8, 16, 32
-
 
 class ConvBN(nn.Sequential):
-    """Convolution, batch normalisation and, unless told otherwise, ReLU."""
+    """Convolution, batch normalisation and, unless told otherwise, ReLU, up to `ceiling` where one is given."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, relu: bool = True) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int = 3,
+        stride: int = 1,
+        relu: bool = True,
+        groups: int = 1,
+        ceiling: float | None = None,
+    ) -> None:
+        above = nn.Hardtanh(0.0, ceiling, inplace=True) if ceiling else nn.ReLU(inplace=True)
         super().__init__(
-            nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+            nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
             nn.BatchNorm2d(outputs),
-            nn.ReLU(inplace=True) if relu else nn.Identity(),
+            above if relu else nn.Identity(),
         )
 
 
@@ -60,29 +62,9 @@ class Context(nn.Module):
 
 
 class Encoder(nn.Module):
-    """RGB to features at strides 2, 4, 8, 16 and 32.
+    """RGB, float [N, 3, H, W], 0..1, to features at strides 2, 4, 8 …: a list with a map for each of `widths`."""
 
-    Input: float [N, 3, H, W], 0..1, H and W multiples of the last stride. Output: one map for each of
-    `widths`. Fewer widths and depths make a shorter encoder whose layers still start from a longer one's.
-    """
-
-    def __init__(self, widths: tuple[int, ...] = WIDTHS, depths: tuple[int, ...] = DEPTHS) -> None:
-        super().__init__()
-        self.widths = widths
-        self.stem = ConvBN(3, widths[0], stride=2)
-        stages = []
-        for before, width, depth in zip(widths[:-1], widths[1:], depths, strict=True):
-            blocks = [Residual(before, width, stride=2)] + [Residual(width, width) for _ in range(depth - 1)]
-            stages.append(nn.Sequential(*blocks))
-        self.stages = nn.ModuleList(stages)
-        self.context = Context(widths[-1])
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        features = [self.stem((x - 0.45) * 4.0)]
-        for stage in self.stages:
-            features.append(stage(features[-1]))
-        features[-1] = self.context(features[-1])
-        return features
+    widths: tuple[int, ...]
 
 
 class Up(nn.Module):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .blocks import DEPTHS, WIDTHS, Encoder
+from .lite import LiteEncoder
 
-SIZE = 192  # side of the square input, pixels; the picture is stretched to it
+SIZE = 224  # side of the square input, pixels; the picture is stretched to it
 CATEGORIES = (
     "portrait", "person", "animal", "product", "product_hollow", "clothing", "food", "vehicle", "cartoon", "scene",
 )  # fmt: skip
@@ -22,11 +22,11 @@ class ClassifierNet(nn.Module):
 
     temperature: Tensor
 
-    def __init__(self, widths: tuple[int, ...] = WIDTHS[:4]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.encoder = Encoder(widths, DEPTHS[:3])  # up to stride 16: the pool sees the rest
+        self.encoder = LiteEncoder()
         self.drop = nn.Dropout(0.3)
-        self.head = nn.Linear(widths[-1], len(CATEGORIES))
+        self.head = nn.Linear(self.encoder.widths[-1], len(CATEGORIES))
         self.register_buffer("temperature", torch.ones(()))  # fitted on the validation pictures
 
     def forward(self, x: Tensor) -> Tensor:

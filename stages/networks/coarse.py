@@ -5,22 +5,28 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .blocks import WIDTHS, ConvBN, Encoder, Up
+from .blocks import Context, ConvBN, Encoder, Up
+from .lite import LiteEncoder
 
 SIZE = 320  # side of the square input at inference, pixels
 
 
 class CoarseNet(nn.Module):
-    """An encoder and a light decoder up to stride 2.
+    """An encoder, a pyramid-pooling context (Zhao et al. 2017) and a light decoder up to stride 2.
 
     Input: float [N, 3, H, W], RGB 0..1. Output: logits float [N, 2, H/2, W/2]; channel 0: alpha,
     channel 1: the expected absolute error of channel 0's sigmoid, both after a sigmoid in 0..1.
+
+    Args:
+        encoder: gives maps at strides 2 to 32; the default is a LiteEncoder.
+        outputs: channels of the decoder at strides 2, 4, 8 and 16.
     """
 
-    def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
+    def __init__(self, encoder: Encoder | None = None, outputs: tuple[int, ...] = (24, 48, 96, 128)) -> None:
         super().__init__()
-        self.encoder = Encoder(widths)
-        outputs = (24, 48, 64, 96)  # decoder channels at strides 2, 4, 8, 16
+        self.encoder: Encoder = encoder or LiteEncoder()
+        widths = self.encoder.widths
+        self.context = Context(widths[-1])
         self.ups = nn.ModuleList(
             Up(inputs, skip, out)
             for inputs, skip, out in zip((*outputs[1:], widths[-1]), widths[:-1], outputs, strict=True)
@@ -31,7 +37,7 @@ class CoarseNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         features = self.encoder(x)
-        y = features[-1]
+        y = self.context(features[-1])
         for up, skip in zip(reversed(self.ups), reversed(features[:-1]), strict=True):
             y = up(y, skip)
         return self.head(y)

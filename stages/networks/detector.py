@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .anchors import PER_CELL, RATIOS, decode, suppress
-from .blocks import WIDTHS, ConvBN, Encoder
+from .blocks import ConvBN
+from .lite import LiteEncoder
 
 LABELS = ("subject", "text", "logo")
-SIDE = 320  # of the square that pictures are letterboxed into
-PAD = 115  # grey of its empty part: 0 after the encoder's normalisation
+SIDE = 384  # of the square that pictures are letterboxed into
+PAD = 128  # grey of its empty part: 0 after the encoder's normalisation
 _WIDTHS = (64, 64, 80, 80)  # channels of the fused levels
 _TOP = 128  # channels at strides 32 and 64
 _CANDIDATES = 200  # best boxes that enter the suppression
@@ -74,7 +75,7 @@ class Detector(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.encoder = Encoder(WIDTHS[:4], (2, 2, 2))
+        self.encoder = LiteEncoder(4)
         _, c4, c8, c16 = self.encoder.widths
         self.tops = nn.ModuleList([ConvBN(c16, _TOP, stride=2), ConvBN(_TOP, _TOP, stride=2)])
         self.fuse = nn.ModuleList(

@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..signals import NAMES
-from .blocks import WIDTHS, Encoder
+from .lite import LiteEncoder
 
-SIZE = 192  # side of the square input, pixels; the picture is stretched to it
+SIZE = 256  # side of the square input, pixels; the picture is stretched to it
 DEFECTS = ("exposure_dark", "exposure_over", "blur", "occlusion", "low_information")
 SEVERITIES = 5  # 0 none, 1 noticed when compared, 2 plain, 3 spoils the picture, 4 little is left
 CLASSES = ("good", "usable", "poor", "bad")
@@ -49,9 +49,10 @@ class QualityNet(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, widths: tuple[int, ...] = WIDTHS[:4]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.encoder = Encoder(widths, (2, 2, 1))  # defects are local: up to stride 16, and shallow there
+        self.encoder = LiteEncoder(4)  # defects are local: up to stride 16
+        widths = self.encoder.widths
         self.register_buffer("mean", torch.zeros(len(NAMES)))  # of the signals over the training pictures
         self.register_buffer("deviation", torch.ones(len(NAMES)))
         self.signals = nn.Sequential(nn.Linear(len(NAMES), 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU())

@@ -13,12 +13,12 @@ import torch
 
 from hairline.stages.errors import HairlineError
 from hairline.stages.networks.anchors import RATIOS, anchors
-from hairline.stages.networks.coarse import CoarseNet
+from hairline.stages.networks.coarse import SIZE, CoarseNet
 from hairline.stages.networks.detector import LABELS
 from hairline.stages.networks.fine import FineNet, Matte
 from hairline.stages.networks.quality import DEFECTS, SEVERITIES, QualityNet
 from hairline.training import fine, quality
-from hairline.training.ablations import context, fusion, ordered, pyramid, signals, two_stages
+from hairline.training.ablations import encoder, fusion, ordered, pyramid, signals, two_stages
 from hairline.training.ablations.__main__ import IDEAS, main
 from hairline.training.ablations.run import Run, gmacs
 from hairline.training.ablations.tables import tables
@@ -70,16 +70,12 @@ def test_pyramids_answer_for_every_anchor(way: str, ratios: tuple[float, ...]) -
     assert float(answer[..., : len(LABELS)].sigmoid().mean()) < 0.05  # nearly all is background at first
 
 
-def test_attention_begins_as_nothing_and_joins_all_places() -> None:
-    torch.manual_seed(0)
-    layer, x = context.Attention(16, heads=2), torch.rand(1, 16, 5, 7)
-    assert torch.equal(layer(x), x)
-    for part in layer.parameters():
-        torch.nn.init.normal_(part, std=0.5)
-    other = x.clone()
-    other[0, :, 0, 0] += 1
-    with torch.no_grad():
-        assert float((layer(other) - layer(x))[0, :, 4, 6].abs().max()) > 1e-4
+def test_the_encoders_compared_cost_the_same_and_only_the_shipped_one_has_fixed_parts() -> None:
+    shipped, scratch, residual = CoarseNet(), encoder.lite_from_scratch(), CoarseNet(encoder.ResidualEncoder())
+    cost = [gmacs(net, (1, 3, SIZE, SIZE)) for net in (shipped, residual)]
+    assert cost[1] == pytest.approx(cost[0], rel=0.1)
+    assert all(p.requires_grad for net in (scratch, residual) for p in net.parameters())
+    assert scratch.train().encoder.stem.training and not shipped.train().encoder.stem.training
 
 
 def test_levels_hear_of_each_other_only_where_they_are_joined() -> None:

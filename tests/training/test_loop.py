@@ -79,7 +79,7 @@ def test_it_starts_from_given_weights_of_the_same_network(tmp_path: Path) -> Non
     for ours, theirs in zip(model.parameters(), trained.parameters(), strict=True):
         assert torch.allclose(ours, theirs, atol=1e-3)
     save_weights(nn.Linear(3, 1), nn.Linear(3, 1).state_dict(), tmp_path / "other.safetensors")
-    for name, words in (("other", "does not hold"), ("missing", "is missing")):
+    for name, words in (("other", "do not fit"), ("missing", "not found")):
         plan = Plan(0, tmp_path / name, start=tmp_path / f"{name}.safetensors")
         with pytest.raises(HairlineError, match=words):
             fit(_model(), iter(()), _loss, _validate, "score", plan)

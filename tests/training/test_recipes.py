@@ -10,7 +10,6 @@ from hairline.stages.networks.classifier import CATEGORIES
 from hairline.stages.networks.quality import DEFECTS
 from hairline.training import categories, quality
 from hairline.training.data import Row
-from hairline.training.growing import growing
 from hairline.training.replay import Replay
 
 
@@ -92,14 +91,6 @@ def test_replay_mixes_old_samples_in_and_remembers_only_so_many() -> None:
     assert len(replay.old) == 600
     assert 0.5 < len(made) / 3000 < 0.65  # the first 500 are all new
     assert len(set(shown)) == len(made)
-
-
-def test_pictures_grow_over_the_budget() -> None:
-    progress = torch.zeros(1)
-    batches = growing(iter([{"image": torch.zeros(2, 3, 192, 192, dtype=torch.uint8)} for _ in range(2)]), progress)
-    assert next(batches)["image"].shape[-1] == 128
-    progress.fill_(0.9)
-    assert next(batches)["image"].shape[-1] == 192
 
 
 def row(path: str, category: str, kind: str = "render") -> Row:

@@ -14,7 +14,7 @@ from ...stages.errors import HairlineError
 from .run import Run
 from .tables import tables
 
-IDEAS = ("fusion", "two_stages", "crop", "pyramid", "ordered", "routes", "signals", "context")
+IDEAS = ("fusion", "two_stages", "crop", "pyramid", "ordered", "routes", "signals", "encoder")
 
 
 def main(argv: list[str]) -> int:

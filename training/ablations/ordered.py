@@ -8,11 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...stages.networks.quality import CLASSES, SEVERITIES, QualityNet
-from .. import quality
-from ..growing import growing
+from .. import pretrained, quality
 from ..loop import Batch
 from ..replay import Replay
-from .run import Figures, Loss, Run, from_coarse, gmacs
+from .run import Figures, Loss, Run, gmacs
 
 STEEP = 4.0  # how fast a probability goes from 0 to 1 around the middle between two severities
 
@@ -59,9 +58,9 @@ def learn(run: Run, network: type[QualityNet], loss: Loss = quality.loss) -> tup
     make = Replay(quality.Sampler("train"), fresh=0.35)
 
     def start() -> nn.Module:
-        return quality.with_signals(from_coarse(network()), make)
+        return quality.with_signals(pretrained.start(network()), make)
 
-    model, figures = run.learn(start, make, loss, validation(), "auc", through=growing)
+    model, figures = run.learn(start, make, loss, validation(), "auc")
     run.cost["gmacs"] = gmacs(model, (1, 3, quality.SIZE, quality.SIZE), (1, model.mean.shape[0]))
     return model, figures
 

@@ -14,8 +14,8 @@ from ...evaluation.boxes import Answer, recall_by_ratio
 from ...stages.networks.anchors import RATIOS, SCALES, anchors
 from ...stages.networks.blocks import ConvBN
 from ...stages.networks.detector import LABELS, SIDE, Detector, letterbox, select
-from .. import detect, validation
-from .run import Figures, Run, Variant, from_coarse, gmacs
+from .. import detect, pretrained, validation
+from .run import Figures, Run, Variant, gmacs
 
 THREE = (0.5, 1.0, 2.0)  # width over height, of Faster R-CNN and RetinaNet
 MIN_SCORE = 0.35  # of a box that the detect stage keeps
@@ -72,7 +72,7 @@ def _variant(fusion: str, ratios: tuple[float, ...]) -> Variant:
     def run(run: Run) -> Figures:
         judge, long = _fixed()
         model, figures = run.learn(
-            lambda: from_coarse(Pyramid(fusion, ratios)), detect.Sampler("train"), detect.loss, judge, "score"
+            lambda: pretrained.start(Pyramid(fusion, ratios)), detect.Sampler("train"), detect.loss, judge, "score"
         )
         run.cost["gmacs"] = gmacs(model, (1, 3, SIDE, SIDE))
         return figures | {f"long {name}": round(r, 4) for name, r in recall_by_ratio(_answers(model, long)).items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ...stages import weights
 from ..loop import Batch, Plan, Stream, fit, loader
-from ..start import N, copy_encoder
 
 Figures = dict[str, float]
 Make = Callable[[np.random.Generator, float], dict[str, np.ndarray]]
@@ -44,33 +42,25 @@ class Run:
         score: str,
         share: float = 1.0,
         part: str = "",
-        through: Callable[[Iterator[Batch], Tensor], Iterator[Batch]] | None = None,
-        lr: float = 1.5e-3,
+        lr: float = Plan.lr,
+        encoder_lr: float = Plan.encoder_lr,
     ) -> tuple[nn.Module, Figures]:
         """Trains a model for a share of the minutes; the best averaged one and its figures.
 
         Args:
             part: names the training where a variant has several; each has a folder of its own.
-            through: what the batches go through, such as `growing`.
         """
         torch.manual_seed(self.seed)
-        plan = Plan(self.minutes * share, self.folder / part, lr, threads=self.threads)
+        plan = Plan(self.minutes * share, self.folder / part, lr, encoder_lr, threads=self.threads)
         plan.validate_every = max(1.0, plan.minutes / 6)
         stream = Stream(make, seed=1000 + self.seed)
         batches = loader(stream, self.batch, self.workers)
-        batches = through(batches, stream.progress) if through else batches
         made = model()
         trained, figures = fit(made, batches, loss, validate, score, plan, stream.progress)
         last = json.loads((plan.run / "log.jsonl").read_text().splitlines()[-1])
         self.cost[f"seen{part}"] = last["seen"]
         self.cost[f"parameters{part}"] = sum(p.numel() for p in trained.parameters())
         return trained, figures
-
-
-def from_coarse(model: N) -> N:
-    """The model with its encoder started from the coarse network in the tree, as the recipes start it."""
-    copy_encoder(model, weights.FOLDER / "coarse-general.safetensors")
-    return model
 
 
 def gmacs(model: nn.Module, *shapes: tuple[int, ...]) -> float:

@@ -20,13 +20,13 @@ from ...stages.fine import FineSettings, FineStage
 from ...stages.networks.blocks import ConvBN
 from ...stages.networks.coarse import CoarseNet
 from ...stages.networks.fine import FineNet
-from .. import coarse, fine, validation
+from .. import coarse, fine, pretrained, validation
 from ..loop import Batch
 from .run import Figures, Make, Run, Variant, gmacs
 
 SIDE = 512
 TILES = 5  # of 256 pixels along the band of such a picture, as the fine stage places them on average
-WIDTHS = (44, 72, 142, 236, 368)  # of the one network's encoder: the cost of coarse and `TILES` times fine
+OUTPUTS = (72, 116, 176, 216)  # of the one network's decoder: the cost of coarse and `TILES` times fine
 AREA, WANDER = (0.3, 1.1), 0.06  # subjects in the frame as a crop shows them
 SIZES = ((0.0, 192), (0.5, 320), (0.8, 448))  # share of the budget: side of the one network's pictures
 
@@ -39,10 +39,10 @@ class OneNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = CoarseNet(WIDTHS)
-        width = 24
+        self.body = CoarseNet(outputs=OUTPUTS)
+        pretrained.start(self.body)
         self.body.head = nn.Identity()
-        self.head = nn.Sequential(ConvBN(width + 12, 32), nn.Conv2d(32, 4, 3, padding=1))
+        self.head = nn.Sequential(ConvBN(OUTPUTS[0] + 12, 32), nn.Conv2d(32, 4, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
         seen = torch.cat([self.body(x), F.pixel_unshuffle((x - 0.45) * 3.0, 2)], 1)
@@ -83,7 +83,15 @@ def _pictures() -> list[validation.Picture]:
 
 def two(run: Run) -> Figures:
     sampler = fine.Sampler("train")
-    first, _ = run.learn(CoarseNet, whole(sampler, coarse.SIZES), coarse.loss, _coarse_score, "iou", 0.5, "coarse")
+    first, _ = run.learn(
+        lambda: pretrained.start(CoarseNet()),
+        whole(sampler, coarse.SIZES),
+        coarse.loss,
+        _coarse_score,
+        "iou",
+        0.5,
+        "coarse",
+    )
     second, _ = run.learn(FineNet, sampler, fine.loss, fine.Validation(), "score", 0.5, "fine")
     run.cost["gmacs"] = gmacs(first, (1, 3, 320, 320)) + TILES * gmacs(second, (1, 5, 256, 256))
     weights = {part: str(run.folder / part / "best.safetensors") for part in ("coarse", "fine")}

@@ -20,6 +20,8 @@ from .networks.blocks import fold_bn
 from .networks.coarse import SIZE, CoarseNet
 from .user_model import UserModel, UserModelSettings
 
+DETECTED = 0.2  # what a detection's score counts beside the mask's
+UNTOLD = 0.7  # probability of a scene where nothing was classified
 DECORATED = 0.4  # score of a text or logo from which a picture counts as a design
 
 
@@ -31,7 +33,11 @@ class CoarseSettings(Settings):
     crops: CropSettings = CropSettings()
     min_area: float = Field(0.0015, ge=0, le=1, description="smallest share of the picture that counts as a subject")
     min_score: float = Field(
-        0.75, ge=0, le=1, description="how sure the mask must be on average where nothing was detected"
+        1.08,
+        ge=0,
+        le=1.2,
+        description="how sure the mask must be on average, with a fifth of the best detection's score, where the picture "
+        "is for certain a scene; less in proportion where that is less likely; 0: never judged by that",
     )
 
 
@@ -129,11 +135,14 @@ class CoarseStage(Stage[CoarseSettings]):
             area += float(mask.mean()) * (x1 - x0) * (y1 - y0) / (item.width * item.height)
             if mask.any():
                 inside.append(float(crop.alpha[mask].mean()) / 255)
-        surest = max(inside, default=0.0)
+        found = max(inside, default=0.0) + DETECTED * max(
+            (b.score for b in item.boxes if b.label == "subject"), default=0
+        )
+        scene = item.category_score if item.category == "scene" else UNTOLD * (not item.category)
         if area < self.settings.min_area:
             item.filter(self.name, "no_subject", "nothing in the picture stands out as a subject")
-        elif not any(box.label == "subject" for box in item.boxes) and surest < self.settings.min_score:
-            item.filter(self.name, "no_subject", f"no subject was detected, and the mask is unsure ({surest:.2f})")
+        elif found < self.settings.min_score * scene:
+            item.filter(self.name, "no_subject", f"a scene ({scene:.2f}) in which no subject is sure ({found:.2f})")
 
 
 def ask(network: nn.Module, pictures: Sequence[U8], device: torch.device) -> list[U8]:

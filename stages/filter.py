@@ -34,10 +34,10 @@ class Thresholds(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    too_dark: float = Field(0.35, ge=0, le=1, description="subject too dark to be recovered")
-    over_exposed: float = Field(0.5, ge=0, le=1, description="subject burnt out; a white background does not count")
+    too_dark: float = Field(0.3, ge=0, le=1, description="subject too dark to be recovered")
+    over_exposed: float = Field(0.4, ge=0, le=1, description="subject burnt out; a white background does not count")
     blurred: float = Field(0.5, ge=0, le=1, description="subject blurred; a soft background does not count")
-    occluded: float = Field(0.18, ge=0, le=1, description="something covers the subject; seldom sure, hence so low")
+    occluded: float = Field(0.5, ge=0, le=1, description="something covers the subject")
     low_information: float = Field(0.5, ge=0, le=1, description="hardly anything to see")
 
 

@@ -36,8 +36,8 @@ class CoarseSettings(Settings):
         1.08,
         ge=0,
         le=1.2,
-        description="how sure the mask must be on average, with a fifth of the best detection's score, where the picture "
-        "is for certain a scene; less in proportion where that is less likely; 0: never judged by that",
+        description="how sure the mask must be on average, with a fifth of the best detection's score, in what is "
+        "for certain a scene; less in proportion where that is less likely; 0: not asked",
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-PICTURES = ("photographs/coffee cup.ok.jpg", "designs/spring sale.ok.jpg")
+PICTURES = ("photographs/portrait, soft background.ok.jpg", "designs/spring sale.ok.jpg")
 HEIGHT, GAP, SQUARE = 320, 12, 10  # pixels
 TARGET = Path(__file__).parent / "images" / "before-after.png"
 

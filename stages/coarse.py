@@ -21,7 +21,7 @@ from .networks.coarse import SIZE, CoarseNet
 from .user_model import UserModel, UserModelSettings
 
 DETECTED = 0.2  # what a detection's score counts beside the mask's
-UNTOLD = 0.7  # probability of a scene where nothing was classified
+UNTOLD = 0.7  # probability of a scene where no classify stage has run
 DECORATED = 0.4  # score of a text or logo from which a picture counts as a design
 
 
@@ -135,14 +135,20 @@ class CoarseStage(Stage[CoarseSettings]):
             area += float(mask.mean()) * (x1 - x0) * (y1 - y0) / (item.width * item.height)
             if mask.any():
                 inside.append(float(crop.alpha[mask].mean()) / 255)
-        found = max(inside, default=0.0) + DETECTED * max(
-            (b.score for b in item.boxes if b.label == "subject"), default=0
-        )
-        scene = item.category_score if item.category == "scene" else UNTOLD * (not item.category)
+        detected = max((box.score for box in item.boxes if box.label == "subject"), default=0.0)
+        found = max(inside, default=0.0) + DETECTED * detected
+        scene = _scene(item)
         if area < self.settings.min_area:
             item.filter(self.name, "no_subject", "nothing in the picture stands out as a subject")
         elif found < self.settings.min_score * scene:
             item.filter(self.name, "no_subject", f"a scene ({scene:.2f}) in which no subject is sure ({found:.2f})")
+
+
+def _scene(item: Item) -> float:
+    """The probability that the picture shows a scene, in which nothing need be a subject, 0..1."""
+    if not item.category:
+        return UNTOLD
+    return item.category_score if item.category == "scene" else 0.0
 
 
 def ask(network: nn.Module, pictures: Sequence[U8], device: torch.device) -> list[U8]:

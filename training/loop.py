@@ -32,7 +32,7 @@ class Plan:
         minutes: wall-clock budget in all; a resumed run goes on with what is left of it.
         run: folder for the log, the state to resume from and the contact sheets.
         lr: peak learning rate; rises over the first 3% and falls as a cosine to 2% of it.
-        encoder_lr: share of it for `model.encoder`, which has already learned elsewhere.
+        encoder_lr: share of it for any `encoder` within the model, which has already learned elsewhere.
         validate_every: minutes between validations.
         threads: of torch; 0: as many as there are cores.
         start: weight file that a new run starts from; not read by a run that is resumed.

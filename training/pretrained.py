@@ -16,7 +16,6 @@ from ..stages.networks.lite import STAGES, LiteEncoder
 _EPS = 1e-3  # of the published network's batch normalisation; ours is the default
 _NORM = ("weight", "bias", "running_mean", "running_var")
 
-
 N = TypeVar("N", bound=nn.Module)
 
 
@@ -36,29 +35,24 @@ def remember(model: N, share: float) -> N:
     encoder = model.get_submodule("encoder")
     assert isinstance(encoder, LiteEncoder)
     trained = encoder.state_dict()
-    for name, tensor in _renamed(published, encoder).items():
-        if tensor.is_floating_point():
-            trained[name].lerp_(tensor, share)
+    for name, tensor in _renamed(published, len(encoder.stages)).items():
+        trained[name].lerp_(tensor, share)
     return model
 
 
-def _renamed(published: dict[str, Tensor], encoder: LiteEncoder) -> dict[str, Tensor]:
+def _renamed(published: dict[str, Tensor], stages: int) -> dict[str, Tensor]:
+    """The stem and the first stages of the published network under the names that LiteEncoder has for them."""
     layers = [("stem", "_conv_stem", "_bn0")]
-    number = 0
-    for s, stage in enumerate(STAGES[: len(encoder.stages)]):
-        for b in range(stage[0]):
-            ours, theirs = f"stages.{s}.{b}", f"_blocks.{number}"
-            parts = (
-                [("depthwise", 1), ("project", 2)]
-                if stage[3] == 1
-                else [("expand", 0), ("depthwise", 1), ("project", 2)]
-            )
-            layers += [(f"{ours}.{name}", f"{theirs}._{name}_conv", f"{theirs}._bn{bn}") for name, bn in parts]
-            number += 1
-    state = encoder.state_dict()
+    blocks = [(s, b) for s, stage in enumerate(STAGES[:stages]) for b in range(stage[0])]
+    for number, (s, b) in enumerate(blocks):
+        for bn, name in enumerate(("expand", "depthwise", "project")):
+            theirs = f"_blocks.{number}._{name}_conv"
+            if f"{theirs}.weight" in published:  # the first block does not expand
+                layers.append((f"stages.{s}.{b}.{name}", theirs, f"_blocks.{number}._bn{bn}"))
+    found = {}
     for ours, conv, norm in layers:
-        state[f"{ours}.0.weight"] = published[f"{conv}.weight"]
+        found[f"{ours}.0.weight"] = published[f"{conv}.weight"]
         for name in _NORM:
-            state[f"{ours}.1.{name}"] = published[f"{norm}.{name}"]
-        state[f"{ours}.1.running_var"] = state[f"{ours}.1.running_var"] + _EPS - nn.BatchNorm2d(1).eps
-    return state
+            found[f"{ours}.1.{name}"] = published[f"{norm}.{name}"]
+        found[f"{ours}.1.running_var"] = found[f"{ours}.1.running_var"] + _EPS - nn.BatchNorm2d(1).eps
+    return found

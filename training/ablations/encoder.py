@@ -4,12 +4,14 @@ the same from scratch, and a residual network of the same cost from scratch; the
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from torch import Tensor, nn
 
 from ...stages.networks.blocks import ConvBN, Encoder, Residual
 from ...stages.networks.coarse import SIZE, CoarseNet
 from .. import coarse, pretrained
+from ..loop import Plan
 from .run import Figures, Run, Variant, gmacs
 
 WIDTHS = (24, 32, 72, 112, 176)  # channels at strides 2, 4, 8, 16, 32
@@ -37,16 +39,21 @@ class ResidualEncoder(Encoder):
 
 
 def lite_from_scratch() -> CoarseNet:
+    """The shipped network without ImageNet's weights, all of it to be trained."""
     net = CoarseNet().requires_grad_(True)
     net.encoder.fixed = 0
     return net
 
 
+@lru_cache(maxsize=1)
+def _fixed() -> tuple[coarse.Sampler, coarse.Validation]:
+    return coarse.Sampler("train"), coarse.Validation()
+
+
 def _variant(network: Callable[[], CoarseNet], encoder_lr: float) -> Variant:
     def run(run: Run) -> Figures:
-        model, figures = run.learn(
-            network, coarse.Sampler("train"), coarse.loss, coarse.Validation(), "iou", encoder_lr=encoder_lr
-        )
+        sampler, judge = _fixed()
+        model, figures = run.learn(network, sampler, coarse.loss, judge, "iou", encoder_lr=encoder_lr)
         run.cost["gmacs"] = gmacs(model, (1, 3, SIZE, SIZE))
         return figures
 
@@ -54,7 +61,7 @@ def _variant(network: Callable[[], CoarseNet], encoder_lr: float) -> Variant:
 
 
 VARIANTS = {
-    "lite_imagenet": _variant(lambda: pretrained.start(CoarseNet()), 0.25),
+    "lite_imagenet": _variant(lambda: pretrained.start(CoarseNet()), Plan.encoder_lr),
     "lite_scratch": _variant(lite_from_scratch, 1.0),
     "residual_scratch": _variant(lambda: CoarseNet(ResidualEncoder()), 1.0),
 }

@@ -25,6 +25,7 @@ and its depthwise kernels are still those."""
 def card(name: str, recipe: str, metrics: dict[str, float], plan: Plan, encoder: bool = True) -> str:
     """Markdown: what it is, data and licences, figures, the command, limits; `encoder`: it is a LiteEncoder."""
     figures = "\n".join(f"| {key} | {value} |" for key, value in metrics.items())
+    route = f" --route {plan.route}" if plan.route else ""
     start = f", started from `{plan.start.name}` of the run before" if plan.start else ""
     return f"""# {name}
 
@@ -42,7 +43,7 @@ The weights are licensed Apache-2.0.
 {figures}
 
 ## Command
-`hairline train {name} --minutes {plan.minutes:g}` on {plan.device().type}, bf16{start}.
+`hairline train {name}{route} --minutes {plan.minutes:g}` on {plan.device().type}, bf16{start}.
 
 ## Intended use and limits
 Cutting subjects out of catalog pictures. True hair mattes, glass, jewellery and many animals are missing from the

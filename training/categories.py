@@ -59,6 +59,15 @@ def cutouts(split: str, max_side: int = 320) -> dict[str, list[np.ndarray]]:
     return dict(found)
 
 
+def outside(split: str, max_side: int = 320) -> list[np.ndarray]:
+    """Foregrounds of no category, uint8 [H, W, 4]; none of those in training is of a model that validation shows."""
+    val = [row for row in data.select("foregrounds/", "val") if not category_of(row)]
+    shown = {model_of(row) for row in val if row.mask_kind == "render"}
+    train = (r for r in data.select("foregrounds/", "train") if not category_of(r) and model_of(r) not in shown)
+    found = (data.picture(row, max_side) for row in (val if split == "val" else train))
+    return [rgba for rgba in found if rgba.shape[2] == 4 and (rgba[..., 3] > 8).sum() >= 64]
+
+
 def photographs(split: str, max_side: int = 448) -> dict[str, list[Shown]]:
     """Real photographs by category: with masks, from shelves, with human boxes, and scenes without a subject."""
     found: dict[str, list[Shown]] = defaultdict(list)

@@ -2,7 +2,9 @@
 
 Categories are drawn evenly. Every subject category comes as composites over the same backgrounds, and, where there
 are any, as photographs as well, so that being pasted says nothing about the category; scenes are the very backgrounds
-that subjects are pasted on. The temperature is fitted on the validation pictures at the end.
+that subjects are pasted on. A tenth show what has no category (foliage, smoke, buildings, lattices, stickers,
+hands), for which every answer is to be equally likely (outlier exposure: Hendrycks, Mazeika and Dietterich 2019), so
+that it falls to the general route. The temperature is fitted on the validation pictures at the end.
 """
 
 from __future__ import annotations
@@ -22,23 +24,30 @@ from .card import card
 from .loop import Batch, Plan, Stream, fit, loader, publish
 from .replay import Replay
 from .synth import composite as c
+from .synth import occlude, strands
 from .synth.design import render
 
 PHOTO_SHARE = {
     "portrait": 0.5, "person": 0.6, "animal": 0.6, "clothing": 0.5, "food": 0.6, "vehicle": 0.4, "product": 0.35,
     "product_hollow": 0.1, "scene": 0.9,
 }  # fmt: skip
+OUTSIDE = 0.1  # share of the samples that show nothing the classifier has a category for
+NONE = -1  # their label
 
 
 class Sampler:
-    """Draws pictures with one category. A sample: image uint8 [3, SIZE, SIZE]; category int64 []."""
+    """Draws pictures with one category. A sample: image uint8 [3, SIZE, SIZE]; category int64 [], `NONE` for none."""
 
     def __init__(self, split: str) -> None:
         self.cutouts = categories.cutouts(split)
         self.photographs = categories.photographs(split)
         self.backgrounds = [b for group in data.backgrounds(split, 320).values() for b in group]
+        self.outside = categories.outside(split)
 
     def __call__(self, rng: np.random.Generator, progress: float) -> dict[str, np.ndarray]:
+        if rng.random() < OUTSIDE:
+            picture = self.over_background(self.of_no_category(rng), rng)
+            return {"image": c.camera(picture, rng).transpose(2, 0, 1).copy(), "category": np.array(NONE)}
         category = CATEGORIES[rng.integers(len(CATEGORIES))]
         photographs = self.photographs.get(category)
         if photographs and rng.random() < PHOTO_SHARE.get(category, 0.0):
@@ -54,7 +63,19 @@ class Sampler:
 
     def composite(self, category: str, rng: np.random.Generator) -> np.ndarray:
         group = self.cutouts[category]
-        rgba = group[rng.integers(len(group))]
+        return self.over_background(group[rng.integers(len(group))], rng)
+
+    def of_no_category(self, rng: np.random.Generator) -> np.ndarray:
+        """Foliage, smoke or a building, or something drawn: uint8 [H, W, 4]."""
+        kind = rng.random()
+        if kind < 0.6 and self.outside:
+            return self.outside[rng.integers(len(self.outside))]
+        if kind < 0.75:
+            return (occlude.hand if kind < 0.67 else occlude.sticker)(rng)
+        layer = strands.lattice(SIZE, rng)
+        return (np.dstack([layer.color, layer.alpha]) * 255 + 0.5).astype(np.uint8)
+
+    def over_background(self, rgba: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         photo = self.backgrounds[rng.integers(len(self.backgrounds))]
         if rng.random() < 0.1:
             picture, _, _ = render([rgba], photo if rng.random() < 0.3 else None, rng, (SIZE, SIZE))
@@ -90,8 +111,11 @@ def photograph(shown: categories.Shown, rng: np.random.Generator) -> np.ndarray:
 
 
 def loss(model: nn.Module, batch: Batch) -> Tensor:
-    """Cross-entropy with slightly smoothed labels."""
-    return F.cross_entropy(model(batch["image"].float() / 255), batch["category"], label_smoothing=0.05)
+    """Cross-entropy with slightly smoothed labels; towards equal odds for what has no category."""
+    logits, category = model(batch["image"].float() / 255), batch["category"]
+    known = F.cross_entropy(logits, category, label_smoothing=0.05, ignore_index=NONE, reduction="sum")
+    unknown = -(logits.log_softmax(1).mean(1) * (category == NONE)).sum()
+    return (known + unknown) / len(category)
 
 
 class Validation:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import cv2
 
+from ..stages.errors import HairlineError
 from .loop import Plan
 
 NETWORKS = ("quality", "classify", "detect", "coarse", "fine")
+ROUTED = {"fine": ("portrait", "product", "product_hollow")}
 
 
 def main(argv: list[str]) -> int:
@@ -27,17 +29,29 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--workers", type=int, default=1, help="processes that make samples")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--lr", type=float, default=1.5e-3, help="peak learning rate")
+    parser.add_argument("--every", type=float, default=5, help="minutes between looks at it (the first after one)")
+    parser.add_argument("--route", default="", help="of fine: a route that gets weights of its own")
     parser.add_argument("--start", type=Path, help="weight file that a new run starts from")
     args = parser.parse_args(argv)
+    routes = ROUTED.get(args.network, ())
+    if args.route and args.route not in routes:
+        known = f"it has {', '.join(routes)}" if routes else "only fine has routes"
+        raise HairlineError(f"{args.network} has no route {args.route}: {known}")
     plan = Plan(
         minutes=args.minutes,
-        run=args.run or Path("runs") / args.network,
+        run=args.run or Path("runs") / "-".join(filter(None, (args.network, args.route))),
         lr=args.lr,
+        validate_every=args.every,
         threads=args.threads,
+        route=args.route,
         start=args.start,
     )
     cv2.setNumThreads(0)  # its thread pool does not survive the fork of the processes that make samples
-    import_module(f".{args.network}", __package__).train(plan, args.workers, args.batch)
+    try:
+        recipe = import_module(f".{args.network}", __package__)
+    except ModuleNotFoundError as missing:
+        raise HairlineError(f"training needs {missing.name}: pip install 'hairline[training]'") from missing
+    recipe.train(plan, args.workers, args.batch)
     return 0
 
 

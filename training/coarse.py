@@ -2,15 +2,18 @@
 
 Half of the samples are composites (photographs, rooms, shelves, panoramas and studio paper behind one to
 three foregrounds, categories drawn evenly), two fifths are photographs with masks, a tenth are cut from design
-pictures, where text and logos are background; one in ten holds no subject. Half of the portraits are dressed in
+pictures, where text and logos are background; one in eight holds no subject. Half of the portraits are dressed in
 photographed garments, and a third of all subjects have parts dyed, shaded or printed, so that no subject is taken for
-several by its colours.
-At the end the encoder goes a share of the way back to ImageNet's weights: the few photographs make it forget.
+several by its colours. A fifth of the composed subjects grow hair or fur, some are lattices, so that what the fine
+stage is to refine is not lost here.
+The encoder hardly learns, and goes a share of the way back to ImageNet's weights at the end, and first where a run
+starts from given weights: the few photographs make it forget.
 Pictures grow from 160 to 320 pixels over the budget: shapes first, edges later, at a third of the cost.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -19,11 +22,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..stages import weights
 from ..stages.networks.coarse import CoarseNet
 from . import data, pretrained
 from .card import card
 from .loop import Batch, Plan, Stream, fit, loader, publish
-from .synth import bodies, design
+from .synth import bodies, design, strands
 from .synth import composite as c
 
 # how often each category is drawn: what people cut out, not what the folder holds most of
@@ -35,6 +39,10 @@ PHOTOS = {"clothing": 3, "portrait": 3, "person": 3, "animal": 4, "product_simpl
 PATCHED = 0.35  # share of the subjects that get parts in other colours
 CLOSE_UP = {"animal": 0.45}  # how often it fills the frame; others every fifth time
 CUT_OFF = {"portrait": 0.6, "person": 0.3, "animal": 0.3}  # how often a frame cuts them off below
+HAIRY, LATTICE = 0.2, 0.05  # shares of the composed subjects that grow hair or fur, and that are lattices
+EMPTY = 0.12  # share of the samples without a subject
+ENCODER_LR = 0.05  # share of the learning rate: with more it forgets what the training pictures do not show
+RETURNED = 0.4  # how far the encoder of given weights goes back to ImageNet's before it learns on
 REMEMBERED = 0.15  # how far the encoder goes back to ImageNet's weights in the end
 SIZES = ((0.0, 160), (0.4, 224), (0.8, 320))  # share of the budget: side in pixels
 
@@ -66,7 +74,7 @@ class Sampler:
         elif kind < 0.5:
             picture, alpha, pseudo = self.design(rng, size)
         else:
-            picture, alpha, pseudo = self.composite(rng, size, count=0 if kind > 0.91 else None)
+            picture, alpha, pseudo = self.composite(rng, size, count=0 if kind > 1 - EMPTY else None)
         image = c.camera(picture, rng)
         alpha8 = (alpha * 255 + 0.5).astype(np.uint8)
         trust = np.full(alpha8.shape, 255, np.uint8)
@@ -108,7 +116,11 @@ class Sampler:
         for _ in range(count):
             group = draw(rng, FOREGROUNDS, self.foregrounds)
             foreground = group[rng.integers(len(group))]
-            layer = c.match_light(self.placed(foreground, rng, size, area, alone=count == 1), background, rng)
+            if self.varied and rng.random() < LATTICE:
+                layer = strands.lattice(size, rng)
+            else:
+                layer = self.placed(foreground, rng, size, area, alone=count == 1)
+            layer = c.match_light(layer, background, rng)
             if rng.random() < 0.5:
                 background = c.shadow(background, layer.alpha, rng)
             layers.append(layer)
@@ -128,6 +140,8 @@ class Sampler:
         layer = c.place(rgba, size, rng, size_in_frame, wander=wander, cut_off=cut_off)
         if self.varied and rng.random() < PATCHED:
             layer = bodies.patchwork(layer, self.background(rng, size, empty=False), rng)
+        if self.varied and rng.random() < HAIRY:
+            layer = strands.hair(layer, rng)
         layer.color = c.relight(layer.color, rng)
         return layer
 
@@ -235,15 +249,17 @@ def train(plan: Plan, workers: int, batch: int) -> None:
     torch.manual_seed(0)
     stream = Stream(Sampler("train"), seed=1)
     validation = Validation()
-    model, _ = fit(
-        pretrained.start(CoarseNet()), loader(stream, batch, workers), loss, validation, "iou", plan, stream.progress
-    )
+    model = pretrained.start(CoarseNet())
+    if plan.start:
+        model = pretrained.remember(weights.load(model, weights.find(str(plan.start), "")), RETURNED)
+    slow = replace(plan, encoder_lr=ENCODER_LR, start=None)
+    model, _ = fit(model, loader(stream, batch, workers), loss, validation, "iou", slow, stream.progress)
     metrics = validation(pretrained.remember(model, REMEMBERED), plan.run)
     publish(model, "coarse-general", card("coarse", __doc__ or "", metrics, plan))
 
 
-def draw(rng: np.random.Generator, weights: dict[str, float], groups: dict[str, list]) -> list:
+def draw(rng: np.random.Generator, shares: dict[str, float], groups: dict[str, list]) -> list:
     """One group, drawn by weight among the groups that are there."""
-    names = [name for name in weights if groups.get(name)]
-    share = np.array([weights[name] for name in names], float)
+    names = [name for name in shares if groups.get(name)]
+    share = np.array([shares[name] for name in names], float)
     return groups[names[rng.choice(len(names), p=share / share.sum())]]

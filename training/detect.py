@@ -3,7 +3,8 @@
 Two fifths of the pictures are designs (posters, banners, collages, shop pictures) with text and logos,
 a third are composites of one to four subjects over photographs or studio paper, a fifth are photographs with
 masks and, a few, with human boxes; the rest shows no subject. Pictures grow from 256 to 384 pixels over the
-budget. The encoder starts from ImageNet's weights.
+budget. A fifth of the products are stretched to any shape between 1:6 and 6:1. The encoder starts from ImageNet's
+weights.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from .assign import detection_loss
 from .card import card
 from .loop import Batch, Plan, Stream, fit, loader, publish
 from .synth import composite as c
+from .synth.canvas import resize
 from .synth.design import pose, render
 from .synth.render_products import PRODUCTS, render_product
 
@@ -38,6 +40,8 @@ SIZES = ((0.0, 256), (0.5, 320), (0.8, SIDE))  # share of the budget: side in pi
 T = TypeVar("T")
 MOST = 40  # boxes a picture can have
 Labelled = tuple[np.ndarray, list[tuple[float, float, float, float, int]]]  # uint8 [H, W, 3], boxes with labels
+STRETCHED = 0.2  # share of the foregrounds that are given another shape
+LONGEST = 6.0  # width over height, or the reverse
 MIN_SIDE = 4  # pixels; a box that is smaller than that cannot be asked for
 
 
@@ -51,6 +55,7 @@ class Sampler:
         self.backgrounds = [b for group in groups.values() for b in group]
         self.empty = [b for name, group in groups.items() for b in group if name != "bg_shelf"]
         self.coco = coco.pictures(split)
+        self.varied = split == "train"  # the validation set stays what it was
 
     def __call__(self, rng: np.random.Generator, progress: float) -> dict[str, np.ndarray]:
         side = next(side for share, side in reversed(SIZES) if progress >= share)
@@ -100,7 +105,8 @@ class Sampler:
         return crop(photo.rgb, [photo.alpha > 127], rng, 0.6)
 
     def foreground(self, rng: np.random.Generator) -> np.ndarray:
-        return pick(rng, FOREGROUNDS, self.foregrounds).rgba
+        rgba = pick(rng, FOREGROUNDS, self.foregrounds).rgba
+        return stretch(rgba, rng) if self.varied and rng.random() < STRETCHED else rgba
 
 
 def rendered(split: str, each: int = 3, side: int = 176) -> list[data.Foreground]:
@@ -109,6 +115,13 @@ def rendered(split: str, each: int = 3, side: int = 176) -> list[data.Foreground
     return [
         data.Foreground(render_product(name, rng, side), "rendered", False) for name in PRODUCTS for _ in range(each)
     ]
+
+
+def stretch(rgba: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The foreground, uint8 [H, W, 4], at about its area in any shape from 1:6 to 6:1, long ones as often as others."""
+    ratio = float(np.exp(rng.uniform(-1, 1) * np.log(LONGEST)))
+    side = float(np.sqrt(rgba.shape[0] * rgba.shape[1]))
+    return resize(rgba, side * ratio**0.5, side / ratio**0.5)
 
 
 def pick(rng: np.random.Generator, weights: Mapping[str, float], groups: Mapping[str, list[T]]) -> T:

@@ -3,7 +3,8 @@
 Crops at full resolution: subjects with procedural hair or fur, hollow renders, lattices, plants, smoke and
 plain edges over every kind of background. The coarse answer the network is given is, for half of them, what the
 coarse network in the tree said of the whole picture; for the others it is the true alpha made worse in the ways that
-network makes mistakes: low resolution, shifted edges, closed holes, lost strands.
+network makes mistakes: low resolution, shifted edges, closed holes, lost strands. With `--route`, a route's own weights
+are made from subjects of that route alone.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ FOREGROUNDS = {
     "person": 2, "portrait": 3, "animal": 3, "product_simple": 3, "product_hollow": 5, "clothing": 1,
     "cartoon": 3, "food": 1, "plant_hollow": 3, "vehicle": 0.5, "soft_translucent": 1.5,
 }  # fmt: skip
+ROUTES = {  # the foregrounds of each route that can have weights of its own
+    "portrait": ("portrait", "person"),
+    "product": ("product_simple", "clothing", "food", "vehicle"),
+    "product_hollow": ("product_hollow", "plant_hollow"),
+}
 SIZE = 256  # side of the validation crops, pixels
 SIZES = ((0.0, 176), (0.6, SIZE))  # share of the budget: side of the crops
 SEEN = 0.5  # share of the samples that the coarse network itself has looked at
@@ -44,10 +50,16 @@ Sample = dict[str, np.ndarray]
 
 
 class Sampler(CoarseSampler):
-    """A sample: image uint8 [3, S, S], alpha, coarse and unsure uint8 [S, S]."""
+    """A sample: image uint8 [3, S, S], alpha, coarse and unsure uint8 [S, S].
 
-    def __init__(self, split: str) -> None:
+    Args:
+        route: one of `ROUTES`, for its subjects alone; empty: for all.
+    """
+
+    def __init__(self, split: str, route: str = "") -> None:
         super().__init__(split)
+        if route:
+            self.foregrounds = {name: g for name, g in self.foregrounds.items() if name in ROUTES[route]}
         self.waiting: list[Sample] = []
 
     def __call__(self, rng: np.random.Generator, progress: float) -> Sample:
@@ -252,8 +264,9 @@ class Validation:
 def train(plan: Plan, workers: int, batch: int) -> None:
     """Trains, then puts the best weights with their card into the tree."""
     torch.manual_seed(0)
-    stream = Stream(Sampler("train"), seed=2)
+    stream = Stream(Sampler("train", plan.route), seed=2)
+    judge = Validation(sampler=Sampler("val", plan.route))
     model, metrics = fit(
-        FineNet(), loader(stream, batch, workers), loss, Validation(), "score", plan, progress=stream.progress
+        FineNet(), loader(stream, batch, workers), loss, judge, "score", plan, progress=stream.progress
     )
-    publish(model, "fine-general", card("fine", __doc__ or "", metrics, plan, encoder=False))
+    publish(model, f"fine-{plan.route or 'general'}", card("fine", __doc__ or "", metrics, plan, encoder=False))

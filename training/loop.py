@@ -21,6 +21,7 @@ from ..stages import weights
 
 Batch = dict[str, Tensor]
 
+EARLY_LOOK = 1.0  # minutes until the first validation
 LONGEST_STEP = 60.0  # seconds; more than that was no step but a process or a machine that slept
 
 
@@ -33,8 +34,9 @@ class Plan:
         run: folder for the log, the state to resume from and the contact sheets.
         lr: peak learning rate; rises over the first 3% and falls as a cosine to 2% of it.
         encoder_lr: share of it for any `encoder` within the model, which has already learned elsewhere.
-        validate_every: minutes between validations.
+        validate_every: minutes between validations; the first comes after one at the latest: an early look.
         threads: of torch; 0: as many as there are cores.
+        route: whose own weights are to be made, by a recipe that knows routes; empty: those for all.
         start: weight file that a new run starts from; not read by a run that is resumed.
     """
 
@@ -46,6 +48,7 @@ class Plan:
     ema: float = 0.998
     validate_every: float = 5.0
     threads: int = 0
+    route: str = ""
     start: Path | None = None
 
     def device(self) -> torch.device:
@@ -144,7 +147,8 @@ def fit(
         now = time.monotonic()
         state["spent"] += min(now - mark, LONGEST_STEP)
         mark = now
-        if state["spent"] - validated > plan.validate_every * 60 or state["spent"] >= budget:
+        wait = plan.validate_every if validated else min(plan.validate_every, EARLY_LOOK)
+        if state["spent"] - validated > wait * 60 or state["spent"] >= budget:
             validated = state["spent"]
             metrics = validate(average.eval(), plan.run)
             if metrics[score] >= state["best"]:

@@ -6,7 +6,6 @@ correct ones on white, and empty backgrounds. The same call gives the same pictu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,7 +18,7 @@ import numpy as np
 from ..stages.item import Item
 from ..stages.networks.classifier import CATEGORIES
 from ..stages.networks.detector import LABELS
-from . import categories, classify, coarse, data, detect, fine, quality
+from . import classify, coarse, data, detect, fine, quality
 from .data import U8
 from .synth import composite as c
 from .synth.canvas import resize
@@ -157,7 +156,7 @@ def of_no_category(count: int = 48, seed: int = 28) -> list[Picture]:
     """Subjects that the classifier has no category for: plants, smoke and buildings."""
     sampler, rng = _sampler(classify), np.random.default_rng(seed)
     one = copy(sampler)
-    one.cutouts = {"unknown": list(_unknown())}
+    one.cutouts = {"unknown": sampler.outside}
     return [Picture(c.camera(one.composite("unknown", rng), rng, 0.5), "unknown") for _ in range(count)]
 
 
@@ -165,14 +164,6 @@ def of_no_category(count: int = 48, seed: int = 28) -> list[Picture]:
 def _sampler(recipe: ModuleType) -> Any:
     """A recipe's sampler over the validation split, read once."""
     return recipe.Sampler("val")
-
-
-def _unknown() -> Iterator[U8]:
-    for row in data.select("foregrounds/", "val"):
-        if not categories.category_of(row):
-            rgba = data.picture(row, 320)
-            if rgba.shape[2] == 4 and (rgba[..., 3] > 8).sum() >= 64:
-                yield rgba
 
 
 def _to8(alpha: c.F32) -> U8:

@@ -16,24 +16,11 @@ from .. import fine
 from .run import Figures, Run, Variant
 
 LR = 4e-4  # they have learned already
-ROUTES = {
-    "portrait": ("portrait", "person"),
-    "product": ("product_simple", "clothing", "food", "vehicle"),
-    "product_hollow": ("product_hollow", "plant_hollow"),
-}
-
-
-def sampler(split: str, route: str = "") -> fine.Sampler:
-    """The fine recipe's pictures, with the foregrounds of one route alone if one is named."""
-    made = fine.Sampler(split)
-    if route:
-        made.foregrounds = {name: group for name, group in made.foregrounds.items() if name in ROUTES[route]}
-    return made
 
 
 @lru_cache(maxsize=4)
 def _validation(route: str) -> fine.Validation:
-    return fine.Validation(60, sampler("val", route))
+    return fine.Validation(60, fine.Sampler("val", route))
 
 
 def start() -> nn.Module:
@@ -41,13 +28,13 @@ def start() -> nn.Module:
 
 
 def general(run: Run) -> Figures:
-    model, _ = run.learn(start, sampler("train"), fine.loss, _validation(""), "score", lr=LR)
-    return {f"{route} {k}": v for route in ROUTES for k, v in _errors(_validation(route)(model, run.folder)).items()}
+    model, _ = run.learn(start, fine.Sampler("train"), fine.loss, _validation(""), "score", lr=LR)
+    return _on_all_routes(model, run)
 
 
 def _route(route: str) -> Variant:
     def run(run: Run) -> Figures:
-        _, figures = run.learn(start, sampler("train", route), fine.loss, _validation(route), "score", lr=LR)
+        _, figures = run.learn(start, fine.Sampler("train", route), fine.loss, _validation(route), "score", lr=LR)
         return {f"{route} {name}": value for name, value in _errors(figures).items()}
 
     return run
@@ -55,12 +42,16 @@ def _route(route: str) -> Variant:
 
 def untrained(run: Run) -> Figures:
     run.folder.mkdir(parents=True, exist_ok=True)
-    model = start()
-    return {f"{route} {k}": v for route in ROUTES for k, v in _errors(_validation(route)(model, run.folder)).items()}
+    return _on_all_routes(start(), run)
+
+
+def _on_all_routes(model: nn.Module, run: Run) -> Figures:
+    judged = {route: _validation(route)(model, run.folder) for route in fine.ROUTES}
+    return {f"{route} {name}": value for route, found in judged.items() for name, value in _errors(found).items()}
 
 
 def _errors(figures: Figures) -> Figures:
     return {name: figures[name] for name in ("hair", "plain")}
 
 
-VARIANTS = {"shipped": untrained, "general": general} | {route: _route(route) for route in ROUTES}
+VARIANTS = {"shipped": untrained, "general": general} | {route: _route(route) for route in fine.ROUTES}

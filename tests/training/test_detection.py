@@ -8,7 +8,7 @@ import torch
 from hairline.stages.networks.anchors import anchors, iou
 from hairline.stages.networks.detector import LABELS, SIDE
 from hairline.training.assign import BACKGROUND, IGNORED, MATCHED, UNCLEAR, assign, detection_loss
-from hairline.training.detect import MOST, crop, pack
+from hairline.training.detect import LONGEST, MOST, crop, pack, stretch
 
 
 def test_every_box_is_learned_even_tiny_and_long_ones() -> None:
@@ -74,3 +74,12 @@ def test_samples_have_boxes_where_the_picture_has_them() -> None:
             assert bright[y0:y1, x0:x1].mean() > 0.85
             bright[y0:y1, x0:x1] = False
             assert bright.mean() < 0.03
+
+
+def test_stretched_products_have_every_shape_and_keep_their_area() -> None:
+    rgba, rng = np.full((90, 60, 4), 255, np.uint8), np.random.default_rng(4)
+    shapes = np.array([stretch(rgba, rng).shape[:2] for _ in range(200)])
+    ratio = shapes[:, 1] / shapes[:, 0]
+    assert ratio.min() > 0.9 / LONGEST and ratio.max() < 1.1 * LONGEST
+    assert min((ratio < 0.3).mean(), (ratio > 3.3).mean()) > 0.1
+    assert np.allclose(shapes.prod(1), 90 * 60, rtol=0.1)

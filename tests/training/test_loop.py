@@ -12,6 +12,7 @@ from torch import nn
 
 from hairline.stages import weights
 from hairline.stages.errors import HairlineError
+from hairline.training import cli, loop
 from hairline.training.loop import Plan, Stream, fit, loader, publish, save_weights
 
 
@@ -51,6 +52,32 @@ def test_it_learns_and_resumes_where_it_was(tmp_path: Path) -> None:
     _fit(tmp_path / "run", 0.05)
     lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
     assert len(lines) > len(first) and lines[-1]["seen"] > first[-1]["seen"]
+
+
+def test_the_first_look_comes_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "EARLY_LOOK", 0.005)
+    plan = Plan(0.03, tmp_path / "run", lr=0.02)
+    fit(_model(), loader(Stream(_make, 1), 16, 0), _loss, _validate, "score", plan)
+    looks = [json.loads(line)["seen"] for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    assert len(looks) == 2 and looks[0] < looks[1] / 2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [(["fine", "--route", "animal"], "portrait, product, product_hollow"), (["coarse", "--route", "x"], "only fine")],
+)
+def test_a_route_that_is_not_there_is_told(words: list[str], told: str) -> None:
+    with pytest.raises(HairlineError, match=told):
+        cli.main(words)
+
+
+def test_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: str) -> None:
+        raise ModuleNotFoundError(name="pymatting")
+
+    monkeypatch.setattr(cli, "import_module", missing)
+    with pytest.raises(HairlineError, match=r"pymatting: pip install 'hairline\[training\]'"):
+        cli.main(["classify"])
 
 
 def test_published_weights_load_and_their_hash_is_checked(tmp_path: Path, monkeypatch) -> None:

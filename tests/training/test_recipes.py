@@ -8,7 +8,7 @@ from hairline.stages.filter import FilterSettings, FilterStage, probabilities
 from hairline.stages.item import Item
 from hairline.stages.networks.classifier import CATEGORIES
 from hairline.stages.networks.quality import DEFECTS
-from hairline.training import categories, quality
+from hairline.training import categories, classify, quality
 from hairline.training.data import Row
 from hairline.training.replay import Replay
 
@@ -118,3 +118,18 @@ def test_renders_of_one_model_stay_on_one_side() -> None:
         assert len({categories.split_of(row(f"{model}_{n:02}.webp", "product_simple")) for n in range(9)}) == 1
     assert categories.split_of(row("wm_cat.webp", "animal", "pseudo_grabcut")) == "train"
     assert set(categories.OF_COCO.values()) <= set(CATEGORIES)
+
+
+def test_what_has_no_category_is_to_get_equal_odds() -> None:
+    class Says(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return self.logits
+
+    model, images = Says(), torch.zeros(2, 3, 8, 8)
+    outside = {"image": images, "category": torch.tensor([classify.NONE, classify.NONE])}
+    model.logits = torch.zeros(2, len(CATEGORIES))
+    even = classify.loss(model, outside)
+    model.logits = torch.eye(len(CATEGORIES))[:2] * 5
+    assert classify.loss(model, outside) > even
+    known = {"image": images, "category": torch.tensor([0, 1])}
+    assert classify.loss(model, known) < even

@@ -5,7 +5,8 @@ three foregrounds, categories drawn evenly), two fifths are photographs with mas
 pictures, where text and logos are background; one in eight holds no subject. Half of the portraits are dressed in
 photographed garments, and a third of all subjects have parts dyed, shaded or printed, so that no subject is taken for
 several by its colours. A fifth of the composed subjects grow hair or fur, some are lattices, so that what the fine
-stage is to refine is not lost here.
+stage is to refine is not lost here, and a quarter of the things are put together from plates, wheels, tubes and blocks,
+as machines are, and a cup on its saucer.
 The encoder hardly learns, and goes a share of the way back to ImageNet's weights at the end, and first where a run
 starts from given weights: the few photographs make it forget.
 Pictures grow from 160 to 320 pixels over the budget: shapes first, edges later, at a third of the cost.
@@ -39,7 +40,9 @@ PHOTOS = {"clothing": 3, "portrait": 3, "person": 3, "animal": 4, "product_simpl
 PATCHED = 0.35  # share of the subjects that get parts in other colours
 CLOSE_UP = {"animal": 0.45}  # how often it fills the frame; others every fifth time
 CUT_OFF = {"portrait": 0.6, "person": 0.3, "animal": 0.3}  # how often a frame cuts them off below
-HAIRY, LATTICE = 0.2, 0.05  # shares of the composed subjects that grow hair or fur, and that are lattices
+HAIRY = 0.2  # share of the composed subjects that grow hair or fur
+LATTICE, ASSEMBLED = 0.05, 0.25  # shares of them that are lattices, and, of `CORES`, things of many parts
+CORES = ("product_simple", "product_hollow", "food", "vehicle", "cartoon")
 EMPTY = 0.12  # share of the samples without a subject
 ENCODER_LR = 0.05  # share of the learning rate: with more it forgets what the training pictures do not show
 RETURNED = 0.4  # how far the encoder of given weights goes back to ImageNet's before it learns on
@@ -116,8 +119,11 @@ class Sampler:
         for _ in range(count):
             group = draw(rng, FOREGROUNDS, self.foregrounds)
             foreground = group[rng.integers(len(group))]
-            if self.varied and rng.random() < LATTICE:
+            kind = rng.random() if self.varied else 1.0
+            if kind < LATTICE:
                 layer = strands.lattice(size, rng)
+            elif kind < LATTICE + ASSEMBLED and foreground.category in CORES:
+                layer = bodies.assembly(foreground.rgba, size, rng, area)
             else:
                 layer = self.placed(foreground, rng, size, area, alone=count == 1)
             layer = c.match_light(layer, background, rng)

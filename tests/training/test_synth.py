@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -88,3 +89,17 @@ def test_what_is_cut_off_reaches_the_lower_edge() -> None:
     rng = np.random.default_rng(5)
     for _ in range(10):
         assert c.place(_ball()[10:-10], 96, rng, tilt=0, cut_off=True).alpha[-1].max() > 0.3
+
+
+def test_an_assembly_is_one_thing_of_several_parts_within_its_reach() -> None:
+    core = _ball(80)
+    made = [bodies.assembly(core, 128, np.random.default_rng(seed), (0.5, 0.6)) for seed in range(16)]
+    for layer in made:
+        assert layer.color.min() >= 0 and layer.color.max() <= 1 and layer.alpha.min() >= 0 and layer.alpha.max() <= 1
+        assert 0.02 < layer.alpha.mean() < 0.75
+        largest = cv2.connectedComponentsWithStats((layer.alpha > 0.5).astype(np.uint8))[2][1:, cv2.CC_STAT_AREA].max()
+        assert largest > 0.4 * (layer.alpha > 0.5).sum()
+    shown = [np.abs(each.color - np.array([200, 90, 40]) / 255).max(-1) < 0.03 for each in made]
+    assert 6 <= sum(bool((s & (e.alpha > 0.9)).sum() > 100) for s, e in zip(shown, made, strict=True)) < 16
+    again = bodies.assembly(core, 128, np.random.default_rng(0), (0.5, 0.6))
+    assert np.array_equal(again.alpha, made[0].alpha) and np.array_equal(again.color, made[0].color)

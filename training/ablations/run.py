@@ -52,7 +52,7 @@ class Run:
         """
         torch.manual_seed(self.seed)
         plan = Plan(self.minutes * share, self.folder / part, lr, encoder_lr, threads=self.threads)
-        plan.validate_every = max(1.0, plan.minutes / 6)
+        plan.validate_every = plan.minutes  # at the end, and the early look
         stream = Stream(make, seed=1000 + self.seed)
         batches = loader(stream, self.batch, self.workers)
         made = model()

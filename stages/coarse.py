@@ -127,28 +127,27 @@ class CoarseStage(Stage[CoarseSettings]):
         return ask(self.networks[route], pictures, self.device)
 
     def _judge(self, item: Item) -> None:
-        area = 0.0
-        inside: list[float] = []
-        for crop in item.crops:
-            x0, y0, x1, y1 = crop.box
-            mask = crop.alpha > 127
-            area += float(mask.mean()) * (x1 - x0) * (y1 - y0) / (item.width * item.height)
-            if mask.any():
-                inside.append(float(crop.alpha[mask].mean()) / 255)
-        detected = max((box.score for box in item.boxes if box.label == "subject"), default=0.0)
-        found = max(inside, default=0.0) + DETECTED * detected
-        scene = _scene(item)
-        if area < self.settings.min_area:
+        area = sum(
+            float((crop.alpha > 127).mean()) * (crop.box[2] - crop.box[0]) * (crop.box[3] - crop.box[1])
+            for crop in item.crops
+        )
+        found, scene = sureness(item)
+        if area < self.settings.min_area * item.width * item.height:
             item.filter(self.name, "no_subject", "nothing in the picture stands out as a subject")
         elif found < self.settings.min_score * scene:
             item.filter(self.name, "no_subject", f"a scene ({scene:.2f}) in which no subject is sure ({found:.2f})")
 
 
-def _scene(item: Item) -> float:
-    """The probability that the picture shows a scene, in which nothing need be a subject, 0..1."""
-    if not item.category:
-        return UNTOLD
-    return item.category_score if item.category == "scene" else 0.0
+def sureness(item: Item) -> tuple[float, float]:
+    """How sure it is that a picture holds a subject, 0..1.2, and how probable that it shows a scene, 0..1.
+
+    The one is the mean alpha within the surest mask and a fifth of the best detection's score; in the other, which is
+    the classifier's answer, nothing need be a subject.
+    """
+    inside = [float(crop.alpha[crop.alpha > 127].mean()) / 255 for crop in item.crops if (crop.alpha > 127).any()]
+    detected = max((box.score for box in item.boxes if box.label == "subject"), default=0.0)
+    scene = UNTOLD if not item.category else item.category_score if item.category == "scene" else 0.0
+    return max(inside, default=0.0) + DETECTED * detected, scene
 
 
 def ask(network: nn.Module, pictures: Sequence[U8], device: torch.device) -> list[U8]:

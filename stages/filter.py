@@ -36,9 +36,9 @@ class Thresholds(BaseModel):
 
     too_dark: float = Field(0.3, ge=0, le=1, description="subject too dark to be recovered")
     over_exposed: float = Field(0.4, ge=0, le=1, description="subject burnt out; a white background does not count")
-    blurred: float = Field(0.5, ge=0, le=1, description="subject blurred; a soft background does not count")
-    occluded: float = Field(0.5, ge=0, le=1, description="something covers the subject")
-    low_information: float = Field(0.5, ge=0, le=1, description="hardly anything to see")
+    blurred: float = Field(0.35, ge=0, le=1, description="subject blurred; a soft background does not count")
+    occluded: float = Field(0.35, ge=0, le=1, description="something covers the subject")
+    low_information: float = Field(0.4, ge=0, le=1, description="hardly anything to see")
 
 
 class FilterSettings(Settings):
@@ -79,8 +79,9 @@ class FilterStage(Stage[FilterSettings]):
         path = weights.find(self.settings.weights, "quality.safetensors", self.settings.sha256)
         network = QualityNet()
         weights.load(network, path)
-        # The encoder alone goes to the accelerator: what judges the signals stays in float32.
-        weights.inference(fold_bn(network.encoder), device)
+        # What looks at the picture goes to the accelerator; what judges the signals stays in float32.
+        for part in (network.encoder, network.layout):
+            weights.inference(fold_bn(part), device)
         self.network, self.device = network.requires_grad_(False), device
 
     def process(self, items: Sequence[Item]) -> None:

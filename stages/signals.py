@@ -20,6 +20,10 @@ SIDE = 512  # long side that is measured, pixels: blur that does not show at thi
 TILE = 32  # side of a sharpness tile, pixels
 GRID = 128  # long side at which the subject is estimated
 
+WINDOWS = (9, 21)  # sides of the windows in which an edge is looked at, pixels
+STEPS = (10, 30, 50, 70, 90, 97)  # percentiles of the edges' steepness
+BANDS = 5  # octaves whose energy is measured
+
 _code = np.arange(256, dtype=np.float64) / 255
 LINEAR = np.where(_code <= 0.04045, _code / 12.92, ((_code + 0.055) / 1.055) ** 2.4).astype(np.float32)  # sRGB to light
 LOW, HIGH = (np.arange(256) <= 2).astype(np.uint8), (np.arange(256) >= 253).astype(np.uint8)
@@ -31,6 +35,8 @@ NAMES = (
     "subject_mean", "subject_p05", "subject_p50", "subject_p95", "subject_clip_low", "subject_clip_high",
     "subject_entropy", "frame_sharpness", "subject_sharpness", "subject_sharpness_axis", "subject_sharpness_half",
     "detail", "noise", "plain_background", "subject_area", "side",
+    *(f"edge_{window}_{step}" for window in WINDOWS for step in STEPS),
+    *(f"band_{octave}_{of}" for octave in range(BANDS) for of in ("mean", "peak")),
 )  # fmt: skip
 
 
@@ -51,6 +57,9 @@ def measure(rgb: Image) -> dict[str, float]:
           `_axis` is the worse of the two axes (motion blur), `_half` the same at half size (strong blur).
         - detail: share of tiles with structure above the noise. noise: standard deviation, 0..1 of full scale.
         - side: the long side as a share of `SIDE`; sharpness is to be read with it.
+        - edge_W_P: percentile P of how steep the subject's edges are, 0..1, in windows of W pixels.
+        - band_K_mean, _peak: the subject's energy in octave K, from the finest, on average and in its liveliest tenth,
+          logarithmic: 0 is 1e-8, 1 full scale.
         - plain_background: share of the border that one smooth colour explains. subject_area: 0..1.
     """
     luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
@@ -60,6 +69,7 @@ def measure(rgb: Image) -> dict[str, float]:
     half = cv2.resize(luma, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) if min(luma.shape) >= 4 else luma
     _, sharp_half, _ = tile_sharpness(half, noise / 2, grid)
     weight, plain = subject_weight(rgb, energy)
+    full = cv2.resize(weight, luma.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
     # Every second pixel is exact enough for shares and percentiles, where averaging would hide clipping.
     pixels, grey = rgb[::2, ::2], luma[::2, ::2]
@@ -81,7 +91,50 @@ def measure(rgb: Image) -> dict[str, float]:
     found["subject_sharpness"] = _sharpest(sharp, structured * tiles)
     found["subject_sharpness_axis"] = _sharpest(axis, structured * tiles)
     found["subject_sharpness_half"] = _sharpest(sharp_half, structured * tiles)
+    found |= edge_steepness(luma, full) | octaves(luma, full, grid)
     return {name: found[name] for name in NAMES}
+
+
+def edge_steepness(luma: Image, weight: F32) -> dict[str, float]:
+    """How much of the contrast in a window lies between two neighbouring pixels: 1 a hard edge, 0.1 a soft one.
+
+    Unlike sharpness it does not depend on how much structure there is, only on how the strongest edges look.
+
+    Args:
+        luma: uint8 [h, w]. weight: float32 [h, w], the subject.
+    """
+    image = luma.astype(np.float32) / 255
+    slope = cv2.magnitude(*(cv2.Sobel(image, cv2.CV_32F, dx, dy, ksize=1) for dx, dy in ((1, 0), (0, 1)))) / 2
+    found: dict[str, float] = {}
+    for window in WINDOWS:
+        kernel = np.ones((window, window), np.uint8)
+        contrast = (cv2.dilate(image, kernel) - cv2.erode(image, kernel))[::4, ::4]
+        clear = contrast > 0.15
+        steep = np.where(clear, cv2.dilate(slope, kernel)[::4, ::4] / np.maximum(contrast, 1e-3), 0)
+        shares = _percentiles(np.minimum(steep, 1), clear * weight[::4, ::4], STEPS)
+        found |= {f"edge_{window}_{step}": share for step, share in zip(STEPS, shares, strict=True)}
+    return found
+
+
+def octaves(luma: Image, weight: F32, grid: tuple[int, int]) -> dict[str, float]:
+    """The subject's energy octave by octave: blur takes the fine ones, a flat subject has none in any.
+
+    Args:
+        luma: uint8 [h, w]. weight: float32 [h, w], the subject. grid: tiles (columns, rows).
+    """
+    image: F32 = luma.astype(np.float32) / 255
+    found: dict[str, float] = {}
+    tiles = _pool(weight, grid)
+    for octave in range(BANDS):
+        smooth = cv2.GaussianBlur(image, (5, 5), 1.0)
+        band = (image - smooth) ** 2
+        shares = cv2.resize(weight, band.shape[::-1], interpolation=cv2.INTER_AREA)
+        mean = float((band * shares).sum() / max(float(shares.sum()), 1e-6))
+        (peak,) = _percentiles(_pool(band, grid), tiles, (90,))
+        for of, value in (("mean", mean), ("peak", peak)):
+            found[f"band_{octave}_{of}"] = float(np.log10(1e-8 + min(value, 1.0)) / 8 + 1)
+        image = smooth[::2, ::2]
+    return found
 
 
 def noise_level(luma: Image) -> float:
@@ -206,11 +259,17 @@ def _exposure(light: F32, luma: Image, clipped: list[Image], weight: F32) -> dic
 
 def _sharpest(sharpness: F32, weight: F32) -> float:
     """The weighted 80th percentile: a picture is as sharp as its sharpest fifth. 0 where nothing has structure."""
+    return _percentiles(sharpness, weight, (80,))[0]
+
+
+def _percentiles(values: F32, weight: F32, percents: tuple[int, ...]) -> list[float]:
+    """Weighted percentiles; 0 where nothing has weight."""
     if not (weight > 0.02).any():
-        return 0.0
-    order = np.argsort(sharpness, axis=None)
+        return [0.0] * len(percents)
+    order = np.argsort(values, axis=None)
     cumulative = np.cumsum(weight.ravel()[order])
-    return float(sharpness.ravel()[order][np.searchsorted(cumulative, 0.8 * cumulative[-1])])
+    places = np.searchsorted(cumulative, [percent / 100 * cumulative[-1] for percent in percents])
+    return [float(v) for v in values.ravel()[order][np.minimum(places, values.size - 1)]]
 
 
 def _pool(image: Image, grid: tuple[int, int]) -> F32:

@@ -12,11 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..signals import NAMES
+from .blocks import ConvBN
 from .lite import LiteEncoder
 
 SIZE = 256  # side of the square input, pixels; the picture is stretched to it
 DEFECTS = ("exposure_dark", "exposure_over", "blur", "occlusion", "low_information")
 SEVERITIES = 5  # 0 none, 1 noticed when compared, 2 plain, 3 spoils the picture, 4 little is left
+CELLS = 4  # a side of the grid in which the network sees where things are: what covers a subject is a matter of place
 CLASSES = ("good", "usable", "poor", "bad")
 
 
@@ -37,7 +39,7 @@ class Ordered(nn.Module):
 
 
 class QualityNet(nn.Module):
-    """Features of the encoder at two scales joined with the classical signals.
+    """Features of the encoder at two scales, and of each part of the picture, joined with the classical signals.
 
     The small input cannot show a slight blur or clipped pixels; the signals, measured on a larger one, do.
 
@@ -56,7 +58,9 @@ class QualityNet(nn.Module):
         self.register_buffer("mean", torch.zeros(len(NAMES)))  # of the signals over the training pictures
         self.register_buffer("deviation", torch.ones(len(NAMES)))
         self.signals = nn.Sequential(nn.Linear(len(NAMES), 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU())
-        self.join = nn.Sequential(nn.Linear(2 * widths[-1] + widths[-3] + 64, 128), nn.ReLU(), nn.Dropout(0.2))
+        self.layout = nn.Sequential(ConvBN(widths[-1], 24, kernel=1))
+        seen = 2 * widths[-1] + widths[-3] + 24 * CELLS**2
+        self.join = nn.Sequential(nn.Linear(seen + 64, 128), nn.ReLU(), nn.Dropout(0.2))
         self.score = nn.Linear(128, len(DEFECTS) + 1)
         self.defects = Ordered(len(DEFECTS), SEVERITIES - 1)
         self.classes = Ordered(1, len(CLASSES) - 1)
@@ -68,7 +72,8 @@ class QualityNet(nn.Module):
         """The costly half, for the accelerator: float [N, 3, SIZE, SIZE] to float [N, P]."""
         features = self.encoder(image)
         last, middle = features[-1], features[-3]
-        return torch.cat([last.mean((2, 3)), last.amax((2, 3)), middle.mean((2, 3))], 1)
+        parts = F.adaptive_avg_pool2d(self.layout(last), CELLS).flatten(1)
+        return torch.cat([last.mean((2, 3)), last.amax((2, 3)), middle.mean((2, 3)), parts], 1)
 
     def judge(self, pooled: Tensor, signals: Tensor) -> tuple[Tensor, Tensor]:
         """The cheap half, best in float32: signals span decades that bf16 does not resolve."""

@@ -88,3 +88,15 @@ def test_exposure_is_measured_in_linear_light() -> None:
     found = signals.measure(np.full((64, 64, 3), 188, np.uint8))  # sRGB 188 is half the light of 255
     assert found["frame_mean"] == pytest.approx(0.5, abs=0.01)
     assert found["frame_p50"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_edges_and_fine_octaves_tell_blur_and_a_flat_subject_is_not_taken_for_blurred() -> None:
+    sharp, soft = photo(), cv2.GaussianBlur(photo(), (0, 0), 3)
+    crisp, dull = signals.measure(sharp), signals.measure(soft)
+    for step in signals.STEPS:
+        assert crisp[f"edge_9_{step}"] > 1.5 * dull[f"edge_9_{step}"]
+    lost = [crisp[f"band_{octave}_mean"] - dull[f"band_{octave}_mean"] for octave in range(signals.BANDS)]
+    assert lost[0] > 0.1 and lost == sorted(lost, reverse=True) and lost[-1] < 0.02
+    flat = np.full((400, 512, 3), 240, np.uint8)
+    cv2.rectangle(flat, (150, 100), (350, 300), (60, 90, 30), -1)
+    assert signals.measure(flat)["edge_21_90"] > 0.4  # a plain box: little structure, but hard edges

@@ -1,0 +1,124 @@
+"""`python -m hairline.training.thresholds filter|no_subject`: what each threshold would do, on training pictures.
+
+Thresholds are chosen on pictures of the training split, so that the figures of the validation split are not flattered
+by them. `filter`: for each defect the share of strongly spoilt pictures (severity 3 and more) that a probability
+catches, and the false alarms. `no_subject`: the share of empty pictures that `stages.coarse.min_score` ends, and of
+pictures with a subject that it ends wrongly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from copy import copy
+from functools import cache, partial
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..pipeline.machine import cores
+from ..stages.base import Settings, Stage, run_stages
+from ..stages.coarse import sureness
+from ..stages.errors import HairlineError
+from ..stages.filter import REASONS
+from ..stages.networks.quality import DEFECTS
+from ..stages.registry import stage_class
+from . import coarse, data, quality
+from .synth import composite as c
+from .validation import Picture
+
+PROBABILITIES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+SCORES = tuple(np.arange(0.8, 1.17, 0.03).round(2).tolist())
+
+
+def filter_table(count: int) -> list[str]:
+    """A line for each defect and probability; `count` pictures of each kind."""
+    sampler, rng = quality.Sampler("train"), np.random.default_rng(31)
+    spoiled, truths = [], []
+    for _ in range(3 * count):
+        rgb, severities = sampler.spoiled(rng)
+        spoiled.append(Picture(rgb, "spoiled"))
+        truths.append(dict(zip(DEFECTS, quality.labels(severities)[0].tolist(), strict=True)))
+    photos = [Picture(p.rgb, "photo") for group in sampler.photos.values() for p in group[:count]]
+    white = [Picture(quality.on_white(sampler, rng, int(rng.integers(250, 256))), "white") for _ in range(count)]
+    found = {name: spread(_qualities, x) for name, x in (("spoiled", spoiled), ("photos", photos), ("white", white))}
+    lines = ["| | probability | caught | alarms, no defect | alarms, photographs | alarms, white |"]
+    for defect, reason in REASONS.items():
+        strong = [k for k, truth in enumerate(truths) if truth[defect] >= 3]
+        clean = [k for k, truth in enumerate(truths) if max(truth.values()) == 0]
+        for least in PROBABILITIES:
+            over = {name: np.array([q[defect] > least for q in judged]) for name, judged in found.items()}
+            shares = (over["spoiled"][strong], over["spoiled"][clean], over["photos"], over["white"])
+            lines.append(f"| {reason} | {least} | " + " | ".join(f"{share.mean():.3f}" for share in shares) + " |")
+    return lines
+
+
+def no_subject_table(count: int) -> list[str]:
+    """A line for each score."""
+    rng = np.random.default_rng(32)
+    groups = data.backgrounds("train", 512)
+    sets = {"empty": [Picture(rgb, name) for name, group in groups.items() if name != "bg_shelf" for rgb in group]}
+    sets["photographs"] = [Picture(p.rgb, name) for name, g in data.photos("train", 512).items() for p in g]
+    sets = {name: [group[i] for i in rng.permutation(len(group))[:count]] for name, group in sets.items()}
+    sets["composites"] = list(_composites(count, rng))
+    found = {name: np.array(spread(_sureness, pictures)) for name, pictures in sets.items()}
+    lines = ["| min_score | " + " | ".join(sets) + " |"]
+    for least in SCORES:
+        shares = [float((sure < least * scene).mean()) for sure, scene in (f.T for f in found.values())]
+        lines.append(f"| {least} | " + " | ".join(f"{share:.3f}" for share in shares) + " |")
+    return lines
+
+
+def _composites(count: int, rng: np.random.Generator) -> Iterable[Picture]:
+    sampler = coarse.Sampler("train")
+    sampler.varied = False  # as in validation
+    for k in range(count):
+        one, categories = copy(sampler), sorted(sampler.foregrounds)
+        one.foregrounds = {name: sampler.foregrounds[name] for name in [categories[k % len(categories)]]}
+        yield Picture(c.camera(one.composite(rng, 448, count=1)[0], rng, 0.5), "composite")
+
+
+def _qualities(picture: Picture) -> dict[str, float]:
+    item = picture.item()
+    _stage("filter").process([item])
+    return {defect: item.quality[defect] for defect in REASONS}
+
+
+def _sureness(picture: Picture) -> tuple[float, float]:
+    item = picture.item()
+    run_stages([_stage("classify"), _stage("detect"), _stage("coarse", min_area=0, min_score=0)], [item])
+    return sureness(item)
+
+
+@cache
+def _stage(name: str, **options: float) -> Stage[Settings]:
+    kind = stage_class(name)
+    made = kind(kind.Settings(**options))
+    made.setup(torch.device("cpu"))
+    return made
+
+
+def spread(ask: Callable[[Picture], object], pictures: Sequence[Picture]) -> list[Any]:
+    """The answers on all pictures, by as many processes as cores."""
+    with ProcessPoolExecutor(cores(), get_context("spawn"), partial(torch.set_num_threads, 1)) as pool:
+        return list(pool.map(ask, pictures, chunksize=8))
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m hairline.training.thresholds", description=__doc__)
+    parser.add_argument("of", choices=("filter", "no_subject"))
+    parser.add_argument("--pictures", type=int, default=200, help="of each kind (default: %(default)s)")
+    args = parser.parse_args(argv)
+    print("\n".join((filter_table if args.of == "filter" else no_subject_table)(args.pictures)))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except HairlineError as error:
+        sys.exit(f"hairline: {error}")

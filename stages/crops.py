@@ -30,7 +30,7 @@ class CropSettings(Settings):
         0.5, ge=0, le=1, description="boxes share a crop when more than this share of the smaller one lies in the other"
     )
     cut_off: float = Field(
-        0.35, ge=0, le=1, description="a crop grows where more than this share of a side runs through the subject"
+        0.12, ge=0, le=1, description="a crop grows where more than this share of a side runs through the subject"
     )
     regrow: int = Field(2, ge=0, le=8, description="how often crops may grow so; 0: never")
     overview: float = Field(

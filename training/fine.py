@@ -1,7 +1,7 @@
 """`hairline train fine`: the recipe of the fine network.
 
 Crops at full resolution: subjects with procedural hair or fur, hollow renders, lattices, plants, smoke and
-plain edges over every kind of background. The coarse answer the network is given is, for half of them, what the
+plain edges over every kind of background. The coarse answer the network is given is, for two thirds of them, what the
 coarse network in the tree said of the whole picture; for the others it is the true alpha made worse in the ways that
 network makes mistakes: low resolution, shifted edges, closed holes, lost strands. With `--route`, a route's own weights
 are made from subjects of that route alone.
@@ -42,7 +42,7 @@ ROUTES = {  # the foregrounds of each route that can have weights of its own
 }
 SIZE = 256  # side of the validation crops, pixels
 SIZES = ((0.0, 176), (0.6, SIZE))  # share of the budget: side of the crops
-SEEN = 0.5  # share of the samples that the coarse network itself has looked at
+SEEN = 0.65  # share of the samples that the coarse network itself has looked at
 PARTS = 4  # crops of each picture that it looks at: its answer costs more than the rest
 WRONG = 0.5  # IoU of a coarse answer below which it holds nothing to refine
 
@@ -122,7 +122,7 @@ class Sampler(CoarseSampler):
     ) -> tuple[c.U8, c.F32]:
         """A subject before a background: the picture uint8 [S, S, 3] and its true alpha float32 [S, S]."""
         background = self.background(rng, size, empty=False)
-        kind = kind or str(rng.choice(["hair", "plain", "lattice"], p=[0.45, 0.43, 0.12]))
+        kind = kind or str(rng.choice(["hair", "plain", "lattice"], p=[0.42, 0.38, 0.2]))
         if kind == "lattice":
             layer = strands.lattice(size, rng)
         else:

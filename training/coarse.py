@@ -7,8 +7,8 @@ photographed garments, and a third of all subjects have parts dyed, shaded or pr
 several by its colours. A fifth of the composed subjects grow hair or fur, some are lattices, so that what the fine
 stage is to refine is not lost here, and a quarter of the things are put together from plates, wheels, tubes and blocks,
 as machines are, and a cup on its saucer.
-The encoder hardly learns, and goes a share of the way back to ImageNet's weights at the end, and first where a run
-starts from given weights: the few photographs make it forget.
+The encoder hardly learns, and goes a share of the way back to ImageNet's weights first where a run starts from given
+ones: the few photographs make it forget. At the end the network leans towards the subject.
 Pictures grow from 160 to 320 pixels over the budget: shapes first, edges later, at a third of the cost.
 """
 
@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..stages import weights
-from ..stages.networks.coarse import CoarseNet
+from ..stages.networks.coarse import SIZE, CoarseNet
 from . import data, pretrained
 from .card import card
 from .loop import Batch, Plan, Stream, fit, loader, publish
@@ -47,7 +47,6 @@ EMPTY = 0.12  # share of the samples without a subject
 ENCODER_LR = 0.05  # share of the learning rate: with more it forgets what the training pictures do not show
 RETURNED = 0.4  # how far the encoder of given weights goes back to ImageNet's before it learns on
 LEAN = 0.4  # added to alpha's logit in the end: parts of things left out are more, and cost more, than pieces too many
-REMEMBERED = 0.15  # how far the encoder goes back to ImageNet's weights in the end
 SIZES = ((0.0, 160), (0.4, 224), (0.8, 320))  # share of the budget: side in pixels
 
 
@@ -193,7 +192,7 @@ def loss(model: nn.Module, batch: Batch) -> Tensor:
 class Validation:
     """IoU (alpha at 0.5) on the val photographs by category and on seeded composites; a contact sheet."""
 
-    def __init__(self, size: int = 256, composites: int = 96, per_category: int = 24) -> None:
+    def __init__(self, size: int = SIZE, composites: int = 96, per_category: int = 24) -> None:
         sampler = Sampler("val")
         self.groups: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
         for category, photos in sampler.photos.items():
@@ -261,7 +260,7 @@ def train(plan: Plan, workers: int, batch: int) -> None:
         model = pretrained.remember(weights.load(model, weights.find(str(plan.start), "")), RETURNED)
     slow = replace(plan, encoder_lr=ENCODER_LR, start=None)
     model, _ = fit(model, loader(stream, batch, workers), loss, validation, "iou", slow, stream.progress)
-    metrics = validation(lean(pretrained.remember(model, REMEMBERED)), plan.run)
+    metrics = validation(lean(model), plan.run)
     publish(model, "coarse-general", card("coarse", __doc__ or "", metrics, plan))
 
 

@@ -18,6 +18,7 @@ from .crops import CropSettings, crops_for, overview_wins, regrown
 from .item import U8, Crop, Item
 from .networks.blocks import fold_bn
 from .networks.coarse import SIZE, CoarseNet
+from .settle import settle
 from .user_model import UserModel, UserModelSettings
 
 DETECTED = 0.2  # what a detection's score counts beside the mask's
@@ -153,6 +154,8 @@ def sureness(item: Item) -> tuple[float, float]:
 def ask(network: nn.Module, pictures: Sequence[U8], device: torch.device) -> list[U8]:
     """What the coarse network says of pictures, uint8 [H, W, 3]: for each uint8 [2, h, w], alpha and expected error.
 
+    Alpha's doubt is settled by colour, see `settle`.
+
     Args:
         network: ready for inference on the device, see `weights.inference`.
     """
@@ -162,8 +165,11 @@ def ask(network: nn.Module, pictures: Sequence[U8], device: torch.device) -> lis
     def run(x: Tensor) -> Tensor:
         return network(x).float().sigmoid()
 
-    found = in_fixed_batches(run, samples, device, weights.precision(device))
-    return list((found * 255 + 0.5).to(torch.uint8).numpy())
+    found = (in_fixed_batches(run, samples, device, weights.precision(device)) * 255 + 0.5).to(torch.uint8).numpy()
+    for picture, (alpha, _) in zip(stretched, found, strict=True):
+        small: U8 = cv2.resize(picture, alpha.shape[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        alpha[:] = settle(small, alpha)
+    return list(found)
 
 
 def cut(item: Item, box: tuple[int, int, int, int], side: int = SIZE) -> U8:

@@ -38,7 +38,7 @@ class ClassifySettings(Settings):
     weights: str = Field("builtin", description="builtin, or the path of other weights")
     sha256: str = Field("", description="hash that a weights file of yours must have")
     min_score: float = Field(
-        0.6, ge=0, le=1, description="below this probability a picture takes the general route; its category is noted"
+        0.75, ge=0, le=1, description="below this probability a picture takes the general route; its category is noted"
     )
     routes: dict[str, str] = Field(
         ROUTE_OF, description="{category: route}, for the categories that are to take another route than by default"

@@ -4,7 +4,8 @@ Categories are drawn evenly. Every subject category comes as composites over the
 are any, as photographs as well, so that being pasted says nothing about the category; scenes are the very backgrounds
 that subjects are pasted on. A tenth show what has no category (foliage, smoke, buildings, lattices, stickers,
 hands), for which every answer is to be equally likely (outlier exposure: Hendrycks, Mazeika and Dietterich 2019), so
-that it falls to the general route. The temperature is fitted on the validation pictures at the end.
+that it falls to the general route. A run that starts from given weights ends half way between them and what it
+learned. The temperature is fitted on the validation pictures at the end.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..evaluation import labels as metrics
+from ..stages import weights
 from ..stages.networks.classifier import CATEGORIES, SIZE, ClassifierNet
 from . import categories, data, pretrained
 from .card import card
@@ -171,6 +173,17 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     return float(min(tried, key=lambda t: float(F.cross_entropy(logits / t, labels))))
 
 
+@torch.no_grad()
+def meet(model: nn.Module, other: nn.Module) -> None:
+    """Moves a model half way to another of its kind: better than either, where one went on from the other.
+
+    Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022.
+    """
+    for mine, its in zip(model.state_dict().values(), other.state_dict().values(), strict=True):
+        if mine.is_floating_point():
+            mine.lerp_(its.to(mine.device), 0.5)
+
+
 def train(plan: Plan, workers: int, batch: int) -> None:
     """Trains within the plan's budget, calibrates, and puts the weights and their card in place."""
     torch.manual_seed(0)
@@ -186,6 +199,9 @@ def train(plan: Plan, workers: int, batch: int) -> None:
         plan,
         stream.progress,
     )
+    if plan.start:
+        meet(model, weights.load(ClassifierNet(), weights.find(str(plan.start), "")))
+    model.temperature.fill_(1.0)  # a run that started from given weights had theirs
     model.temperature.fill_(fit_temperature(validation.logits(model), torch.from_numpy(validation.labels)))
     found = validation(model, plan.run)
     print(found, publish(model, "classify", card("classify", __doc__ or "", found, plan)))

@@ -72,7 +72,7 @@ def stage(name: str, **options: float) -> Stage[Settings]:
 
 def coarse() -> Stage[Settings]:
     """The coarse stage, which judges no picture to be without a subject."""
-    return stage("coarse", min_area=0, min_score=0)
+    return stage("coarse", min_area=0, no_subject=1)
 
 
 def fine() -> FineStage:

@@ -21,8 +21,10 @@ from .networks.coarse import SIZE, CoarseNet
 from .settle import settle
 from .user_model import UserModel, UserModelSettings
 
-DETECTED = 0.2  # what a detection's score counts beside the mask's
 UNTOLD = 0.7  # probability of a scene where no classify stage has run
+# log-odds of there being no subject: those of a scene, the mask's share of the picture, its expected error against its
+# area, and a constant; fitted on training pictures, see `python -m hairline.training.thresholds no_subject`
+SCENE, AREA, ERROR, CONSTANT = 0.99, -0.53, 1.01, -0.65
 DECORATED = 0.4  # score of a text or logo from which a picture counts as a design
 
 
@@ -33,12 +35,8 @@ class CoarseSettings(Settings):
     model: UserModelSettings | None = Field(None, description="a model of yours instead of ours")
     crops: CropSettings = CropSettings()
     min_area: float = Field(0.0015, ge=0, le=1, description="smallest share of the picture that counts as a subject")
-    min_score: float = Field(
-        1.08,
-        ge=0,
-        le=1.2,
-        description="how sure the mask must be on average, with a fifth of the best detection's score, in what is "
-        "for certain a scene; less in proportion where that is less likely; 0: not asked",
+    no_subject: float = Field(
+        0.7, ge=0, le=1, description="probability that there is no subject from which on a picture ends so; 1: never"
     )
 
 
@@ -128,27 +126,33 @@ class CoarseStage(Stage[CoarseSettings]):
         return ask(self.networks[route], pictures, self.device)
 
     def _judge(self, item: Item) -> None:
-        area = sum(
-            float((crop.alpha > 127).mean()) * (crop.box[2] - crop.box[0]) * (crop.box[3] - crop.box[1])
-            for crop in item.crops
-        )
-        found, scene = sureness(item)
-        if area < self.settings.min_area * item.width * item.height:
+        empty, area = emptiness(item)
+        if area < self.settings.min_area:
             item.filter(self.name, "no_subject", "nothing in the picture stands out as a subject")
-        elif found < self.settings.min_score * scene:
-            item.filter(self.name, "no_subject", f"a scene ({scene:.2f}) in which no subject is sure ({found:.2f})")
+        elif empty > self.settings.no_subject:
+            item.filter(self.name, "no_subject", f"a scene without a clear subject (probability {empty:.2f})")
 
 
-def sureness(item: Item) -> tuple[float, float]:
-    """How sure it is that a picture holds a subject, 0..1.2, and how probable that it shows a scene, 0..1.
+def emptiness(item: Item) -> tuple[float, float]:
+    """The probability that a picture holds no subject, 0..1, and the masks' share of it, 0..1.
 
-    The one is the mean alpha within the surest mask and a fifth of the best detection's score; in the other, which is
-    the classifier's answer, nothing need be a subject.
+    Scenes in which little was found, with much doubt, are probably empty; a large and sure mask is a subject even
+    there. The classifier tells how sure the picture is of a scene.
     """
-    inside = [float(crop.alpha[crop.alpha > 127].mean()) / 255 for crop in item.crops if (crop.alpha > 127).any()]
-    detected = max((box.score for box in item.boxes if box.label == "subject"), default=0.0)
-    scene = UNTOLD if not item.category else item.category_score if item.category == "scene" else 0.0
-    return max(inside, default=0.0) + DETECTED * detected, scene
+    solid = partial = doubt = 0.0
+    for crop in item.crops:
+        x0, y0, x1, y1 = crop.box
+        share = (x1 - x0) * (y1 - y0) / (item.width * item.height)
+        solid += share * float((crop.alpha > 127).mean())
+        partial += share * float(crop.alpha.mean()) / 255
+        doubt += share * float(crop.unsure.mean()) / 255
+    scene = UNTOLD
+    if item.category:
+        scene = item.category_score if item.category == "scene" else (1 - item.category_score) / 2
+    odds = np.log((scene + 0.01) / (1.01 - scene))
+    error = np.log(np.clip(doubt / max(partial, 1e-3), 0.02, 5))
+    logit = SCENE * odds + AREA * np.log(max(solid, 1e-3)) + ERROR * error + CONSTANT
+    return float(1 / (1 + np.exp(-logit))), solid
 
 
 def ask(network: nn.Module, pictures: Sequence[U8], device: torch.device) -> list[U8]:

@@ -58,8 +58,11 @@ class Plan:
 class Stream(IterableDataset):
     """An endless, seeded stream of samples; `make(rng, progress)` makes one.
 
-    `progress` (0..1, shared with the loader's processes) lets a recipe grow its pictures over time.
+    `progress` (0..1, shared with the loader's processes) lets a recipe grow its pictures over time; the samples of a
+    batch are made at the same one, so that all have one size.
     """
+
+    batch = 1  # samples in a batch, set by `loader`
 
     def __init__(self, make: Callable[[np.random.Generator, float], dict[str, np.ndarray]], seed: int) -> None:
         self.make, self.seed = make, seed
@@ -69,11 +72,14 @@ class Stream(IterableDataset):
         worker = get_worker_info()
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
         while True:
-            yield self.make(rng, float(self.progress))
+            progress = float(self.progress)
+            for _ in range(self.batch):
+                yield self.make(rng, progress)
 
 
 def loader(stream: Stream, batch: int, workers: int) -> Iterator[Batch]:
     """Batches of the stream, made by `workers` processes (0: in this one)."""
+    stream.batch = batch
     return iter(
         DataLoader(
             stream,

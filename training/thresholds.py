@@ -2,7 +2,7 @@
 
 Thresholds are chosen on pictures of the training split, so that the figures of the validation split are not flattered
 by them. `filter`: for each defect the share of strongly spoilt pictures (severity 3 and more) that a probability
-catches, and the false alarms. `no_subject`: the share of empty pictures that `stages.coarse.min_score` ends, and of
+catches, and the false alarms. `no_subject`: the share of empty pictures that `stages.coarse.no_subject` ends, and of
 pictures with a subject that it ends wrongly.
 """
 
@@ -22,7 +22,7 @@ import torch
 
 from ..pipeline.machine import cores
 from ..stages.base import Settings, Stage, run_stages
-from ..stages.coarse import sureness
+from ..stages.coarse import CoarseSettings, emptiness
 from ..stages.errors import HairlineError
 from ..stages.filter import REASONS
 from ..stages.networks.quality import DEFECTS
@@ -32,7 +32,7 @@ from .synth import composite as c
 from .validation import Picture
 
 PROBABILITIES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-SCORES = tuple(np.arange(0.8, 1.17, 0.03).round(2).tolist())
+SCORES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 def filter_table(count: int) -> list[str]:
@@ -65,10 +65,12 @@ def no_subject_table(count: int) -> list[str]:
     sets["photographs"] = [Picture(p.rgb, name) for name, g in data.photos("train", 512).items() for p in g]
     sets = {name: [group[i] for i in rng.permutation(len(group))[:count]] for name, group in sets.items()}
     sets["composites"] = list(_composites(count, rng))
-    found = {name: np.array(spread(_sureness, pictures)) for name, pictures in sets.items()}
-    lines = ["| min_score | " + " | ".join(sets) + " |"]
+    found = {name: np.array(spread(_emptiness, pictures)).T for name, pictures in sets.items()}
+    lines = ["| no_subject | " + " | ".join(sets) + " |"]
     for least in SCORES:
-        shares = [float((sure < least * scene).mean()) for sure, scene in (f.T for f in found.values())]
+        shares = [
+            float(((empty > least) | (area < CoarseSettings().min_area)).mean()) for empty, area in found.values()
+        ]
         lines.append(f"| {least} | " + " | ".join(f"{share:.3f}" for share in shares) + " |")
     return lines
 
@@ -88,10 +90,10 @@ def _qualities(picture: Picture) -> dict[str, float]:
     return {defect: item.quality[defect] for defect in REASONS}
 
 
-def _sureness(picture: Picture) -> tuple[float, float]:
+def _emptiness(picture: Picture) -> tuple[float, float]:
     item = picture.item()
-    run_stages([_stage("classify"), _stage("detect"), _stage("coarse", min_area=0, min_score=0)], [item])
-    return sureness(item)
+    run_stages([_stage("classify"), _stage("detect"), _stage("coarse", min_area=0, no_subject=1)], [item])
+    return emptiness(item)
 
 
 @cache

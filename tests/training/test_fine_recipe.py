@@ -24,7 +24,7 @@ def sampler() -> fine.Sampler:
 
 def test_the_answer_is_that_of_the_coarse_stage(sampler: fine.Sampler) -> None:
     image, _ = sampler.scene(np.random.default_rng(1), 400, "plain", (0.6, 0.7), 0.0)
-    stage = CoarseStage(CoarseSettings(min_area=0, min_score=0))
+    stage = CoarseStage(CoarseSettings(min_area=0, no_subject=1))
     stage.setup(torch.device("cpu"))
     item = Item("a", "a", data=cv2.imencode(".png", image[..., ::-1])[1].tobytes(), width=400, height=400)
     stage.process([item])

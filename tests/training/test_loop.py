@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,23 @@ def test_the_first_look_comes_early(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     fit(_model(), loader(Stream(_make, 1), 16, 0), _loss, _validate, "score", plan)
     looks = [json.loads(line)["seen"] for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
     assert len(looks) == 2 and looks[0] < looks[1] / 2
+
+
+def test_pictures_that_grow_keep_one_size_in_a_batch() -> None:
+    stream = Stream(lambda rng, progress: {"x": np.zeros(4 if progress < 0.5 else 8, np.float32)}, seed=1)
+
+    def made() -> Iterator[dict[str, np.ndarray]]:
+        for index, sample in enumerate(iter(stream)):
+            if index == 5:  # in the middle of the second batch
+                stream.progress.fill_(0.9)
+            yield sample
+
+    batches = loader(stream, 4, 0)
+    sizes = [next(batches)["x"].shape[1]]
+    stream.progress.fill_(0.9)
+    assert [*sizes, next(batches)["x"].shape[1]] == [4, 8]
+    stream.progress.fill_(0.0)
+    assert [len(s["x"]) for s, _ in zip(made(), range(12), strict=False)] == [4] * 8 + [8] * 4
 
 
 @pytest.mark.parametrize(

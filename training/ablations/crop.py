@@ -78,7 +78,7 @@ def _box(alpha: np.ndarray) -> Box:
 def _stages() -> tuple[DetectStage, CoarseStage, FineStage]:
     stages = (
         DetectStage(DetectSettings()),
-        CoarseStage(CoarseSettings(min_area=0, min_score=0)),
+        CoarseStage(CoarseSettings(min_area=0, no_subject=1)),
         FineStage(FineSettings(min_area=1e-6)),
     )
     for stage in stages:

@@ -96,7 +96,7 @@ def two(run: Run) -> Figures:
     run.cost["gmacs"] = gmacs(first, (1, 3, 320, 320)) + TILES * gmacs(second, (1, 5, 256, 256))
     weights = {part: str(run.folder / part / "best.safetensors") for part in ("coarse", "fine")}
     stages = (
-        CoarseStage(CoarseSettings(weights=weights["coarse"], min_area=0, min_score=0)),
+        CoarseStage(CoarseSettings(weights=weights["coarse"], min_area=0, no_subject=1)),
         FineStage(FineSettings(weights=weights["fine"], min_area=1e-6)),
     )
     for stage in stages:

@@ -36,7 +36,7 @@ class CoarseSettings(Settings):
     crops: CropSettings = CropSettings()
     min_area: float = Field(0.0015, ge=0, le=1, description="smallest share of the picture that counts as a subject")
     no_subject: float = Field(
-        0.7, ge=0, le=1, description="probability that there is no subject from which on a picture ends so; 1: never"
+        0.75, ge=0, le=1, description="probability that there is no subject from which on a picture ends so; 1: never"
     )
 
 

@@ -1,10 +1,6 @@
-"""Makes the README's picture: python docs/make_images.py DEMO FIRST
+"""Makes the README's picture from a finished demo: python docs/make_images.py [DEMO]
 
-Photographs of the demo above what the first weights and what the present ones make of them, on a checkerboard.
-
-    DEMO     a finished demo of the present weights
-    FIRST    a folder of cut-outs of the same photographs by the first weights: `hairline cut DEMO/catalog/photographs
-             -o FIRST` in a checkout of commit caba168
+Pictures of the demo before and after, side by side, the cut-outs on a checkerboard.
 """
 
 from __future__ import annotations
@@ -15,25 +11,24 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-PICTURES = ("astronaut.ok.png", "cat.ok.jpg", "coffee cup.ok.jpg")  # free of rights; the motorcycle is not
-HEIGHT, GAP, SQUARE = 250, 10, 10  # pixels
+PICTURES = ("photographs/astronaut.ok.png", "photographs/cat.ok.jpg", "designs/spring sale.ok.jpg")
+HEIGHT, GAP, SQUARE = 240, 10, 10  # pixels
 TARGET = Path(__file__).parent / "images" / "before-after.png"
 
 
-def main(demo: Path, first: Path) -> None:
-    sources = [Image.open(demo / "catalog" / "photographs" / name).convert("RGB") for name in PICTURES]
-    sizes = [(round(source.width * HEIGHT / source.height), HEIGHT) for source in sources]
-    rows = [[source.resize(size, Image.Resampling.LANCZOS) for source, size in zip(sources, sizes, strict=True)]]
-    for folder in (first / "cutout", demo / "out" / "cutout" / "photographs"):
-        made = [Image.open(folder / f"{name}.png") for name in PICTURES]
-        rows.append([on_checkerboard(cutout, size) for cutout, size in zip(made, sizes, strict=True)])
-    width = sum(width for width, _ in sizes) + GAP * (len(sizes) - 1)
-    sheet = Image.new("RGBA", (width, len(rows) * (HEIGHT + GAP) - GAP))
-    for y, row in enumerate(rows):
-        x = 0
-        for panel in row:
-            sheet.paste(panel, (x, y * (HEIGHT + GAP)))
-            x += panel.width + GAP
+def main(demo: Path) -> None:
+    panels = []
+    for name in PICTURES:
+        before = Image.open(demo / "catalog" / name).convert("RGB")
+        after = Image.open(demo / "out" / "cutout" / f"{name}.png")
+        size = round(before.width * HEIGHT / before.height), HEIGHT
+        panels += [before.resize(size, Image.Resampling.LANCZOS), on_checkerboard(after, size)]
+    width = sum(panel.width for panel in panels) + GAP * (len(panels) - 1)
+    sheet = Image.new("RGBA", (width, HEIGHT))
+    x = 0
+    for panel in panels:
+        sheet.paste(panel, (x, 0))
+        x += panel.width + GAP
     TARGET.parent.mkdir(exist_ok=True)
     sheet.save(TARGET, optimize=True)
     print(f"{TARGET}: {sheet.width}x{sheet.height}, {TARGET.stat().st_size:,} bytes")
@@ -53,4 +48,4 @@ def on_checkerboard(cutout: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "demo"))

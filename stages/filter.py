@@ -37,7 +37,7 @@ class Thresholds(BaseModel):
     too_dark: float = Field(0.3, ge=0, le=1, description="subject too dark to be recovered")
     over_exposed: float = Field(0.4, ge=0, le=1, description="subject burnt out; a white background does not count")
     blurred: float = Field(0.35, ge=0, le=1, description="subject blurred; a soft background does not count")
-    occluded: float = Field(0.35, ge=0, le=1, description="something covers the subject")
+    occluded: float = Field(0.6, ge=0, le=1, description="something covers the subject")
     low_information: float = Field(0.4, ge=0, le=1, description="hardly anything to see")
 
 

@@ -27,7 +27,7 @@ from ..stages.errors import HairlineError
 from ..stages.filter import REASONS
 from ..stages.networks.quality import DEFECTS
 from ..stages.registry import stage_class
-from . import coarse, data, quality
+from . import coarse, data, detect, quality
 from .synth import composite as c
 from .validation import Picture
 
@@ -45,14 +45,18 @@ def filter_table(count: int) -> list[str]:
         truths.append(dict(zip(DEFECTS, quality.labels(severities)[0].tolist(), strict=True)))
     photos = [Picture(p.rgb, "photo") for group in sampler.photos.values() for p in group[:count]]
     white = [Picture(quality.on_white(sampler, rng, int(rng.integers(250, 256))), "white") for _ in range(count)]
-    found = {name: spread(_qualities, x) for name, x in (("spoiled", spoiled), ("photos", photos), ("white", white))}
-    lines = ["| | probability | caught | alarms, no defect | alarms, photographs | alarms, white |"]
+    posters = detect.Sampler("train")
+    designs = [Picture(posters.design(rng, 512)[0], "design") for _ in range(count)]  # text over a product is no fault
+    sets = {"spoiled": spoiled, "photographs": photos, "white": white, "designs": designs}
+    found = {name: spread(_qualities, pictures) for name, pictures in sets.items()}
+    lines = ["| | probability | caught | alarms, no defect | photographs | white | designs |"]
     for defect, reason in REASONS.items():
         strong = [k for k, truth in enumerate(truths) if truth[defect] >= 3]
         clean = [k for k, truth in enumerate(truths) if max(truth.values()) == 0]
         for least in PROBABILITIES:
-            over = {name: np.array([q[defect] > least for q in judged]) for name, judged in found.items()}
-            shares = (over["spoiled"][strong], over["spoiled"][clean], over["photos"], over["white"])
+            over = {name: np.array([q[defect] > least for q in answers]) for name, answers in found.items()}
+            judged = over.pop("spoiled")
+            shares = (judged[strong], judged[clean], *over.values())
             lines.append(f"| {reason} | {least} | " + " | ".join(f"{share.mean():.3f}" for share in shares) + " |")
     return lines
 

@@ -11,8 +11,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-PICTURES = ("photographs/astronaut.ok.png", "photographs/cat.ok.jpg", "designs/spring sale.ok.jpg")
-HEIGHT, GAP, SQUARE = 240, 10, 10  # pixels
+PICTURES = (
+    "photographs/portrait, soft background.ok.jpg",
+    "products/chair on pure white.ok.png",
+    "designs/new in.ok.jpg",
+)
+HEIGHT, GAP, SQUARE = 270, 10, 10  # pixels
 TARGET = Path(__file__).parent / "images" / "before-after.png"
 
 

@@ -16,58 +16,29 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import cache, partial
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import cv2
 import numpy as np
-import torch
 
 from hairline.evaluation import boxes as b
 from hairline.evaluation import labels, matte
 from hairline.evaluation.judge import label_figures
-from hairline.pipeline.machine import cores
 from hairline.stages.base import Settings, Stage, run_stages
 from hairline.stages.fine import FineStage
 from hairline.stages.guided import upsample
 from hairline.stages.item import Crop, Item
 from hairline.stages.networks.quality import DEFECTS
-from hairline.stages.registry import stage_class
 from hairline.training import validation as v
+from hairline.training.spread import pool, spread, stage
 
 CHAIN = ("filter", "classify", "detect", "coarse", "fine")
 PHOTOGRAPHED = ("clothing", "portrait", "animal", "person")  # with enough photographs to speak of
 ERRORS = ("sad", "mse", "grad", "conn")
 Figures = dict[str, Any]
 T = TypeVar("T")
-
-
-@cache
-def pool() -> ProcessPoolExecutor:
-    """As many processes as cores, of one thread each."""
-    return ProcessPoolExecutor(cores(), get_context("spawn"), torch.set_num_threads, (1,))
-
-
-def spread(ask: Callable[[v.Picture], T], pictures: Sequence[v.Picture], every: int = 50) -> list[T]:
-    """The answers on all pictures, in order, with a line now and then of how far it is."""
-    found = []
-    for answer in pool().map(ask, pictures):
-        found.append(answer)
-        if not len(found) % every:
-            print(f"  {len(found)} of {len(pictures)}", flush=True)
-    return found
-
-
-@cache
-def stage(name: str, **options: float) -> Stage[Settings]:
-    """A stage that is ready, with its default settings but for the options."""
-    kind = stage_class(name)
-    made = kind(kind.Settings(**options))
-    made.setup(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    return made
 
 
 def coarse() -> Stage[Settings]:

@@ -12,7 +12,6 @@ from ..stages.errors import HairlineError
 from .loop import Plan
 
 NETWORKS = ("quality", "classify", "detect", "coarse", "fine")
-ROUTED = {"fine": ("portrait", "product", "product_hollow")}
 
 
 def main(argv: list[str]) -> int:
@@ -33,7 +32,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--route", default="", help="of fine: a route that gets weights of its own")
     parser.add_argument("--start", type=Path, help="weight file that a new run starts from")
     args = parser.parse_args(argv)
-    routes = ROUTED.get(args.network, ())
+    cv2.setNumThreads(0)  # its thread pool does not survive the fork of the processes that make samples
+    try:
+        recipe = import_module(f".{args.network}", __package__)
+    except ModuleNotFoundError as missing:
+        raise HairlineError(f"training needs {missing.name}: pip install 'hairline[training]'") from missing
+    routes = getattr(recipe, "ROUTES", ())
     if args.route and args.route not in routes:
         known = f"it has {', '.join(routes)}" if routes else "only fine has routes"
         raise HairlineError(f"{args.network} has no route {args.route}: {known}")
@@ -46,11 +50,6 @@ def main(argv: list[str]) -> int:
         route=args.route,
         start=args.start,
     )
-    cv2.setNumThreads(0)  # its thread pool does not survive the fork of the processes that make samples
-    try:
-        recipe = import_module(f".{args.network}", __package__)
-    except ModuleNotFoundError as missing:
-        raise HairlineError(f"training needs {missing.name}: pip install 'hairline[training]'") from missing
     recipe.train(plan, args.workers, args.batch)
     return 0
 

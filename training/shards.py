@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ import cv2
 
 from ..stages.errors import HairlineError
 from . import data
+from .command import run
 
 MIB = 1 << 20
 SIDE = {"foregrounds": 320, "photos_masks": 448, "backgrounds": 384}  # longest side that a recipe asks for, pixels
@@ -109,7 +109,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except HairlineError as error:
-        sys.exit(f"hairline: {error}")
+    run(main)

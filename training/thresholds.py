@@ -9,27 +9,17 @@ pictures with a subject that it ends wrongly.
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from copy import copy
-from functools import cache, partial
-from multiprocessing import get_context
-from typing import Any
 
 import numpy as np
-import torch
 
-from ..pipeline.machine import cores
-from ..stages.base import Settings, Stage, run_stages
+from ..stages.base import run_stages
 from ..stages.coarse import CoarseSettings, emptiness
-from ..stages.errors import HairlineError
 from ..stages.filter import REASONS
 from ..stages.networks.quality import DEFECTS
-from ..stages.registry import stage_class
 from . import coarse, data, detect, quality
-from .synth import composite as c
-from .validation import Picture
+from .command import run
+from .spread import spread, stage
+from .validation import Picture, composites
 
 PROBABILITIES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 SCORES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -68,50 +58,28 @@ def no_subject_table(count: int) -> list[str]:
     sets = {"empty": [Picture(rgb, name) for name, group in groups.items() if name != "bg_shelf" for rgb in group]}
     sets["photographs"] = [Picture(p.rgb, name) for name, g in data.photos("train", 512).items() for p in g]
     sets = {name: [group[i] for i in rng.permutation(len(group))[:count]] for name, group in sets.items()}
-    sets["composites"] = list(_composites(count, rng))
+    plain = coarse.Sampler("train")
+    plain.varied = False  # as in validation
+    sets["composites"] = composites(max(1, count // len(plain.foregrounds)), seed=32, sampler=plain)
     found = {name: np.array(spread(_emptiness, pictures)).T for name, pictures in sets.items()}
     lines = ["| no_subject | " + " | ".join(sets) + " |"]
+    smallest = CoarseSettings().min_area
     for least in SCORES:
-        shares = [
-            float(((empty > least) | (area < CoarseSettings().min_area)).mean()) for empty, area in found.values()
-        ]
+        shares = [float(((empty > least) | (area < smallest)).mean()) for empty, area in found.values()]
         lines.append(f"| {least} | " + " | ".join(f"{share:.3f}" for share in shares) + " |")
     return lines
 
 
-def _composites(count: int, rng: np.random.Generator) -> Iterable[Picture]:
-    sampler = coarse.Sampler("train")
-    sampler.varied = False  # as in validation
-    for k in range(count):
-        one, categories = copy(sampler), sorted(sampler.foregrounds)
-        one.foregrounds = {name: sampler.foregrounds[name] for name in [categories[k % len(categories)]]}
-        yield Picture(c.camera(one.composite(rng, 448, count=1)[0], rng, 0.5), "composite")
-
-
 def _qualities(picture: Picture) -> dict[str, float]:
     item = picture.item()
-    _stage("filter").process([item])
+    stage("filter").process([item])
     return {defect: item.quality[defect] for defect in REASONS}
 
 
 def _emptiness(picture: Picture) -> tuple[float, float]:
     item = picture.item()
-    run_stages([_stage("classify"), _stage("detect"), _stage("coarse", min_area=0, no_subject=1)], [item])
+    run_stages([stage("classify"), stage("detect"), stage("coarse", min_area=0, no_subject=1)], [item])
     return emptiness(item)
-
-
-@cache
-def _stage(name: str, **options: float) -> Stage[Settings]:
-    kind = stage_class(name)
-    made = kind(kind.Settings(**options))
-    made.setup(torch.device("cpu"))
-    return made
-
-
-def spread(ask: Callable[[Picture], object], pictures: Sequence[Picture]) -> list[Any]:
-    """The answers on all pictures, by as many processes as cores."""
-    with ProcessPoolExecutor(cores(), get_context("spawn"), partial(torch.set_num_threads, 1)) as pool:
-        return list(pool.map(ask, pictures, chunksize=8))
 
 
 def main(argv: list[str]) -> int:
@@ -124,7 +92,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except HairlineError as error:
-        sys.exit(f"hairline: {error}")
+    run(main)

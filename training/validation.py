@@ -63,9 +63,13 @@ def photographs(side: int = 512) -> list[Picture]:
     return [Picture(p.rgb, name, p.alpha) for name, group in data.photos("val", side).items() for p in group]
 
 
-def composites(each: int = 12, side: int = 448, seed: int = 21) -> list[Picture]:
-    """One subject over a photograph or paper, as many of every category of foreground, at any size in the frame."""
-    sampler, rng = _sampler(coarse), np.random.default_rng(seed)
+def composites(each: int = 12, side: int = 448, seed: int = 21, sampler: coarse.Sampler | None = None) -> list[Picture]:
+    """One subject over a photograph or paper, as many of every category of foreground, at any size in the frame.
+
+    Args:
+        sampler: where else than from the validation split foregrounds and backgrounds come.
+    """
+    sampler, rng = sampler or _sampler(coarse), np.random.default_rng(seed)
     found = []
     for category, group in sorted(sampler.foregrounds.items()):
         one = copy(sampler)

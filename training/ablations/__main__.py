@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from importlib import import_module
 from pathlib import Path
 
 import cv2
 
 from ...stages.errors import HairlineError
+from ..command import run as run_command
 from .run import Run
 from .tables import tables
 
@@ -51,7 +51,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except HairlineError as error:
-        sys.exit(f"hairline: {error}")
+    run_command(main)

@@ -1,0 +1,43 @@
+"""Stages as a run uses them, asked about many pictures on all cores: for figures and thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
+from typing import TypeVar
+
+import torch
+
+from ..pipeline.machine import cores
+from ..stages.base import Settings, Stage
+from ..stages.registry import stage_class
+from .validation import Picture
+
+T = TypeVar("T")
+
+
+@cache
+def pool() -> ProcessPoolExecutor:
+    """As many processes as cores, of one thread each."""
+    return ProcessPoolExecutor(cores(), get_context("spawn"), torch.set_num_threads, (1,))
+
+
+def spread(ask: Callable[[Picture], T], pictures: Sequence[Picture], every: int = 50) -> list[T]:
+    """The answers on all pictures, in order, with a line now and then of how far it is."""
+    found = []
+    for answer in pool().map(ask, pictures):
+        found.append(answer)
+        if not len(found) % every:
+            print(f"  {len(found)} of {len(pictures)}", flush=True)
+    return found
+
+
+@cache
+def stage(name: str, **options: float) -> Stage[Settings]:
+    """A stage that is ready, with its default settings but for the options."""
+    kind = stage_class(name)
+    made = kind(kind.Settings(**options))
+    made.setup(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    return made

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
 
 from . import weights
 from .base import Settings, Stage
@@ -21,10 +22,13 @@ from .networks.coarse import SIZE, CoarseNet
 from .settle import settle
 from .user_model import UserModel, UserModelSettings
 
+F32 = NDArray[np.float32]
 UNTOLD = 0.7  # probability of a scene where no classify stage has run
 # log-odds of there being no subject: those of a scene, the mask's share of the picture, its expected error against its
 # area, and a constant; fitted on training pictures, see `python -m hairline.training.thresholds no_subject`
 SCENE, AREA, ERROR, CONSTANT = 0.99, -0.53, 1.01, -0.65
+FAR = 224  # side of the picture, pixels, at which the network sees what belongs together; near it sees it at SIZE
+APART = 4.0  # pixels of the answer (sigma) above which the far look is believed, and below which the near one
 DECORATED = 0.4  # score of a text or logo from which a picture counts as a design
 
 
@@ -158,22 +162,31 @@ def emptiness(item: Item) -> tuple[float, float]:
 def ask(network: nn.Module, pictures: Sequence[U8], device: torch.device) -> list[U8]:
     """What the coarse network says of pictures, uint8 [H, W, 3]: for each uint8 [2, h, w], alpha and expected error.
 
-    Alpha's doubt is settled by colour, see `settle`.
+    It looks twice: from afar, where more of the picture lies within what a pixel's answer depends on, for what belongs
+    together, and near for where that ends. The logits are joined as two bands of frequencies (Burt and Adelson 1983, "A
+    Multiresolution Spline"). Then alpha's doubt is settled by colour, see `settle`.
 
     Args:
         network: ready for inference on the device, see `weights.inference`.
     """
-    stretched = [cv2.resize(p, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for p in pictures]
-    samples = torch.from_numpy(np.stack(stretched)).permute(0, 3, 1, 2).float() / 255
+    near, far = (_look(network, pictures, side, device) for side in (SIZE, FAR))
+    found = []
+    for picture, fine, rough in zip(pictures, near, far, strict=True):
+        size = fine.shape[1::-1]
+        coarse = cv2.resize(rough, size, interpolation=cv2.INTER_LINEAR)
+        logits = fine + cv2.GaussianBlur(coarse - fine, (0, 0), APART)
+        answer = (255 / (1 + np.exp(-logits)) + 0.5).astype(np.uint8)
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        found.append(np.stack([settle(small, answer[..., 0]), answer[..., 1]]))
+    return found
 
-    def run(x: Tensor) -> Tensor:
-        return network(x).float().sigmoid()
 
-    found = (in_fixed_batches(run, samples, device, weights.precision(device)) * 255 + 0.5).to(torch.uint8).numpy()
-    for picture, (alpha, _) in zip(stretched, found, strict=True):
-        small: U8 = cv2.resize(picture, alpha.shape[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-        alpha[:] = settle(small, alpha)
-    return list(found)
+def _look(network: nn.Module, pictures: Sequence[U8], side: int, device: torch.device) -> F32:
+    """Logits of alpha and of its expected error for pictures seen at `side` by `side` pixels: float32 [N, h, w, 2]."""
+    stretched = np.stack([cv2.resize(p, (side, side), interpolation=cv2.INTER_AREA) for p in pictures])
+    samples = torch.from_numpy(stretched).permute(0, 3, 1, 2).float() / 255
+    logits = in_fixed_batches(network, samples, device, weights.precision(device))
+    return logits.permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def cut(item: Item, box: tuple[int, int, int, int], side: int = SIZE) -> U8:

@@ -42,7 +42,8 @@ def settle(rgb: U8, alpha: U8) -> U8:
     )
     away = cv2.distanceTransform((p <= SURE).astype(np.uint8), cv2.DIST_L2, 5) / (REACH * max(p.shape))
     logit = np.log(p / (1 - p)) + STRENGTH * 4 * p * (1 - p) * np.exp(-away) * spoken
-    return (255 / (1 + np.exp(-logit)) + 0.5).astype(np.uint8)
+    settled = (255 / (1 + np.exp(-logit)) + 0.5).astype(np.uint8)
+    return np.where((alpha == 0) | (alpha == 255), alpha, settled)
 
 
 def _frequency(place: NDArray[np.int64], weight: F32) -> NDArray[np.float64]:

@@ -102,3 +102,26 @@ def test_missing_damaged_and_foreign_weights_say_so(tmp_path: Path) -> None:
 def test_an_unknown_setting_is_refused() -> None:
     with pytest.raises(ValidationError, match="min_aera"):
         coarse.CoarseSettings.model_validate({"min_aera": 0.1})
+
+
+class _TwoEyes(torch.nn.Module):
+    """Sees a subject at the left from afar, and stripes near."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        side = x.shape[-1] // 2
+        columns = torch.arange(side)
+        if x.shape[-1] == coarse.FAR:
+            answer = torch.where(columns < side // 2, 6.0, -6.0)
+        else:
+            answer = torch.where(columns % 2 == 0, 3.0, -3.0)
+        return torch.stack([answer, answer / 6])[None, :, None].expand(len(x), 2, side, side).to(x.dtype)
+
+
+def test_what_belongs_together_is_seen_from_afar_and_where_it_ends_near() -> None:
+    picture = np.full((100, 150, 3), 90, np.uint8)  # one colour: nothing to settle doubt by
+    ((alpha, error),) = coarse.ask(_TwoEyes(), [picture], torch.device("cpu"))
+    logits = np.log(np.clip(alpha, 1, 254) / (255.0 - np.clip(alpha, 1, 254)))
+    middle = logits[40:120]
+    assert middle[:, 10:60].mean() > 4 and middle[:, 100:150].mean() < -4
+    assert np.abs(np.diff(middle[:, 10:60], axis=1)).mean() > 1
+    assert error[80, 20] != error[80, 140]

@@ -33,6 +33,8 @@ def test_what_is_sure_stays_and_so_does_doubt_that_no_colour_speaks_for(
     rgb, _, alpha = scene
     sure = (alpha > 240) | (alpha < 10)
     assert np.abs(settle(rgb, alpha)[sure].astype(int) - alpha[sure]).max() <= 8
+    alpha[:5], alpha[30:35, 30:35] = 0, 255
+    assert np.array_equal(settle(rgb, alpha)[:5], alpha[:5]) and settle(rgb, alpha)[32, 32] == 255
     grey = np.full_like(rgb, 128)
     assert np.abs(settle(grey, alpha).astype(int) - alpha).max() <= 1
     rgb[:12] = (30, 200, 60)  # a colour that is sure nowhere

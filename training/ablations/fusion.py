@@ -1,4 +1,8 @@
-"""(a) Late fusion of a foreground and a background decoder against a single alpha decoder of equal cost."""
+"""(a) Late fusion of a foreground and a background decoder against a single alpha decoder of equal cost.
+
+Both begin with the encoder of the weights in the tree and fresh decoders: from scratch, some minutes tell nothing yet.
+That encoder was trained under the fusion, which can only favour it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from functools import lru_cache
 import torch.nn.functional as nnf
 from torch import Tensor, nn
 
+from ...stages import weights
 from ...stages.networks.fine import Branch, FineNet, Matte
 from .. import fine
 from .run import Figures, Run, Variant, gmacs
@@ -36,9 +41,15 @@ def _validation() -> fine.Validation:
     return fine.Validation()
 
 
-def _variant(network: type[nn.Module]) -> Variant:
+def _start(network: type[FineNet]) -> FineNet:
+    made, shipped = network(), weights.load(FineNet(), weights.find("builtin", "fine-general.safetensors"))
+    made.stem, made.stages = shipped.stem, shipped.stages
+    return made
+
+
+def _variant(network: type[FineNet]) -> Variant:
     def run(run: Run) -> Figures:
-        model, figures = run.learn(network, fine.Sampler("train"), fine.loss, _validation(), "score")
+        model, figures = run.learn(lambda: _start(network), fine.Sampler("train"), fine.loss, _validation(), "score")
         run.cost["gmacs"] = gmacs(model, (1, 5, 256, 256))
         return figures
 

@@ -9,7 +9,8 @@ stage is to refine is not lost here, and a quarter of the things are put togethe
 as machines are, and a cup on its saucer.
 The encoder hardly learns, and goes a share of the way back to ImageNet's weights first where a run starts from given
 ones: the few photographs make it forget. At the end the network leans towards the subject.
-Pictures grow from 160 to 320 pixels over the budget: shapes first, edges later, at a third of the cost.
+Pictures grow from 160 to 224 pixels, and for the second half of the budget to 224 and 320 by turns, the two sizes at
+which the stage looks at them: shapes first, edges later, at a third of the cost.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..stages import weights
+from ..stages.coarse import FAR, ask
 from ..stages.networks.coarse import SIZE, CoarseNet
 from . import data, pretrained
 from .card import card
@@ -47,7 +49,8 @@ EMPTY = 0.12  # share of the samples without a subject
 ENCODER_LR = 0.05  # share of the learning rate: with more it forgets what the training pictures do not show
 RETURNED = 0.4  # how far the encoder of given weights goes back to ImageNet's before it learns on
 LEAN = 0.4  # added to alpha's logit in the end: parts of things left out are more, and cost more, than pieces too many
-SIZES = ((0.0, 160), (0.4, 224), (0.8, 320))  # share of the budget: side in pixels
+# share of the budget: side in pixels; in the end both sides that the stage looks at, the smaller one for what is what
+SIZES = ((0.0, 160), (0.3, FAR), *((0.5 + k / 120, (SIZE, FAR)[k % 2]) for k in range(60)))
 
 
 class Sampler:
@@ -190,7 +193,7 @@ def loss(model: nn.Module, batch: Batch) -> Tensor:
 
 
 class Validation:
-    """IoU (alpha at 0.5) on the val photographs by category and on seeded composites; a contact sheet."""
+    """IoU of the stage's answers on the val photographs by category and on seeded composites; a contact sheet."""
 
     def __init__(self, size: int = SIZE, composites: int = 96, per_category: int = 24) -> None:
         sampler = Sampler("val")
@@ -216,23 +219,15 @@ class Validation:
         metrics, sheet = {}, []
         for name, pairs in self.groups.items():
             found = []
-            for start in range(0, len(pairs), 16):
-                part = pairs[start : start + 16]
-                images = torch.from_numpy(np.stack([p[0] for p in part])).permute(0, 3, 1, 2).to(device)
-                with torch.autocast(device.type, dtype=torch.bfloat16):
-                    logits = model((images.float() / 255).contiguous(memory_format=torch.channels_last))
-                alphas = (
-                    F.interpolate(logits.float().sigmoid(), images.shape[-2:], mode="bilinear", align_corners=False)
-                    .cpu()
-                    .numpy()
-                )
-                for (image, truth), alpha in zip(part, alphas, strict=True):
-                    a, t = alpha[0] > 0.5, truth > 127
-                    # without a subject: the share left clear; with one: intersection over union
-                    found.append(1 - a.mean() if name == "empty" else (a & t).sum() / max((a | t).sum(), 1))
-                    if len(sheet) < 120 and len(found) <= 10:
-                        grey = [np.repeat((x * 255).astype(np.uint8)[..., None], 3, 2) for x in (alpha[0], alpha[1])]
-                        sheet.append(np.hstack([image, np.repeat(truth[..., None], 3, 2), *grey]))
+            with torch.autocast(device.type, dtype=torch.bfloat16):
+                answers = ask(model, [image for image, _ in pairs], device)
+            for (image, truth), answer in zip(pairs, answers, strict=True):
+                alpha, unsure = (cv2.resize(x, image.shape[1::-1], interpolation=cv2.INTER_LINEAR) for x in answer)
+                a, t = alpha > 127, truth > 127
+                # without a subject: the share left clear; with one: intersection over union
+                found.append(1 - a.mean() if name == "empty" else (a & t).sum() / max((a | t).sum(), 1))
+                if len(sheet) < 120 and len(found) <= 10:
+                    sheet.append(np.hstack([image, *(np.repeat(x[..., None], 3, 2) for x in (truth, alpha, unsure))]))
             metrics[name] = float(np.mean(found))
         metrics["iou"] = float(
             np.mean(

@@ -39,7 +39,7 @@ def test_the_single_decoder_costs_what_the_fusion_does_and_learns_by_its_loss() 
 
 
 def test_one_network_costs_what_coarse_and_its_fine_tiles_do() -> None:
-    both = gmacs(CoarseNet(), (1, 3, 320, 320)) + two_stages.TILES * gmacs(FineNet(), (1, 5, 256, 256))
+    both = two_stages.cost(CoarseNet(), FineNet())
     one = two_stages.OneNet()
     assert gmacs(one, (1, 3, two_stages.SIDE, two_stages.SIDE)) == pytest.approx(both, rel=0.05)
     with torch.no_grad():

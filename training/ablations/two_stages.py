@@ -9,16 +9,17 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...evaluation import matte
-from ...stages.coarse import CoarseSettings, CoarseStage
+from ...stages.coarse import FAR, CoarseSettings, CoarseStage, ask
 from ...stages.fine import FineSettings, FineStage
 from ...stages.networks.blocks import ConvBN
-from ...stages.networks.coarse import CoarseNet
+from ...stages.networks.coarse import SIZE, CoarseNet
 from ...stages.networks.fine import FineNet
 from .. import coarse, fine, pretrained, validation
 from ..loop import Batch
@@ -26,7 +27,7 @@ from .run import Figures, Make, Run, Variant, gmacs
 
 SIDE = 512
 TILES = 5  # of 256 pixels along the band of such a picture, as the fine stage places them on average
-OUTPUTS = (72, 116, 176, 216)  # of the one network's decoder: the cost of coarse and `TILES` times fine
+OUTPUTS = (76, 120, 184, 224)  # of the one network's decoder: the cost of coarse's looks and `TILES` times fine
 AREA, WANDER = (0.3, 1.1), 0.06  # subjects in the frame as a crop shows them
 SIZES = ((0.0, 192), (0.5, 320), (0.8, 448))  # share of the budget: side of the one network's pictures
 
@@ -93,7 +94,7 @@ def two(run: Run) -> Figures:
         "coarse",
     )
     second, _ = run.learn(FineNet, sampler, fine.loss, fine.Validation(), "score", 0.5, "fine")
-    run.cost["gmacs"] = gmacs(first, (1, 3, 320, 320)) + TILES * gmacs(second, (1, 5, 256, 256))
+    run.cost["gmacs"] = cost(first, second)
     weights = {part: str(run.folder / part / "best.safetensors") for part in ("coarse", "fine")}
     stages = (
         CoarseStage(CoarseSettings(weights=weights["coarse"], min_area=0, no_subject=1)),
@@ -109,6 +110,12 @@ def two(run: Run) -> Figures:
         alpha = item.alpha if item.alpha is not None else np.zeros(picture.rgb.shape[:2], np.uint8)
         found.append(alpha.astype(np.float32) / 255)
     return _figures(found)
+
+
+def cost(first: nn.Module, second: nn.Module) -> float:
+    """Billions of multiply-adds of both looks of the coarse network and of the fine network's tiles."""
+    looks = sum(gmacs(first, (1, 3, side, side)) for side in (SIZE, FAR))
+    return looks + TILES * gmacs(second, (1, 5, 256, 256))
 
 
 def one(run: Run) -> Figures:
@@ -128,16 +135,14 @@ def _answers(model: nn.Module) -> list[np.ndarray]:
     return found
 
 
-@torch.no_grad()
 def _coarse_score(model: nn.Module, _: Path) -> Figures:
     device = next(model.parameters()).device
+    with torch.autocast(device.type, dtype=torch.bfloat16):
+        answers = ask(model, [picture.rgb for picture in _pictures()], device)
     found = []
-    for picture in _pictures():
-        image = torch.from_numpy(picture.rgb).permute(2, 0, 1)[None].to(device).float() / 255
-        with torch.autocast(device.type, dtype=torch.bfloat16):
-            logits = model(F.interpolate(image, (320, 320), mode="area"))[:, :1]
-        alpha = F.interpolate(logits.float(), (SIDE, SIDE), mode="bilinear", align_corners=False)[0, 0].cpu().numpy()
-        found.append(matte.iou(alpha > 0, picture.alpha > 127))
+    for picture, (answer, _) in zip(_pictures(), answers, strict=True):
+        alpha = cv2.resize(answer, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+        found.append(matte.iou(alpha > 127, picture.alpha > 127))
     return {"iou": float(np.mean(found))}
 
 

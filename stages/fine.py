@@ -19,6 +19,7 @@ from .guided import upsample
 from .item import U8, Crop, Item, Subject
 from .networks.blocks import fold_bn
 from .networks.fine import FineNet
+from .specks import without_specks
 
 F32 = NDArray[np.float32]
 TILE = 256  # side of a tile, pixels
@@ -140,7 +141,7 @@ class FineStage(Stage[FineSettings]):
                 weight[y : y + TILE, x : x + TILE] += self.window
         foreground, background, blend, alpha = (total / np.maximum(weight, 1e-6))[:, :height, :width]
         sure = (coarse > 127).astype(np.float32)
-        return Fusion(sure + band * (alpha - sure), foreground, background, blend, band)
+        return Fusion(without_specks(sure + band * (alpha - sure)), foreground, background, blend, band)
 
     def _band(self, crop: Crop) -> F32:
         """Where the coarse answer is to be refined: float32 [h, w] at the coarse size, 1 in the band.

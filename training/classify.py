@@ -19,11 +19,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..evaluation import labels as metrics
-from ..stages import weights
 from ..stages.networks.classifier import CATEGORIES, SIZE, ClassifierNet
 from . import categories, data, pretrained
 from .card import card
-from .loop import Batch, Plan, Stream, fit, loader, publish
+from .loop import Batch, Plan, Stream, fit, given, loader, publish
 from .replay import Replay
 from .synth import composite as c
 from .synth import occlude, strands
@@ -200,7 +199,7 @@ def train(plan: Plan, workers: int, batch: int) -> None:
         stream.progress,
     )
     if plan.start:
-        meet(model, weights.load(ClassifierNet(), weights.find(str(plan.start), "")))
+        meet(model, given(ClassifierNet(), plan.start))
     model.temperature.fill_(1.0)  # a run that started from given weights had theirs
     model.temperature.fill_(fit_temperature(validation.logits(model), torch.from_numpy(validation.labels)))
     found = validation(model, plan.run)

@@ -24,12 +24,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..stages import weights
 from ..stages.coarse import FAR, ask
 from ..stages.networks.coarse import SIZE, CoarseNet
 from . import data, pretrained
 from .card import card
-from .loop import Batch, Plan, Stream, fit, loader, publish
+from .loop import Batch, Plan, Stream, fit, given, loader, publish
 from .synth import bodies, design, strands
 from .synth import composite as c
 
@@ -252,7 +251,7 @@ def train(plan: Plan, workers: int, batch: int) -> None:
     validation = Validation()
     model = pretrained.start(CoarseNet())
     if plan.start:
-        model = pretrained.remember(weights.load(model, weights.find(str(plan.start), "")), RETURNED)
+        model = pretrained.remember(given(model, plan.start), RETURNED)
     slow = replace(plan, encoder_lr=ENCODER_LR, start=None)
     model, _ = fit(model, loader(stream, batch, workers), loss, validation, "iou", slow, stream.progress)
     metrics = validation(lean(model), plan.run)

@@ -117,7 +117,7 @@ def fit(
     plan.run.mkdir(parents=True, exist_ok=True)
     device = plan.device()
     if plan.start:
-        weights.load(model, weights.find(str(plan.start), ""))
+        given(model, plan.start)
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = deepcopy(model).requires_grad_(False)
     optimizer = torch.optim.AdamW(_groups(model, plan), lr=plan.lr, fused=device.type == "cuda")
@@ -178,6 +178,11 @@ def fit(
             mark = time.monotonic()  # looking is not training: it does not count
     average.load_state_dict(best)
     return average.eval(), state["metrics"]
+
+
+def given(model: nn.Module, start: Path) -> nn.Module:
+    """The model with the weights that a run starts from. Raises HairlineError where they are missing or of another."""
+    return weights.load(model, weights.find(str(start), ""))
 
 
 def save_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:

@@ -19,6 +19,7 @@ SIZE = 256  # side of the square input, pixels; the picture is stretched to it
 DEFECTS = ("exposure_dark", "exposure_over", "blur", "occlusion", "low_information")
 SEVERITIES = 5  # 0 none, 1 noticed when compared, 2 plain, 3 spoils the picture, 4 little is left
 CELLS = 4  # a side of the grid in which the network sees where things are: what covers a subject is a matter of place
+KEPT = 24  # features of each cell that the answer is told
 CLASSES = ("good", "usable", "poor", "bad")
 
 
@@ -58,8 +59,8 @@ class QualityNet(nn.Module):
         self.register_buffer("mean", torch.zeros(len(NAMES)))  # of the signals over the training pictures
         self.register_buffer("deviation", torch.ones(len(NAMES)))
         self.signals = nn.Sequential(nn.Linear(len(NAMES), 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU())
-        self.layout = nn.Sequential(ConvBN(widths[-1], 24, kernel=1))
-        seen = 2 * widths[-1] + widths[-3] + 24 * CELLS**2
+        self.layout = nn.Sequential(ConvBN(widths[-1], KEPT, kernel=1))
+        seen = 2 * widths[-1] + widths[-3] + KEPT * CELLS**2
         self.join = nn.Sequential(nn.Linear(seen + 64, 128), nn.ReLU(), nn.Dropout(0.2))
         self.score = nn.Linear(128, len(DEFECTS) + 1)
         self.defects = Ordered(len(DEFECTS), SEVERITIES - 1)

@@ -24,9 +24,9 @@ from .user_model import UserModel, UserModelSettings
 
 F32 = NDArray[np.float32]
 UNTOLD = 0.7  # probability of a scene where no classify stage has run
-# log-odds of there being no subject: those of a scene, the mask's share of the picture, its expected error against its
-# area, and a constant; fitted on training pictures, see `python -m hairline.training.thresholds no_subject`
-SCENE, AREA, ERROR, CONSTANT = 0.99, -0.53, 1.01, -0.65
+# log-odds of there being no subject: what each part of `evidence` counts, and a constant; fitted on training pictures,
+# see `python -m hairline.training.thresholds no_subject`
+COUNTS, CONSTANT = (0.99, -0.53, 1.01), -0.65
 FAR = 224  # side of the picture, pixels, at which the network sees what belongs together; near it sees it at SIZE
 APART = 4.0  # pixels of the answer (sigma) above which the far look is believed, and below which the near one
 DECORATED = 0.4  # score of a text or logo from which a picture counts as a design
@@ -143,6 +143,15 @@ def emptiness(item: Item) -> tuple[float, float]:
     Scenes in which little was found, with much doubt, are probably empty; a large and sure mask is a subject even
     there. The classifier tells how sure the picture is of a scene.
     """
+    found, area = evidence(item)
+    return float(1 / (1 + np.exp(-np.dot(COUNTS, found) - CONSTANT))), area
+
+
+def evidence(item: Item) -> tuple[F32, float]:
+    """What speaks for an empty picture, and the masks' share of it, 0..1.
+
+    float32 [3]: log-odds of a scene, log of the masks' share, log of their expected error against their area.
+    """
     solid = partial = doubt = 0.0
     for crop in item.crops:
         x0, y0, x1, y1 = crop.box
@@ -155,11 +164,12 @@ def emptiness(item: Item) -> tuple[float, float]:
         scene = item.category_score if item.category == "scene" else (1 - item.category_score) / 2
     odds = np.log((scene + 0.01) / (1.01 - scene))
     error = np.log(np.clip(doubt / max(partial, 1e-3), 0.02, 5))
-    logit = SCENE * odds + AREA * np.log(max(solid, 1e-3)) + ERROR * error + CONSTANT
-    return float(1 / (1 + np.exp(-logit))), solid
+    return np.array([odds, np.log(max(solid, 1e-3)), error], np.float32), solid
 
 
-def ask(network: nn.Module, pictures: Sequence[U8], device: torch.device) -> list[U8]:
+def ask(
+    network: nn.Module, pictures: Sequence[U8], device: torch.device, looks: tuple[int, int] = (SIZE, FAR)
+) -> list[U8]:
     """What the coarse network says of pictures, uint8 [H, W, 3]: for each uint8 [2, h, w], alpha and expected error.
 
     It looks twice: from afar, where more of the picture lies within what a pixel's answer depends on, for what belongs
@@ -168,8 +178,9 @@ def ask(network: nn.Module, pictures: Sequence[U8], device: torch.device) -> lis
 
     Args:
         network: ready for inference on the device, see `weights.inference`.
+        looks: sides, in pixels, of the picture as it is seen near and from afar.
     """
-    near, far = (_look(network, pictures, side, device) for side in (SIZE, FAR))
+    near, far = (_look(network, pictures, side, device) for side in looks)
     found = []
     for picture, fine, rough in zip(pictures, near, far, strict=True):
         size = fine.shape[1::-1]

@@ -9,6 +9,7 @@ are made from subjects of that route alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -44,9 +45,11 @@ SIZE = 256  # side of the validation crops, pixels
 SIZES = ((0.0, 176), (0.6, SIZE))  # share of the budget: side of the crops
 SEEN = 0.65  # share of the samples that the coarse network itself has looked at
 PARTS = 4  # crops of each picture that it looks at: its answer costs more than the rest
+LEVELS = 4  # of the Laplacian pyramid; crops are multiples of 16
 WRONG = 0.5  # IoU of a coarse answer below which it holds nothing to refine
 
 Sample = dict[str, np.ndarray]
+Detail = Callable[[Tensor, Tensor], Tensor]
 
 
 class Sampler(CoarseSampler):
@@ -191,8 +194,31 @@ def inputs(batch: Batch) -> Tensor:
     return (torch.cat(parts, 1) / 255).contiguous(memory_format=torch.channels_last)
 
 
-def loss(model: nn.Module, batch: Batch) -> Tensor:
-    """L1 on F, B and alpha, most in the transition band, and L1 on alpha's gradients at two scales."""
+def gradients(alpha: Tensor, truth: Tensor) -> Tensor:
+    """L1 on the gradients at two scales."""
+    value = alpha.new_zeros(())
+    for scale in (1, 2):
+        a, t = (F.avg_pool2d(x, scale) if scale > 1 else x for x in (alpha, truth))
+        value = value + sum((a.diff(dim=d) - t.diff(dim=d)).abs().mean() for d in (2, 3))
+    return value * 2
+
+
+def laplacian(alpha: Tensor, truth: Tensor) -> Tensor:
+    """L1 on the levels of a Laplacian pyramid and on what is left above them, as matting networks use it since Hou and
+    Liu 2019, "Context-Aware Image Matting".
+
+    Its coarse levels ask how much of a region strands cover where no strand can be told from the next.
+    """
+    off, value = alpha - truth, alpha.new_zeros(())
+    for level in range(LEVELS):
+        small = F.avg_pool2d(off, 2)
+        value = value + (off - F.interpolate(small, scale_factor=2.0, mode="bilinear")).abs().mean() * 2**level
+        off = small
+    return (value + off.abs().mean()) * 2
+
+
+def loss(model: nn.Module, batch: Batch, detail: Detail = gradients) -> Tensor:
+    """L1 on F, B and alpha, most in the transition band, and what `detail` makes of alpha and the truth."""
     matte: Matte = model(inputs(batch))
     alpha = batch["alpha"][:, None].float() / 255
     band = ((alpha > 0.01) & (alpha < 0.99)).float()
@@ -202,18 +228,15 @@ def loss(model: nn.Module, batch: Batch) -> Tensor:
     value = ((matte.alpha - alpha).abs() * weight).mean() * 2
     value = value + ((matte.foreground - alpha).abs() * weight).mean() * 0.5
     value = value + ((matte.background - (1 - alpha)).abs() * weight).mean() * 0.5
-    for scale in (1, 2):
-        a, t = (F.avg_pool2d(x, scale) if scale > 1 else x for x in (matte.alpha, alpha))
-        value = (
-            value + (a.diff(dim=2) - t.diff(dim=2)).abs().mean() * 2 + (a.diff(dim=3) - t.diff(dim=3)).abs().mean() * 2
-        )
-    return value
+    return value + detail(matte.alpha, alpha)
 
 
 class Validation:
     """Mean absolute error in the transition band on seeded crops, beside that of the coarse input alone.
 
-    A third of the crops of each kind have the coarse network's own answer; `seen` is the error on those of all kinds.
+    A third of the crops of each kind have the coarse network's own answer; `network` is the error on those of all
+    kinds. `cover` is the error of alpha blurred over 9 by 9 pixels: how much of a region strands cover, whether or not
+    each is where it should be.
     """
 
     def __init__(self, count: int = 96, sampler: Sampler | None = None) -> None:
@@ -243,6 +266,8 @@ class Validation:
             b = band[k::3]
             metrics[kind] = float(((predicted - truth).abs()[k::3] * b).sum() / b.sum())
             metrics[f"{kind}_coarse"] = float(((coarse - truth).abs()[k::3] * b).sum() / b.sum())
+            cover = F.avg_pool2d((predicted - truth)[k::3, None], 9, 1, 4)[:, 0].abs()
+            metrics[f"{kind}_cover"] = float((cover * b).sum() / b.sum())
         off, of_coarse = ((x - truth).abs()[self.seen] * band[self.seen] for x in (predicted, coarse))
         metrics["network"] = float(off.sum() / band[self.seen].sum())
         metrics["network_coarse"] = float(of_coarse.sum() / band[self.seen].sum())

@@ -3,7 +3,7 @@
 Thresholds are chosen on pictures of the training split, so that the figures of the validation split are not flattered
 by them. `filter`: for each defect the share of strongly spoilt pictures (severity 3 and more) that a probability
 catches, and the false alarms. `no_subject`: the share of empty pictures that `stages.coarse.no_subject` ends, and of
-pictures with a subject that it ends wrongly.
+pictures with a subject that it ends wrongly; and what each part of the evidence would count if it were fitted anew.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 
 from ..stages.base import run_stages
-from ..stages.coarse import CoarseSettings, emptiness
+from ..stages.coarse import CONSTANT, COUNTS, CoarseSettings, evidence
 from ..stages.filter import REASONS
 from ..stages.networks.quality import DEFECTS
 from . import coarse, data, detect, quality
@@ -61,12 +62,22 @@ def no_subject_table(count: int) -> list[str]:
     plain = coarse.Sampler("train")
     plain.varied = False  # as in validation
     sets["composites"] = composites(max(1, count // len(plain.foregrounds)), seed=32, sampler=plain)
-    found = {name: np.array(spread(_emptiness, pictures)).T for name, pictures in sets.items()}
-    lines = ["| no_subject | " + " | ".join(sets) + " |"]
+    found = {name: spread(_evidence, pictures) for name, pictures in sets.items()}
+    parts = np.array([part for group in found.values() for part, _ in group])
+    empty = np.repeat(list(found), [len(group) for group in found.values()]) == "empty"
+    fitted = LogisticRegression(C=10, max_iter=1000).fit(parts, empty)
+    counts = ", ".join(f"{x:.2f}" for x in fitted.coef_[0])
+    rules = {"as it is": (COUNTS, CONSTANT), "fitted": (fitted.coef_[0], fitted.intercept_[0])}
+    lines = [f"fitted: COUNTS, CONSTANT = ({counts}), {fitted.intercept_[0]:.2f}", ""]
+    lines.append("| rule | no_subject | " + " | ".join(sets) + " |")
     smallest = CoarseSettings().min_area
-    for least in SCORES:
-        shares = [float(((empty > least) | (area < smallest)).mean()) for empty, area in found.values()]
-        lines.append(f"| {least} | " + " | ".join(f"{share:.3f}" for share in shares) + " |")
+    for name, (weights, constant) in rules.items():
+        for least in SCORES:
+            odds = np.log(least / (1 - least)) - constant
+            ended = (
+                [np.dot(weights, part) > odds or area < smallest for part, area in group] for group in found.values()
+            )
+            lines.append(f"| {name} | {least} | " + " | ".join(f"{np.mean(each):.3f}" for each in ended) + " |")
     return lines
 
 
@@ -76,10 +87,10 @@ def _qualities(picture: Picture) -> dict[str, float]:
     return {defect: item.quality[defect] for defect in REASONS}
 
 
-def _emptiness(picture: Picture) -> tuple[float, float]:
+def _evidence(picture: Picture) -> tuple[np.ndarray, float]:
     item = picture.item()
     run_stages([stage("classify"), stage("detect"), stage("coarse", min_area=0, no_subject=1)], [item])
-    return emptiness(item)
+    return evidence(item)
 
 
 def main(argv: list[str]) -> int:

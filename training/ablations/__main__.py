@@ -14,7 +14,7 @@ from ..command import run as run_command
 from .run import Run
 from .tables import tables
 
-IDEAS = ("fusion", "two_stages", "crop", "pyramid", "ordered", "routes", "signals", "encoder")
+IDEAS = ("fusion", "two_stages", "crop", "pyramid", "ordered", "routes", "signals", "encoder", "looks", "loss")
 
 
 def main(argv: list[str]) -> int:

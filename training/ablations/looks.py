@@ -1,0 +1,57 @@
+"""(i) The coarse network's two looks against either alone: `near` for where things end, `far` for what is what.
+
+Nothing is trained: the weights in the tree, on the validation photographs, composites and subjects with fine edges.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import torch
+
+from ...evaluation import matte
+from ...stages import weights
+from ...stages.coarse import FAR, ask
+from ...stages.networks.blocks import fold_bn
+from ...stages.networks.coarse import SIZE, CoarseNet
+from .. import validation
+from .run import Figures, Run, Variant, gmacs
+
+
+@lru_cache(maxsize=1)
+def _pictures() -> dict[str, list[validation.Picture]]:
+    sets: dict[str, list[validation.Picture]] = defaultdict(list)
+    for picture in validation.photographs():
+        sets[picture.group].append(picture)
+    sets = {name: group for name, group in sets.items() if len(group) > 1}
+    sets["composites"] = validation.composites()
+    return sets | {kind: [p for p in validation.hairy(12) if p.group == kind] for kind in validation.KINDS}
+
+
+def _variant(*looks: int) -> Variant:
+    def run(run: Run) -> Figures:
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        path = weights.find("builtin", "coarse-general.safetensors")
+        network = weights.inference(fold_bn(weights.load(CoarseNet(), path)), device)
+        figures = {}
+        for name, pictures in _pictures().items():
+            # both the same: what is seen is joined with itself
+            answers = ask(network, [p.rgb for p in pictures], device, (looks[0], looks[-1]))
+            figures[name] = float(np.mean([_iou(p, alpha) for p, (alpha, _) in zip(pictures, answers, strict=True)]))
+        plain = CoarseNet().to(device)
+        run.cost["gmacs"] = round(sum(gmacs(plain, (1, 3, side, side)) for side in looks), 3)
+        return {name: round(value, 4) for name, value in figures.items()}
+
+    return run
+
+
+def _iou(picture: validation.Picture, alpha: np.ndarray) -> float:
+    assert picture.alpha is not None
+    found = cv2.resize(alpha, picture.rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return matte.iou(found > 127, picture.alpha > 127)
+
+
+VARIANTS = {"near": _variant(SIZE), "far": _variant(FAR), "both": _variant(SIZE, FAR)}

@@ -1,41 +1,45 @@
-"""Makes the README's picture from a finished demo: python docs/make_images.py [DEMO]
+"""Makes the README's picture from a finished demo: python docs/make_images.py [DEMO] [--earlier DEMO]
 
-Pictures of the demo before and after, side by side, the cut-outs on a checkerboard.
+Pictures of the demo and their cut-outs on a checkerboard, side by side. With an earlier demo, one by other weights (of
+an older commit, say), its cut-outs come in between.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-PICTURES = (
-    "photographs/portrait, soft background.ok.jpg",
-    "products/chair on pure white.ok.png",
-    "designs/new in.ok.jpg",
+ROWS = (
+    ("photographs/astronaut.ok.png", "photographs/cat.ok.jpg"),
+    ("photographs/coffee cup.ok.jpg", "photographs/motorcycle, soft background.ok.jpg"),
 )
-HEIGHT, GAP, SQUARE = 270, 10, 10  # pixels
+HEIGHT, GAP, SQUARE = 220, 10, 10  # pixels
 TARGET = Path(__file__).parent / "images" / "before-after.png"
 
 
-def main(demo: Path) -> None:
-    panels = []
-    for name in PICTURES:
-        before = Image.open(demo / "catalog" / name).convert("RGB")
-        after = Image.open(demo / "out" / "cutout" / f"{name}.png")
-        size = round(before.width * HEIGHT / before.height), HEIGHT
-        panels += [before.resize(size, Image.Resampling.LANCZOS), on_checkerboard(after, size)]
-    width = sum(panel.width for panel in panels) + GAP * (len(panels) - 1)
-    sheet = Image.new("RGBA", (width, HEIGHT))
-    x = 0
-    for panel in panels:
-        sheet.paste(panel, (x, 0))
-        x += panel.width + GAP
+def main(demos: list[Path]) -> None:
+    rows = [[panel for name in names for panel in panels(demos, name)] for names in ROWS]
+    widths = [sum(panel.width + GAP for panel in row) - GAP for row in rows]
+    sheet = Image.new("RGBA", (max(widths), len(rows) * (HEIGHT + GAP) - GAP))
+    for k, row in enumerate(rows):
+        x = (sheet.width - widths[k]) // 2
+        for panel in row:
+            sheet.paste(panel, (x, k * (HEIGHT + GAP)))
+            x += panel.width + GAP
     TARGET.parent.mkdir(exist_ok=True)
     sheet.save(TARGET, optimize=True)
     print(f"{TARGET}: {sheet.width}x{sheet.height}, {TARGET.stat().st_size:,} bytes")
+
+
+def panels(demos: list[Path], name: str) -> list[Image.Image]:
+    """The picture, then its cut-out by each demo."""
+    picture = Image.open(demos[0] / "catalog" / name).convert("RGB")
+    size = round(picture.width * HEIGHT / picture.height), HEIGHT
+    cutouts = [on_checkerboard(Image.open(demo / "out" / "cutout" / f"{name}.png"), size) for demo in demos]
+    return [picture.resize(size, Image.Resampling.LANCZOS), *cutouts]
 
 
 def on_checkerboard(cutout: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -52,4 +56,8 @@ def on_checkerboard(cutout: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "demo"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("demo", type=Path, nargs="?", default=Path("demo"))
+    parser.add_argument("--earlier", type=Path, help="folder of an earlier demo")
+    given = parser.parse_args()
+    main([*filter(None, [given.earlier]), given.demo])

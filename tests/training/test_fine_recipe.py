@@ -45,3 +45,18 @@ def test_parts_lie_along_the_edge_and_fit_their_picture(sampler: fine.Sampler) -
         if inside.any() and not inside.all():  # the same place in all maps
             assert sample["coarse"][inside].mean() > sample["coarse"][~inside].mean()
     assert edges >= 3
+
+
+@pytest.mark.parametrize("detail", [fine.gradients, fine.laplacian])
+def test_details_cost_nothing_where_they_are_right_and_something_where_they_are_lost(detail: fine.Detail) -> None:
+    strands = torch.zeros(1, 1, 64, 64)
+    strands[..., ::4] = 1
+    assert detail(strands, strands) == 0 < detail(strands * 0.5, strands) < detail(strands * 0, strands)
+
+
+def test_the_pyramid_prefers_strands_a_little_beside_their_place_to_none() -> None:
+    strands = torch.zeros(1, 1, 64, 64)
+    strands[..., 16:48:4] = 1
+    aside = strands.roll(1, 3)
+    ratios = [float(d(aside, strands) / d(strands * 0, strands)) for d in (fine.laplacian, fine.gradients)]
+    assert ratios[0] < 0.75 < 0.95 < ratios[1]

@@ -217,7 +217,7 @@ def laplacian(alpha: Tensor, truth: Tensor) -> Tensor:
     return (value + off.abs().mean()) * 2
 
 
-def loss(model: nn.Module, batch: Batch, detail: Detail = gradients) -> Tensor:
+def loss(model: nn.Module, batch: Batch, detail: Detail = laplacian) -> Tensor:
     """L1 on F, B and alpha, most in the transition band, and what `detail` makes of alpha and the truth."""
     matte: Matte = model(inputs(batch))
     alpha = batch["alpha"][:, None].float() / 255

@@ -172,17 +172,6 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     return float(min(tried, key=lambda t: float(F.cross_entropy(logits / t, labels))))
 
 
-@torch.no_grad()
-def meet(model: nn.Module, other: nn.Module) -> None:
-    """Moves a model half way to another of its kind: better than either, where one went on from the other.
-
-    Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022.
-    """
-    for mine, its in zip(model.state_dict().values(), other.state_dict().values(), strict=True):
-        if mine.is_floating_point():
-            mine.lerp_(its.to(mine.device), 0.5)
-
-
 def train(plan: Plan, workers: int, batch: int) -> None:
     """Trains within the plan's budget, calibrates, and puts the weights and their card in place."""
     torch.manual_seed(0)
@@ -199,7 +188,7 @@ def train(plan: Plan, workers: int, batch: int) -> None:
         stream.progress,
     )
     if plan.start:
-        meet(model, given(ClassifierNet(), plan.start))
+        pretrained.meet(model, given(ClassifierNet(), plan.start), 0.5)
     model.temperature.fill_(1.0)  # a run that started from given weights had theirs
     model.temperature.fill_(fit_temperature(validation.logits(model), torch.from_numpy(validation.labels)))
     found = validation(model, plan.run)

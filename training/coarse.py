@@ -8,7 +8,8 @@ several by its colours. A fifth of the composed subjects grow hair or fur, some 
 stage is to refine is not lost here, and a quarter of the things are put together from plates, wheels, tubes and blocks,
 as machines are, and a cup on its saucer.
 The encoder hardly learns, and goes a share of the way back to ImageNet's weights first where a run starts from given
-ones: the few photographs make it forget. At the end the network leans towards the subject.
+ones: the few photographs make it forget. At the end the network leans towards the subject, and a run that started from
+given weights meets them.
 Pictures grow from 160 to 224 pixels, and for the second half of the budget to 224 and 320 by turns, the two sizes at
 which the stage looks at them: shapes first, edges later, at a third of the cost.
 """
@@ -47,6 +48,7 @@ CORES = ("product_simple", "product_hollow", "food", "vehicle", "cartoon")
 EMPTY = 0.12  # share of the samples without a subject
 ENCODER_LR = 0.05  # share of the learning rate: with more it forgets what the training pictures do not show
 RETURNED = 0.4  # how far the encoder of given weights goes back to ImageNet's before it learns on
+KEPT = 0.7  # share of the given weights in what such a run ends with: new and old together see more than either
 LEAN = 0.4  # added to alpha's logit in the end: parts of things left out are more, and cost more, than pieces too many
 # share of the budget: side in pixels; in the end both sides that the stage looks at, the smaller one for what is what
 SIZES = ((0.0, 160), (0.3, FAR), *((0.5 + k / 120, (SIZE, FAR)[k % 2]) for k in range(60)))
@@ -254,7 +256,10 @@ def train(plan: Plan, workers: int, batch: int) -> None:
         model = pretrained.remember(given(model, plan.start), RETURNED)
     slow = replace(plan, encoder_lr=ENCODER_LR, start=None)
     model, _ = fit(model, loader(stream, batch, workers), loss, validation, "iou", slow, stream.progress)
-    metrics = validation(lean(model), plan.run)
+    model = lean(model)
+    if plan.start:
+        pretrained.meet(model, given(CoarseNet(), plan.start), KEPT)
+    metrics = validation(model, plan.run)
     publish(model, "coarse-general", card("coarse", __doc__ or "", metrics, plan))
 
 

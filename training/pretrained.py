@@ -40,6 +40,17 @@ def remember(model: N, share: float) -> N:
     return model
 
 
+@torch.no_grad()
+def meet(model: nn.Module, other: nn.Module, share: float) -> None:
+    """Moves a model a share of the way to another of its kind: better than either, where one went on from the other.
+
+    After the same paper.
+    """
+    for mine, its in zip(model.state_dict().values(), other.state_dict().values(), strict=True):
+        if mine.is_floating_point():
+            mine.lerp_(its.to(mine.device), share)
+
+
 def _renamed(published: dict[str, Tensor], stages: int) -> dict[str, Tensor]:
     """The stem and the first stages of the published network under the names that LiteEncoder has for them."""
     layers = [("stem", "_conv_stem", "_bn0")]

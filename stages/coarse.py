@@ -26,7 +26,7 @@ F32 = NDArray[np.float32]
 UNTOLD = 0.7  # probability of a scene where no classify stage has run
 # log-odds of there being no subject: what each part of `evidence` counts, and a constant; fitted on training pictures,
 # see `python -m hairline.training.thresholds no_subject`
-COUNTS, CONSTANT = (0.99, -0.53, 1.01), -0.65
+COUNTS, CONSTANT = (1.07, -0.13, 0.92), 0.16
 FAR = 224  # side of the picture, pixels, at which the network sees what belongs together; near it sees it at SIZE
 APART = 4.0  # pixels of the answer (sigma) above which the far look is believed, and below which the near one
 DECORATED = 0.4  # score of a text or logo from which a picture counts as a design
@@ -40,7 +40,7 @@ class CoarseSettings(Settings):
     crops: CropSettings = CropSettings()
     min_area: float = Field(0.0015, ge=0, le=1, description="smallest share of the picture that counts as a subject")
     no_subject: float = Field(
-        0.75, ge=0, le=1, description="probability that there is no subject from which on a picture ends so; 1: never"
+        0.7, ge=0, le=1, description="probability that there is no subject from which on a picture ends so; 1: never"
     )
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-ROWS = (
+ROWS = (  # free of rights; the motorcycle is not, so it stays out of the tree
     ("photographs/astronaut.ok.png", "photographs/cat.ok.jpg"),
-    ("photographs/coffee cup.ok.jpg", "photographs/motorcycle, soft background.ok.jpg"),
+    ("photographs/coffee cup.ok.jpg",),
 )
-HEIGHT, GAP, SQUARE = 220, 10, 10  # pixels
+HEIGHT, GAP, SQUARE = 170, 8, 8  # pixels
 TARGET = Path(__file__).parent / "images" / "before-after.png"
 
 

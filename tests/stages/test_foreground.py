@@ -111,4 +111,4 @@ def test_a_megapixel_takes_milliseconds():
             seconds.append(time.process_time() - started)
     finally:
         cv2.setNumThreads(threads)
-    assert min(seconds) < 0.15  # 0.045 on a free core
+    assert min(seconds) < 0.4  # 0.045 on a free core; four times that beside work that fills the caches

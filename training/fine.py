@@ -49,7 +49,7 @@ LEVELS = 4  # of the Laplacian pyramid; crops are multiples of 16
 WRONG = 0.5  # IoU of a coarse answer below which it holds nothing to refine
 
 Sample = dict[str, np.ndarray]
-Detail = Callable[[Tensor, Tensor], Tensor]
+Detail = Callable[[Tensor, Tensor], Tensor]  # (alpha, truth) to a scalar
 
 
 class Sampler(CoarseSampler):
@@ -195,7 +195,7 @@ def inputs(batch: Batch) -> Tensor:
 
 
 def gradients(alpha: Tensor, truth: Tensor) -> Tensor:
-    """L1 on the gradients at two scales."""
+    """L1 on the gradients at two scales. Float [N, 1, H, W] each, 0..1, H and W even; a scalar."""
     value = alpha.new_zeros(())
     for scale in (1, 2):
         a, t = (F.avg_pool2d(x, scale) if scale > 1 else x for x in (alpha, truth))
@@ -207,7 +207,8 @@ def laplacian(alpha: Tensor, truth: Tensor) -> Tensor:
     """L1 on the levels of a Laplacian pyramid and on what is left above them, as matting networks use it since Hou and
     Liu 2019, "Context-Aware Image Matting".
 
-    Its coarse levels ask how much of a region strands cover where no strand can be told from the next.
+    Its coarse levels ask how much of a region strands cover where no strand can be told from the next. Float
+    [N, 1, H, W] each, 0..1, H and W multiples of 2**LEVELS; a scalar.
     """
     off, value = alpha - truth, alpha.new_zeros(())
     for level in range(LEVELS):

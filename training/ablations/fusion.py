@@ -11,9 +11,9 @@ from functools import lru_cache
 import torch.nn.functional as nnf
 from torch import Tensor, nn
 
-from ...stages import weights
 from ...stages.networks.fine import Branch, FineNet, Matte
 from .. import fine
+from .routes import start
 from .run import Figures, Run, Variant, gmacs
 
 SINGLE = (51, 68, 88)  # decoder channels at strides 2, 4, 8: what both branches of the fusion cost together
@@ -41,15 +41,16 @@ def _validation() -> fine.Validation:
     return fine.Validation()
 
 
-def _start(network: type[FineNet]) -> FineNet:
-    made, shipped = network(), weights.load(FineNet(), weights.find("builtin", "fine-general.safetensors"))
+def _begin(network: type[FineNet]) -> FineNet:
+    """The network with the encoder of the weights in the tree; its decoders are fresh."""
+    made, shipped = network(), start()
     made.stem, made.stages = shipped.stem, shipped.stages
     return made
 
 
 def _variant(network: type[FineNet]) -> Variant:
     def run(run: Run) -> Figures:
-        model, figures = run.learn(lambda: _start(network), fine.Sampler("train"), fine.loss, _validation(), "score")
+        model, figures = run.learn(lambda: _begin(network), fine.Sampler("train"), fine.loss, _validation(), "score")
         run.cost["gmacs"] = gmacs(model, (1, 5, 256, 256))
         return figures
 

@@ -10,14 +10,12 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-import torch
 
 from ...evaluation import matte
-from ...stages import weights
-from ...stages.coarse import FAR, ask
-from ...stages.networks.blocks import fold_bn
+from ...stages.coarse import FAR, CoarseStage, ask
 from ...stages.networks.coarse import SIZE, CoarseNet
 from .. import validation
+from ..spread import stage
 from .run import Figures, Run, Variant, gmacs
 
 
@@ -33,15 +31,15 @@ def _pictures() -> dict[str, list[validation.Picture]]:
 
 def _variant(*looks: int) -> Variant:
     def run(run: Run) -> Figures:
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        path = weights.find("builtin", "coarse-general.safetensors")
-        network = weights.inference(fold_bn(weights.load(CoarseNet(), path)), device)
+        shipped = stage("coarse")
+        assert isinstance(shipped, CoarseStage)
+        network, device = shipped.networks["general"], shipped.device
         figures = {}
         for name, pictures in _pictures().items():
             # both the same: what is seen is joined with itself
             answers = ask(network, [p.rgb for p in pictures], device, (looks[0], looks[-1]))
             figures[name] = float(np.mean([_iou(p, alpha) for p, (alpha, _) in zip(pictures, answers, strict=True)]))
-        plain = CoarseNet().to(device)
+        plain = CoarseNet()
         run.cost["gmacs"] = round(sum(gmacs(plain, (1, 3, side, side)) for side in looks), 3)
         return {name: round(value, 4) for name, value in figures.items()}
 

@@ -93,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
     keys.add_argument("name", nargs="?", help="whose key it is")
     keys.add_argument("--file", default="keys.json", help="where hashes and limits are kept (default: %(default)s)")
     keys.add_argument("--per-minute", type=int, default=600, metavar="N", help="requests a minute (%(default)s)")
+    keys.add_argument("--metrics", action="store_true", help="a key for /metrics, and for nothing else")
     keys.add_argument("--concurrent", type=int, default=16, metavar="N", help="requests at once (%(default)s)")
 
     commands.add_parser("train", help="makes the models: hairline train --help", add_help=False)
@@ -158,19 +159,22 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _keys(options: argparse.Namespace) -> int:
     from pathlib import Path
+    from typing import Literal
 
     from ..serve import keys
 
     path = Path(options.file)
     if options.action == "list":
         for key in keys.read_keys(path):
-            print(f"{key.name}  {key.per_minute} a minute, {key.concurrent} at once  {key.created}")
+            only = "  /metrics alone" if key.opens == "metrics" else ""
+            print(f"{key.name}  {key.per_minute} a minute, {key.concurrent} at once  {key.created}{only}")
     elif not options.name:
         raise HairlineError(f"keys {options.action}: whose? Give a name: hairline keys {options.action} NAME")
     elif options.action == "remove":
         keys.remove_key(path, options.name)
     else:
-        print(keys.add_key(path, options.name, options.per_minute, options.concurrent))
+        opens: Literal["pictures", "metrics"] = "metrics" if options.metrics else "pictures"
+        print(keys.add_key(path, options.name, options.per_minute, options.concurrent, opens))
         print(f"hairline: this key is not shown again; {path} holds its hash", file=sys.stderr)
     return 0
 

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..stages.item import Item, Output
+from ..stages.limits import Limits
 from ..stages.products.spec import ProductSpec
 from .desk import Desk
 from .errors import ApiError, ended
@@ -64,7 +65,10 @@ class Api:
         with self.desk.visit(request) as visit:
             form = await self.desk.form(request, visit)
             options = {key: value for key, value in form.values.items() if key not in (*SOURCES, "category", "reject")}
-            order = ProductsOrder((with_options(self.specs[name], options),), lenient=not flag(form, "reject", True))
+            order = ProductsOrder(
+                (with_options(self.specs[name], options, self.desk.service.limits),),
+                lenient=not flag(form, "reject", True),
+            )
             data = await self.desk.source(form, visit)
             work = await self.desk.do(request, visit, data, order, form.text("category"))
         item = work.item
@@ -95,7 +99,7 @@ class Api:
                     raise ApiError(
                         400, "invalid_products", "Invalid products parameter given", f"{name}: must be an object"
                     )
-                specs.append(with_options(self.specs[name], given))
+                specs.append(with_options(self.specs[name], given, self.desk.service.limits))
             elif name != MAP:
                 known = ", ".join((MASK, MAP, *self.specs))
                 raise _wrong("include", f"known are {known}")
@@ -112,8 +116,12 @@ class Api:
         return found
 
 
-def with_options(spec: ProductSpec, options: dict[str, Any]) -> ProductSpec:
-    """A product with options of a request: text is read as the option's type. Raises ApiError 400."""
+def with_options(spec: ProductSpec, options: dict[str, Any], limits: Limits) -> ProductSpec:
+    """A product with options of a request: text is read as the option's type.
+
+    Raises:
+        ApiError: 400; an option is wrong, or asks for a larger result than the limits allow a picture to be.
+    """
     known = type(spec.settings).model_fields
     for name in options:
         if name not in known or name == "per_subject":
@@ -126,6 +134,14 @@ def with_options(spec: ProductSpec, options: dict[str, Any]) -> ProductSpec:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "options"
         raise _wrong(name, first["msg"]) from error
+    if settings.most_pixels(0, 0, limits.max_pixels) > limits.max_pixels:
+        raise ApiError(
+            400,
+            "invalid_canvas",
+            "Invalid canvas parameter given",
+            f"at most {limits.max_pixels:,} pixels",
+            reason="too_many_pixels",
+        )
     return spec.model_copy(update={"settings": settings})
 
 

@@ -7,17 +7,18 @@ import contextlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Literal, Protocol
 
 from starlette.requests import Request
 
 from ..stages.errors import HairlineError, PictureError
 from ..stages.item import Item
-from .admission import Admission, Visit
-from .errors import ApiError, busy
+from .admission import Admission, Room, Visit
+from .errors import TOO_MANY_PIXELS, ApiError, busy
 from .fetch import FetchError, fetch
 from .intake import ClientDisconnect, Form, decode_b64, read_form, size
 from .keys import Key, Keys, Limited, Limiter
+from .log import AccessLog
 from .metrics import Metrics
 from .service import Service
 from .work import Order, Work
@@ -30,6 +31,8 @@ class Backend(Protocol):
     """What `pools.Pools` is."""
 
     retries: int
+    room: int  # pixels that may be in the processes at the same time
+    processes: int  # at most
 
     async def do(self, work: Work) -> Work: ...
     async def replicas(self) -> dict[str, dict[str, int]]: ...
@@ -47,12 +50,16 @@ class Desk:
         self.service, self.pools, self.keys = service, pools, keys
         self.model = service.model
         self.admission, self.limiter = Admission(service.queue), Limiter()
+        self.room = Room(pools.room, pools.processes)
+        self._abandoned: set[asyncio.Task[Work]] = set()  # or they would be collected while they run
         self._downloads = asyncio.Semaphore(DOWNLOADS)
-        self.metrics = Metrics()
+        self.metrics, self.log = Metrics(), AccessLog(service.access_log)
         self.left = asyncio.Event()
         self.counts: dict[str, dict[str, int]] = {}
         self.metrics.watch("queue_requests", "requests inside", lambda: {(): self.admission.inside})
         self.metrics.watch("queue_bytes", "bytes of uploads inside", lambda: {(): self.admission.bytes})
+        self.metrics.watch("pixels", "pixels in the pools", lambda: {(): self.room.taken})
+        self.metrics.watch("pixels_waiting", "pictures that wait for room", lambda: {(): self.room.waiting})
         self.metrics.watch("retries_total", "pictures sent again", lambda: {(): self.pools.retries})
         self.metrics.watch(
             "replicas",
@@ -100,11 +107,11 @@ class Desk:
                 try:
                     stack.enter_context(self.limiter.admit(key))
                 except Limited as error:
-                    raise busy(str(error), error.retry_after) from error
-            yield stack.enter_context(self.admission.arrive())
+                    raise busy(str(error), error.retry_after, "key_limit") from error
+            yield stack.enter_context(self.admission.arrive(key.identity if key else ""))
 
-    def authorize(self, request: Request) -> Key | None:
-        """The request's key; None where none is needed. Raises ApiError 403."""
+    def authorize(self, request: Request, opens: Literal["pictures", "metrics"] = "pictures") -> Key | None:
+        """The request's key, which must be for what is asked; None where none is needed. Raises ApiError 403."""
         if self.keys is None:
             return None
         given = request.headers.get("x-api-key")
@@ -113,6 +120,11 @@ class Desk:
             title = "Invalid API Key" if given else "Missing API Key"
             raise ApiError(403, "auth_failed", title, "send a valid key in the header X-Api-Key")
         request.state.key = key.name
+        if key.opens != opens:
+            detail = "this key is for /metrics alone"
+            if opens == "metrics":
+                detail = "/metrics needs a key of its own, made with: hairline keys add NAME --metrics"
+            raise ApiError(403, "auth_failed", "This key opens something else", detail)
         return key
 
     async def form(self, request: Request, visit: Visit) -> Form:
@@ -150,6 +162,7 @@ class Desk:
 
     async def download(self, url: str, what: str, visit: Visit) -> bytes:
         """What a URL leads to. what: `image` or `bg_image`, for the code of the error."""
+        visit.fetched = True
         try:
             async with self._downloads:
                 data = await fetch(url, self.service.fetch)
@@ -173,16 +186,17 @@ class Desk:
         """
         item = Item("picture", "", data=data, category_hint=hint, limits=self.service.limits)
         if not check(item):
+            hide(item, visit.fetched)
             done = Work(item, order)
             self.metrics.done(done)
             return done
         visit.enter()
-        task = asyncio.create_task(self.pools.do(Work(item, order)))
+        task = asyncio.create_task(self.through(Work(item, order)))
         gone = asyncio.create_task(_left(request))
         try:
             await asyncio.wait((task, gone), timeout=self.service.times.request, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
-                return self._finished(task)
+                return self._finished(task, visit)
             if gone.done():
                 raise ClientDisconnect
             raise ApiError(504, "timeout", "The picture took too long", headers={"Retry-After": "5"})
@@ -192,17 +206,47 @@ class Desk:
                     each.cancel()
             await asyncio.gather(task, gone, return_exceptions=True)
 
-    def _finished(self, task: asyncio.Task[Work]) -> Work:
+    async def through(self, work: Work) -> Work:
+        """A picture through all pools, as soon as there is room for its pixels. Counts it.
+
+        Cancelled, a small one is dropped before its next stage. A large one goes on to its end, for until then
+        its pixels lie in the memory, and its room is nobody else's.
+
+        Raises:
+            ApiError: 422, it is larger than all the room there is.
+            PictureError, HairlineError: as `pools.do`.
+        """
+        pixels = work.most_pixels
+        await self.room.take(pixels)
+        task = asyncio.create_task(self.pools.do(work))
+        task.add_done_callback(lambda _: self.room.give(pixels))
+        try:
+            done = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if pixels <= self.room.small:
+                task.cancel()
+            self._abandoned.add(task)
+            task.add_done_callback(self._forget)
+            raise
+        self.metrics.done(done)
+        return done
+
+    def _forget(self, task: asyncio.Task[Work]) -> None:
+        self._abandoned.discard(task)
+        if not task.cancelled():
+            task.exception()  # asked for, or asyncio would complain
+
+    def _finished(self, task: asyncio.Task[Work], visit: Visit) -> Work:
         try:
             work = task.result()
+            hide(work.item, visit.fetched)
+            return work
         except PictureError as error:
             raise ApiError(422, error.reason, "The picture cannot be processed", error.detail) from error
         except HairlineError as error:
             raise ApiError(
                 503, "unavailable", "The service cannot work on pictures now", headers={"Retry-After": "5"}
             ) from error
-        self.metrics.done(work)
-        return work
 
 
 def check(item: Item) -> bool:
@@ -215,6 +259,13 @@ def check(item: Item) -> bool:
     item.forget_pixels()
     item.seconds["fetch"] = time.perf_counter() - started
     return not item.ended
+
+
+def hide(item: Item, fetched: bool) -> None:
+    """Of a picture that was fetched and cannot be read nothing is told: it may be no picture, and none of the
+    client's business, such as an answer of a server that only this machine reaches."""
+    if fetched and item.status == "failed" and item.reason not in TOO_MANY_PIXELS:
+        item.detail = "what the URL leads to cannot be read as a picture"
 
 
 async def _left(request: Request) -> None:

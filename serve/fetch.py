@@ -27,6 +27,7 @@ CHUNK = 1 << 16
 LONGEST_URL = 4096
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9.])?|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*")  # after IDNA; or IPv6
 REDIRECTS = (301, 302, 303, 307, 308)
+NOWHERE = "the URL leads to no address and port that may be reached from here"
 HEADERS = {"User-Agent": "Hairline", "Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"}
 
 
@@ -97,8 +98,8 @@ async def fetch(url: str, limits: FetchLimits) -> bytes:
         raise FetchError("fetch", f"no whole answer within {limits.seconds:g} seconds") from error
     except aiohttp.ClientSSLError as error:
         raise FetchError("fetch", "the server's certificate is not valid") from error
-    except aiohttp.ClientConnectorDNSError as error:
-        raise FetchError("fetch", "the host's name cannot be resolved") from error
+    except aiohttp.ClientConnectorDNSError as error:  # said of inner names too, whether there are such or not
+        raise FetchError("refused_url", NOWHERE) from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise FetchError("fetch", "the server cannot be reached, or its answer broke off") from error
 
@@ -134,7 +135,7 @@ def _check(url: URL, limits: FetchLimits) -> URL:
 def _socket(info: tuple[Any, ...], limits: FetchLimits) -> socket.socket:
     family, kind, protocol, _, address = info
     if not may_reach(str(address[0]), int(address[1]), limits.ports, limits.allow):
-        raise FetchError("refused_url", "the URL leads to an address or port that may not be reached from here")
+        raise FetchError("refused_url", NOWHERE)
     return socket.socket(family, kind, protocol)
 
 

@@ -16,49 +16,25 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from ..pipeline.machine import place
 from ..pipeline.session import cluster_nodes, ray_session
 from ..stages.errors import HairlineError
 from .app import build
 from .desk import Desk
+from .job_files import JobFiles
 from .keys import Keys, demand_keys
+from .memory import room
+from .protocol import Protocol
 from .service import Service, load_service
 
 LINGER_S = 3.0  # for kept connections, whose next answer tells the client to open a new one
-HEADERS_S = 10.0  # for a request's headers to arrive
 HEADER_BYTES = 32 << 10
-CONNECTIONS = 1000
-
-
-class Protocol(H11Protocol):
-    """HTTP/1.1 for clients that may be slow on purpose: headers must come whole within a time."""
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self._slow: asyncio.TimerHandle | None = self.loop.call_later(HEADERS_S, transport.close)
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        waits = self.conn.their_state is h11.IDLE and bool(self.conn.trailing_data[0])
-        if waits and self._slow is None:
-            self._slow = self.loop.call_later(HEADERS_S, self.transport.close)
-        elif not waits:
-            self._calm()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._calm()
-        super().connection_lost(exc)
-
-    def _calm(self) -> None:
-        if self._slow is not None:
-            self._slow.cancel()
-            self._slow = None
 
 
 class Server(uvicorn.Server):
@@ -107,11 +83,13 @@ def serve(service: Service, listener: socket.socket, ready_fd: int) -> None:
 
     keys = Keys(Path(service.keys).expanduser()) if service.keys else None
     demand_keys(service.host, keys)
-    pools.deploy(service, cluster_nodes())
-    desk = Desk(service, pools.Pools(service), keys)
+    os.close(JobFiles(Path(service.jobs.folder).expanduser()).lock())  # before anything starts that has nowhere to go
+    nodes = cluster_nodes()
+    pixels = room(service, place(service.pools, nodes), pools.memory())  # before anything is started that does not fit
+    desk = Desk(service, pools.Pools(service, pools.deploy(service, nodes), pixels), keys)
     config = uvicorn.Config(
         build(desk),
-        http=Protocol,
+        http=partial(Protocol, desk),  # type: ignore[arg-type]
         ws="none",
         lifespan="on",
         access_log=False,
@@ -119,7 +97,6 @@ def serve(service: Service, listener: socket.socket, ready_fd: int) -> None:
         log_level="error",
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=CONNECTIONS,
         h11_max_incomplete_event_size=HEADER_BYTES,
         timeout_keep_alive=20,
         timeout_graceful_shutdown=int(service.times.drain),
@@ -131,6 +108,7 @@ def main(arguments: list[str]) -> int:
     """The process: 0 it has drained, 2 it could not start."""
     path, socket_fd, ready_fd, *changes = arguments
     logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger(__package__).setLevel(logging.WARNING)
     try:
         service = load_service(path, changes)
         with ray_session():

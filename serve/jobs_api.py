@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
 import json
 import logging
 import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,11 +17,13 @@ from starlette.routing import Route
 from ..stages.errors import PictureError
 from ..stages.item import Item
 from .api import TYPES, Api, describe, flag, read_object, with_options
-from .desk import Desk, check
+from .desk import Desk, check, hide
 from .errors import ApiError, busy, ended
 from .fetch import fetch
 from .intake import Form, size
+from .job_files import JobFiles
 from .jobs import Entry, Job, Store, new_id
+from .keys import Key
 from .work import ProductsOrder, Work
 
 HANDOVER_S = 20.0  # longest that one front waits for the one before it to leave the folder
@@ -61,11 +62,9 @@ class JobsApi:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _folder_lock(self) -> TextIO:
+    async def _folder_lock(self) -> IO[bytes]:
         """Waits until no other front works on the folder. The lock goes with the file, and with the process."""
-        folder = Path(self.settings.folder).expanduser()
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = (folder / "lock").open("w")
+        file = open(JobFiles(Path(self.settings.folder).expanduser()).lock(), "rb")  # noqa: SIM115
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -78,7 +77,8 @@ class JobsApi:
         store = await self._ready()
         with self.desk.visit(request) as visit:
             form = await self.desk.form(request, visit)
-            job, files = self._read(form, getattr(request.state, "key", ""))
+            job, files = self._read(form)
+            job.owner, job.request_id = visit.owner, request.state.id
             async with self._writing:
                 if store.open >= self.settings.waiting:
                     raise busy(f"{store.open} jobs have not ended", 30)
@@ -94,6 +94,7 @@ class JobsApi:
     async def result(self, request: Request) -> Response:
         """One finished file of a job."""
         job, number = await self._find(request), request.path_params["number"]
+        self.desk.admission.check_leaving()
         if number >= len(job.entries):
             raise ApiError(404, "not_found", "Not found", f"the job has {len(job.entries)} pictures, counted from 0")
         entry = job.entries[number]
@@ -116,14 +117,13 @@ class JobsApi:
         return self.store
 
     async def _find(self, request: Request) -> Job:
-        key = self.desk.authorize(request)
-        job = (await self._ready()).find(request.path_params["id"], key.name if key else "")
+        job = _owned(await self._ready(), request.path_params["id"], self.desk.authorize(request))
         if job is None:
             hours = f"{self.settings.keep_hours:g}"
             raise ApiError(404, "not_found", "Not found", f"no such job; results are kept for {hours} hours")
         return job
 
-    def _read(self, form: Form, owner: str) -> tuple[Job, list[bytes]]:
+    def _read(self, form: Form) -> tuple[Job, list[bytes]]:
         files = [data for name, data in form.files if name in ("image_file", "image_file[]")]
         urls = _urls(form.text("image_urls") or form.text("image_url"))
         if files and urls:
@@ -139,10 +139,10 @@ class JobsApi:
         if product not in self.api.specs:
             raise ApiError(400, "invalid_product", "Invalid product parameter given", ", ".join(self.api.specs))
         options = read_object(form.text("options"), "options")
-        with_options(self.api.specs[product], options)
+        with_options(self.api.specs[product], options, self.desk.service.limits)
         lenient = not flag(form, "reject", True)
         entries = [Entry(url=url) for url in urls] or [Entry() for _ in files]
-        return Job(new_id(), owner, product, options, form.text("category"), lenient, entries, time.time()), files
+        return Job(new_id(), "", product, options, form.text("category"), lenient, entries, time.time()), files
 
     def _told(self, job: Job) -> dict[str, Any]:
         counts: dict[str, int] = {}
@@ -158,6 +158,8 @@ class JobsApi:
                 told |= {"reason": entry.reason, "detail": entry.detail}
             pictures.append(told)
         facts = {"id": job.id, "status": job.status, "counts": counts, "product": job.product, "created": job.created}
+        if job.request_id:
+            facts["request_id"] = job.request_id
         if job.ended:
             facts["expires"] = job.ended + self.settings.keep_hours * 3600
         return {**facts, "pictures": pictures}
@@ -167,9 +169,10 @@ class JobsApi:
             job, number = await store.next()
             entry, data = job.entries[number], b""
             try:
-                work = await self._do(store, job, number)
-                item = work.item
-                entry.status, entry.reason, entry.detail = item.status, item.reason, item.detail
+                item = (await self._do(store, job, number)).item
+                hide(item, bool(entry.url))
+                entry.status = "failed" if item.status == "pending" else item.status
+                entry.reason, entry.detail = item.reason, item.detail
                 if item.reason == "internal_error":
                     entry.detail = ""
                 facts = describe(item)
@@ -181,21 +184,32 @@ class JobsApi:
                 reason = error.reason if isinstance(error, PictureError) else error.code
                 entry.status, entry.reason, entry.detail = "failed", reason, error.detail
             except Exception:
-                log.exception("job %s, picture %d", job.id, number)
+                log.exception("job %s of request %s, picture %d", job.id, job.request_id, number)
                 entry.status, entry.reason = "failed", "internal_error"
-            with contextlib.suppress(OSError):  # swept meanwhile
+            try:
                 await store.finish(job, number, data)
+            except OSError as error:
+                log.error("job %s, picture %d: cannot be kept: %s", job.id, number, error.strerror)
 
     async def _do(self, store: Store, job: Job, number: int) -> Work:
         url = job.entries[number].url
         data = await fetch(url, self.desk.service.fetch) if url else await store.source(job, number)
         item = Item("picture", "", data=data, category_hint=job.category, limits=self.desk.service.limits)
-        spec = with_options(self.api.specs[job.product], job.options)
+        spec = with_options(self.api.specs[job.product], job.options, self.desk.service.limits)
         work = Work(item, ProductsOrder((spec,), lenient=job.lenient))
         if check(item):
-            work = await self.desk.pools.do(work)
+            return await self.desk.through(work)
         self.desk.metrics.done(work)
         return work
+
+
+def _owned(store: Store, id: str, key: Key | None) -> Job | None:
+    """A job of this key's; without keys, one that was ordered without."""
+    job = store.find(id, key.identity if key else "")
+    if job is None and key:  # ordered when jobs still stood under their key's name, which a later key may have too
+        job = store.find(id, key.name)
+        return job if job and key.made_before(job.created) else None
+    return job
 
 
 def _urls(text: str) -> list[str]:

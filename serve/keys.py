@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -26,6 +27,7 @@ from ..stages.errors import HairlineError
 
 PREFIX = "hl_"  # lets a scanner for leaked secrets know one
 MINUTE = 60.0
+CREATED = "%Y-%m-%d %H:%M UTC"
 
 
 class Key(BaseModel):
@@ -38,6 +40,20 @@ class Key(BaseModel):
     per_minute: int = Field(600, gt=0, description="requests in any 60 seconds")
     concurrent: int = Field(16, gt=0, description="requests at the same time")
     created: str = ""
+    opens: Literal["pictures", "metrics"] = Field("pictures", description="what it is for: the work, or /metrics alone")
+
+    @property
+    def identity(self) -> str:
+        """What a key's jobs are kept under: of this very key. One made anew under its name has another."""
+        return f"sha256:{self.sha256}"
+
+    def made_before(self, moment: float) -> bool:
+        """Whether the key surely existed at a time, seconds since 1970; what is kept of its making is the minute."""
+        try:
+            made = datetime.strptime(self.created, CREATED).replace(tzinfo=UTC).timestamp()
+        except ValueError:
+            return False
+        return made + MINUTE <= moment
 
 
 class Limited(Exception):
@@ -107,19 +123,19 @@ class Limiter:
             Limited: too many at once, or in the last 60 seconds.
         """
         now = self._clock()
-        started = self._started.setdefault(key.name, deque())
+        started = self._started.setdefault(key.identity, deque())
         while started and started[0] <= now - MINUTE:
             started.popleft()
-        if self._running.get(key.name, 0) >= key.concurrent:
+        if self._running.get(key.identity, 0) >= key.concurrent:
             raise Limited(f"this key may have {key.concurrent} requests at the same time", 1)
         if len(started) >= key.per_minute:
             raise Limited(f"this key may ask {key.per_minute} times a minute", started[0] + MINUTE - now)
         started.append(now)
-        self._running[key.name] = self._running.get(key.name, 0) + 1
+        self._running[key.identity] = self._running.get(key.identity, 0) + 1
         try:
             yield
         finally:
-            self._running[key.name] -= 1
+            self._running[key.identity] -= 1
 
 
 def read_keys(path: Path) -> list[Key]:
@@ -134,7 +150,9 @@ def read_keys(path: Path) -> list[Key]:
         raise HairlineError(f"{path}: not a file of keys as `hairline keys` writes it") from error
 
 
-def add_key(path: Path, name: str, per_minute: int, concurrent: int) -> str:
+def add_key(
+    path: Path, name: str, per_minute: int, concurrent: int, opens: Literal["pictures", "metrics"] = "pictures"
+) -> str:
     """Makes a key, enters its hash into the file, and returns the key: the only time that anybody sees it.
 
     Raises:
@@ -144,9 +162,16 @@ def add_key(path: Path, name: str, per_minute: int, concurrent: int) -> str:
     if any(key.name == name for key in keys):
         raise HairlineError(f"{path}: there is a key called {name}; remove it first, or choose another name")
     secret = PREFIX + secrets.token_urlsafe(32)
-    created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    created = datetime.now(UTC).strftime(CREATED)
     try:
-        key = Key(name=name, sha256=_digest(secret), per_minute=per_minute, concurrent=concurrent, created=created)
+        key = Key(
+            name=name,
+            sha256=_digest(secret),
+            per_minute=per_minute,
+            concurrent=concurrent,
+            created=created,
+            opens=opens,
+        )
     except ValidationError as error:
         first = error.errors()[0]
         raise HairlineError(f"{first['loc'][0]} {first['input']!r}: {first['msg']}") from error
@@ -192,12 +217,19 @@ def _stamp(path: Path) -> tuple[int, int]:
     return found.st_mtime_ns, found.st_size
 
 
+def _entry(key: Key) -> dict[str, str | int]:
+    entry = key.model_dump()
+    if key.opens == "pictures":
+        del entry["opens"]  # as in files from before there was anything else
+    return entry
+
+
 def _write(path: Path, keys: list[Key]) -> None:
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump([key.model_dump() for key in keys], file, indent=2)
+            json.dump([_entry(key) for key in keys], file, indent=2)
         part.replace(path)
     except OSError as error:
         raise HairlineError(f"{path}: cannot be written: {error.strerror}") from error

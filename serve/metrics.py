@@ -22,6 +22,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.requests = self._counter("requests", "requests by route and status of the answer", "route", "code")
+        self.refused = self._counter("refused", "requests that were refused or came to nothing, by why", "reason")
         self.latency = self._histogram("request_seconds", "from the first byte to the last", "route")
         self.pictures = self._counter("pictures", "pictures by how they ended", "status", "reason")
         self.stages = self._histogram("stage_seconds", "time of one picture in a stage", "stage")

@@ -1,19 +1,13 @@
-"""Around every route: a request id, security headers, errors in one shape, the access log and the counters.
+"""Around every route: a request id, who may get in, security headers, errors in one shape, the access log and
+the counters.
 
 Plain ASGI: Starlette's own middleware class would hide from the routes that the client has left.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import re
-import secrets
-import sys
 import time
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, TextIO
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -22,10 +16,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .desk import Desk
-from .errors import ApiError
+from .errors import REASONS, ApiError
+from .guard import Guard, settle_client
+from .log import request_id
 
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LEFT = 499  # what the log says of a client that did not wait
+PIECE = 256 << 10  # bytes of an answer that are handed to the connection at a time
 SECURITY = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'",
@@ -47,7 +43,7 @@ async def tell(request: Request, error: Exception) -> Response:
         code = title.lower().replace(" ", "_")
         error = ApiError(error.status_code, code, title, headers=dict(error.headers or {}))
     assert isinstance(error, ApiError)
-    request.state.code = error.code
+    request.state.code, request.state.reason = error.code, error.reason
     return JSONResponse(error.body, error.status, error.headers)
 
 
@@ -56,11 +52,13 @@ class Around:
 
     def __init__(self, app: ASGIApp, desk: Desk) -> None:
         self.app, self.desk = app, desk
-        self.log = AccessLog(desk.service.access_log)
+        service = desk.service
+        self.guard = Guard(desk.keys is not None, service.hosts, service.cors)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
+        settle_client(scope, self.desk.service.proxies)
         visit = Seen(scope)
         scope.setdefault("state", {})["id"] = visit.id
 
@@ -73,9 +71,9 @@ class Around:
                     headers.setdefault(name, value)
                 if self.desk.draining:
                     headers["Connection"] = "close"  # the client's next request goes to the successor
-            elif message["type"] == "http.response.body":
-                visit.sent += len(message.get("body", b""))
-            await send(message)
+                await send(message)
+            else:
+                await self._pass_on(message, send, visit)
 
         async def read() -> Message:
             message = await receive()
@@ -87,38 +85,57 @@ class Around:
         finally:
             self._count(scope, visit)
 
+    async def _pass_on(self, message: Message, send: Send, visit: Seen) -> None:
+        """A body in pieces, each when the client has taken the one before: what waits here is counted."""
+        body, more = message.get("body", b""), message.get("more_body", False)
+        if len(body) <= PIECE:
+            await send(message)
+            visit.sent += len(body)
+            return
+        with self.desk.admission.leaving(len(body)):
+            for start in range(0, len(body), PIECE):
+                piece = body[start : start + PIECE]
+                last = start + PIECE >= len(body)
+                await send({"type": message["type"], "body": piece, "more_body": more or not last})
+                visit.sent += len(piece)
+
     async def _guarded(self, scope: Scope, receive: Receive, send: Send, visit: Seen) -> None:
         try:
+            refusal = self.guard.refusal(scope["method"], Headers(scope=scope))
+            if refusal:
+                refusal.headers["Connection"] = "close"  # its body is not read
+                return await (await tell(Request(scope), refusal))(scope, receive, send)
             await self.app(scope, receive, send)
-            return
+            return None
         except ClientDisconnect:
             visit.status = LEFT
         except Exception:
             log.exception("request %s", visit.id)
             if not visit.status:  # nothing has been sent yet
                 told = ApiError(500, "internal_error", "Something went wrong here", f"request {visit.id}")
-                await JSONResponse(told.body, told.status, told.headers)(scope, receive, send)
+                await (await tell(Request(scope), told))(scope, receive, send)
 
     def _count(self, scope: Scope, visit: Seen) -> None:
-        seconds = time.perf_counter() - visit.started
+        seconds, state = time.perf_counter() - visit.started, scope["state"]
         route = getattr(scope.get("route"), "path", "other")
-        self.desk.metrics.requests.labels(route, str(visit.status)).inc()
-        self.desk.metrics.latency.labels(route).observe(seconds)
+        metrics = self.desk.metrics
+        metrics.requests.labels(route, str(visit.status)).inc()
+        metrics.latency.labels(route).observe(seconds)
+        if visit.status >= 400:
+            why = "" if visit.status == LEFT else state.get("reason", "")
+            metrics.refused.labels(why or REASONS.get(visit.status, "bad_request")).inc()
         client = scope.get("client") or ("", 0)
-        self.log.write(
-            {
-                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-                "request_id": visit.id,
-                "client": client[0],
-                "key": scope["state"].get("key", ""),
-                "method": scope["method"],
-                "path": scope["path"][:200],
-                "status": visit.status,
-                "code": scope["state"].get("code", ""),
-                "seconds": round(seconds, 4),
-                "bytes_in": visit.received,
-                "bytes_out": visit.sent,
-            }
+        self.desk.log.write(
+            request_id=visit.id,
+            client=client[0],
+            status=visit.status,
+            code=state.get("code", ""),
+            key=state.get("key", ""),
+            method=scope["method"],
+            path=scope["path"],
+            seconds=seconds,
+            bytes_in=visit.received,
+            bytes_out=visit.sent,
         )
 
 
@@ -126,23 +143,6 @@ class Seen:
     """What is noted of one request."""
 
     def __init__(self, scope: Scope) -> None:
-        given = Headers(scope=scope).get("x-request-id", "")
-        self.id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        self.id = request_id(Headers(scope=scope).get("x-request-id", ""))
         self.started = time.perf_counter()
         self.status = self.received = self.sent = 0
-
-
-class AccessLog:
-    """One line of JSON for each request."""
-
-    def __init__(self, place: str) -> None:
-        """Args: place: a file that is appended to, `-` for standard output, or empty for none."""
-        self._file: TextIO | None = None
-        if place:
-            # not sys.stdout, where Ray's chatter goes and is muted
-            self._file = sys.__stdout__ if place == "-" else Path(place).expanduser().open("a", encoding="utf-8")
-
-    def write(self, facts: dict[str, Any]) -> None:
-        if self._file:
-            self._file.write(json.dumps(facts) + "\n")
-            self._file.flush()

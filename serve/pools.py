@@ -28,6 +28,7 @@ from ..pipeline.machine import Node, Placement, place
 from ..stages.errors import HairlineError, PictureError
 from .batcher import Batcher
 from .engine import Engine, EngineSpec
+from .memory import processes
 from .service import Service, ServicePool
 from .work import Work
 
@@ -78,8 +79,11 @@ class PoolReplica:
         torch.set_num_threads(self.spec.threads)  # each thread has its own setting
 
 
-def deploy(service: Service, nodes: Sequence[Node]) -> None:
+def deploy(service: Service, nodes: Sequence[Node]) -> list[Placement]:
     """Starts the pools, or changes the running ones into these, process by process; returns when all are healthy.
+
+    Returns:
+        How many processes each pool has.
 
     Raises:
         HairlineError: the pools do not fit, or a process does not start.
@@ -100,6 +104,13 @@ def deploy(service: Service, nodes: Sequence[Node]) -> None:
         serve.run_many(targets)
     except (RuntimeError, RayError) as error:
         raise _explained(error) from error
+    return placements
+
+
+def memory() -> int:
+    """Bytes that processes may take, on all nodes together: what Ray found free when it started, less its own store."""
+    alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    return int(sum(node["Resources"].get("memory", 0) for node in alive))
 
 
 def _running(pool: str) -> EngineSpec | None:
@@ -196,7 +207,8 @@ def _application(service: Service, number: int, placement: Placement) -> serve.A
 class Pools:
     """What the front sends pictures to."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, placements: Sequence[Placement], room: int) -> None:
+        self.room, self.processes = room, processes(placements)
         self.names = [pool.name for pool in service.pools]
         self._handles = [serve.get_app_handle(PREFIX + name) for name in self.names]
         self.retries = 0

@@ -5,7 +5,9 @@ Read from a service file as a job is from its own, with the same pools, stages a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,10 +16,13 @@ from pydantic import Field, field_validator
 from ..pipeline.fingerprint import fingerprint, ingredients
 from ..pipeline.job import Model, Pool, Setup, check_setup, find_job_file
 from ..pipeline.yamlfile import read_document
+from ..stages.errors import HairlineError
 from ..stages.limits import Limits
 from ..stages.products.registry import PRODUCTS
+from ..stages.products.stage import ProductsSettings
 from .fetch import FetchLimits
 
+HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -34,6 +39,10 @@ class Queue(Model):
     """What may wait. Beyond it the answer is 429 at once."""
 
     requests: int = Field(32, ge=1, description="requests inside, waiting and worked on")
+    megapixels: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
+        "auto",
+        description="pictures in the pools together, million pixels; others wait. auto: what the memory holds",
+    )
     mib: int = Field(256, ge=1, description="bytes of their uploads together, MiB")
 
 
@@ -67,6 +76,13 @@ class Service(Setup):
     limits: Limits = Limits(max_bytes=30 << 20, max_pixels=50_000_000)
     keys: str = Field("", description="file of API keys, see `hairline keys`; needed beyond loopback")
     cors: tuple[str, ...] = Field((), description="origins whose pages may call the service; none by default")
+    hosts: tuple[str, ...] = Field((), description="names of the service beside localhost and loopback addresses")
+    proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (), description="networks of proxies whose X-Forwarded-For, X-Forwarded-Proto and Forwarded are believed"
+    )
+    metrics: Literal["key", "open"] = Field(
+        "key", description="key: where there are keys, /metrics needs one of its own; open: it needs none"
+    )
     access_log: str = Field("-", description="file that the access log is appended to; -: standard output; empty: none")
     queue: Queue = Queue()
     times: Times = Times()
@@ -80,6 +96,14 @@ class Service(Setup):
             if not origin.startswith(("http://", "https://")) or origin.count("/") != 2:
                 raise ValueError(f"{origin!r} is no origin; write it as https://example.org")
         return origins
+
+    @field_validator("hosts")
+    @classmethod
+    def _names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not HOST.fullmatch(host):
+                raise ValueError(f"{host!r} is no host name; write it as cut.example.org, without scheme and port")
+        return tuple(host.lower().removesuffix(".") for host in hosts)
 
     @field_validator("products")
     @classmethod
@@ -113,4 +137,13 @@ def load_service(path: str, changes: Sequence[str] = ()) -> Service:
     document = read_document(file)
     for change in changes:
         document.set(change)
-    return check_setup(Service, document)
+    service = check_setup(Service, document)
+    limits = service.limits
+    products: ProductsSettings = service.stages["products"]
+    for spec in products.products:
+        if spec.settings.most_pixels(0, 0, limits.max_pixels) > limits.max_pixels:
+            raise HairlineError(
+                f"{path}: products: {spec.name}: its canvas has more than limits.max_pixels = {limits.max_pixels:,} "
+                "pixels: raise that, or make the canvas smaller"
+            )
+    return service

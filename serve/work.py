@@ -25,6 +25,10 @@ class Order(ABC):
 
     lenient: bool = False
 
+    def most_pixels(self, width: int, height: int, max_pixels: int) -> int:
+        """Pixels, at most, that lie in memory for it at the same time: a picture of that size, and what comes to it."""
+        return width * height
+
     def prepare(self, item: Item) -> None:
         """Changes the picture before the first stage. Raises PictureError where it cannot."""
         return
@@ -41,6 +45,11 @@ class ProductsOrder(Order):
     products: tuple[ProductSpec, ...]
     unsure: bool = False
     lenient: bool = False
+
+    def most_pixels(self, width: int, height: int, max_pixels: int) -> int:
+        own = width * height
+        results = (spec.settings.most_pixels(width, height, max_pixels) for spec in self.products)
+        return own + max((pixels - own for pixels in results), default=0)
 
     def make(self, item: Item) -> dict[str, Output]:
         unsure = Output(unsure_map(item), "png") if self.unsure else None
@@ -79,6 +88,12 @@ class Work:
     @property
     def pixels(self) -> int:
         return max(1, self.item.width * self.item.height)
+
+    @property
+    def most_pixels(self) -> int:
+        """What it takes of the memory, counted in pixels; the result's and the background's too."""
+        item = self.item
+        return max(1, self.order.most_pixels(item.width, item.height, item.limits.max_pixels))
 
 
 def unsure_map(item: Item) -> bytes:

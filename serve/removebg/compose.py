@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ...stages.errors import PictureError
 from ...stages.item import Output
 from ...stages.picture import Picture
 from ...stages.products.base import FAINT
@@ -24,6 +25,7 @@ F32 = NDArray[np.float32]
 Rect = tuple[int, int, int, int]  # x0, y0, x1, y1
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same answer has the same bytes
 JPEG_QUALITY = 92
+STRIP = 128  # rows
 
 
 @dataclass
@@ -49,9 +51,12 @@ class Layer:
 
 
 def compose(
-    layer: Layer, options: Options, background: Picture | None, source: Picture
+    layer: Layer, options: Options, background: Picture | None, source: Picture, max_pixels: int
 ) -> tuple[Output, Rect, tuple[int, int]]:
-    """The finished file.
+    """The finished file, of at most `max_pixels`.
+
+    Raises:
+        PictureError: the margins make it larger.
 
     Returns:
         The file, the subject's box in it, and its width and height.
@@ -64,7 +69,11 @@ def compose(
     if options.scale is not None or options.position is not None:
         layer = move(layer, options.scale, options.position)
     if options.crop:
-        layer = layer.cut(_margins(layer.box, options))
+        x0, y0, x1, y1 = _margins(layer.box, options)
+        if (x1 - x0) * (y1 - y0) > max_pixels:
+            detail = f"{x1 - x0}x{y1 - y0} pixels with the margins; the limit is {max_pixels:,}"
+            raise PictureError("too_many_pixels", detail)
+        layer = layer.cut((x0, y0, x1, y1))
     height, width = layer.alpha.shape
     if options.channels == "alpha":
         return _encode_mask(layer.alpha, options.format, source), layer.box, (width, height)
@@ -104,12 +113,28 @@ def move(layer: Layer, scale: float | None, position: tuple[float, float] | None
 
 def flatten(layer: Layer, color: tuple[int, int, int, int] | None, background: Picture | None) -> tuple[U8, U8]:
     """RGB and alpha of subject, shadow and background over each other."""
+    height, width = layer.alpha.shape
+    ground = None if background is None else cover(background.rgb(), width, height)
+    if ground is None and (color is None or color[3] == 0) and (layer.shadow is None or not layer.shadow.any()):
+        plain = layer.rgb.copy()
+        plain[layer.alpha == 0] = 0  # nothing of the background hides below
+        return plain, layer.alpha
+    rgb, alpha = np.empty((height, width, 3), np.uint8), np.empty((height, width), np.uint8)
+    for top in range(0, height, STRIP):  # in floats it would take twenty times the picture's memory
+        rows = np.s_[top : top + STRIP]
+        shadow = None if layer.shadow is None else layer.shadow[rows]
+        strip = Layer(layer.rgb[rows], layer.alpha[rows], shadow)
+        rgb[rows], alpha[rows] = _flat(strip, color, None if ground is None else ground[rows])
+    return rgb, alpha
+
+
+def _flat(layer: Layer, color: tuple[int, int, int, int] | None, ground: U8 | None) -> tuple[U8, U8]:
     rgb, alpha = layer.rgb.astype(np.float32), layer.alpha.astype(np.float32) / 255
     height, width = alpha.shape
     below: F32 = np.zeros((height, width, 3), np.float32)
     below_alpha: F32 = np.zeros((height, width), np.float32)
-    if background is not None:
-        below[:], below_alpha[:] = cover(background.rgb(), width, height), 1
+    if ground is not None:
+        below[:], below_alpha[:] = ground, 1
     elif color is not None:
         below[:], below_alpha[:] = color[:3], color[3] / 255
     if layer.shadow is not None:
@@ -117,11 +142,6 @@ def flatten(layer: Layer, color: tuple[int, int, int, int] | None, background: P
         lit = (1 - dark) * below_alpha
         below = (below * (lit / np.maximum(dark + lit, 1e-6))[..., None]).astype(np.float32)
         below_alpha = (dark + lit).astype(np.float32)
-    if not below_alpha.any():
-        hidden = layer.alpha == 0
-        plain = layer.rgb.copy()
-        plain[hidden] = 0  # nothing of the background hides below
-        return plain, layer.alpha
     whole = alpha + (1 - alpha) * below_alpha
     mixed = rgb * alpha[..., None] + below * ((1 - alpha) * below_alpha)[..., None]
     mixed /= np.maximum(whole, 1e-6)[..., None]
@@ -159,6 +179,12 @@ def ground_shadow(alpha: U8) -> U8:
     result[top:bottom] = lower[None].astype(np.float32) * fall[:, None]
     blurred = cv2.GaussianBlur(result, (0, 0), max(1.0, reach / 3))
     return np.rint(blurred * 0.6).clip(0, 255).astype(np.uint8)
+
+
+def with_margins(width: int, height: int, options: Options) -> int:
+    """Pixels of a subject of that size with the margins around it."""
+    x0, y0, x1, y1 = _margins((0, 0, width, height), options)
+    return (x1 - x0) * (y1 - y0)
 
 
 def _margins(box: Rect, options: Options) -> Rect:
@@ -213,5 +239,9 @@ def _encode_mask(alpha: U8, kind: str, source: Picture) -> Output:
 
 
 def _on_white(rgb: U8, alpha: U8) -> U8:
-    part = alpha[..., None].astype(np.float32) / 255
-    return np.rint(rgb * part + 255 * (1 - part)).astype(np.uint8)
+    result = np.empty_like(rgb)
+    for top in range(0, len(rgb), STRIP):
+        rows = np.s_[top : top + STRIP]
+        part = alpha[rows, :, None].astype(np.float32) / 255
+        result[rows] = np.rint(rgb[rows] * part + 255 * (1 - part)).astype(np.uint8)
+    return result

@@ -13,7 +13,7 @@ from ...stages.item import Item, Output
 from ...stages.picture import Picture
 from ...stages.products.encode import png
 from ..work import Order
-from .compose import Layer, Rect, compose, ground_shadow
+from .compose import Layer, Rect, compose, ground_shadow, with_margins
 from .options import Options
 
 NAME = "result"
@@ -37,7 +37,7 @@ class RemoveBgOrder(Order):
 
     Attributes:
         roi: (x0, y0, x1, y1): only this part of the picture is shown to the stages, or None.
-        background: a picture's bytes, or empty.
+        background: a picture's bytes, or empty; background_pixels: its width times its height.
         original: the whole picture's bytes, while the stages see a part.
         facts: filled in with the result.
     """
@@ -45,9 +45,16 @@ class RemoveBgOrder(Order):
     options: Options
     roi: Rect | None = None
     background: bytes = b""
+    background_pixels: int = 0
     original: bytes = b""
     facts: Facts | None = None
     lenient: bool = True  # remove.bg refuses no picture for its quality
+
+    def most_pixels(self, width: int, height: int, max_pixels: int) -> int:
+        result = 0
+        if self.options.crop:  # what its margins make of a small part is not known yet
+            result = min(max_pixels, with_margins(width, height, self.options)) - width * height
+        return width * height + self.background_pixels + max(0, result)
 
     def prepare(self, item: Item) -> None:
         if self.roi:
@@ -68,7 +75,9 @@ class RemoveBgOrder(Order):
         layer = Layer(estimate_foreground(picture.rgb(), alpha), alpha)
         if self.options.add_shadow and item.category == CAR:
             layer.shadow = ground_shadow(alpha)
-        result, (x0, y0, x1, y1), (width, height) = compose(layer, self.options, self._background(item), picture)
+        result, (x0, y0, x1, y1), (width, height) = compose(
+            layer, self.options, self._background(item), picture, item.limits.max_pixels
+        )
         self.facts = Facts(width, height, x0, y0, x1 - x0, y1 - y0)
         self.original = self.background = b""  # they need not travel back
         return {NAME: result}

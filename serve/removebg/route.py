@@ -13,8 +13,8 @@ from ...stages.item import Item
 from ...stages.picture import Picture
 from ..admission import Visit
 from ..api import TYPES
-from ..desk import Desk, check
-from ..errors import ApiError
+from ..desk import Desk, check, hide
+from ..errors import TOO_MANY_PIXELS, ApiError
 from ..intake import Form, size
 from .options import Options, read_options, region
 from .order import NAME, RemoveBgOrder
@@ -63,12 +63,13 @@ class RemoveBg:
         with self.desk.visit(request) as visit:
             form = await self.desk.form(request, visit)
             options = read_options(form)
-            background = await self._background(form, visit)
+            background, area = await self._background(form, visit)
             data = await self.desk.source(form, visit)
             item = Item("picture", "", data=data, limits=self.desk.service.limits)
             if not check(item):
+                hide(item, visit.fetched)
                 raise _failed(item)
-            order = RemoveBgOrder(options, background=background)
+            order = RemoveBgOrder(options, background=background, background_pixels=area)
             if options.roi:
                 order.roi = region(options.roi, item.width, item.height)
             work = await self.desk.do(request, visit, data, order, options.hint)
@@ -77,8 +78,8 @@ class RemoveBg:
         assert isinstance(work.order, RemoveBgOrder)
         return _answer(request, work.item, work.order, work.model)
 
-    async def _background(self, form: Form, visit: Visit) -> bytes:
-        """The background's bytes, if one is given, its header checked."""
+    async def _background(self, form: Form, visit: Visit) -> tuple[bytes, int]:
+        """The background's bytes, if one is given, and its pixels; its header is checked."""
         file, url, color = form.file("bg_image_file"), form.text("bg_image_url"), form.text("bg_color")
         if bool(file) + bool(url) + bool(color) > 1:
             title = (
@@ -87,18 +88,18 @@ class RemoveBg:
             )
             raise ApiError(400, "multiple_bg_sources", title)
         if not (file or url):
-            return b""
+            return b"", 0
         limits = self.desk.service.limits
         if file and len(file) > limits.max_bytes:
             raise ApiError(413, "file_too_large", "File too large", f"File exceeds limit of {size(limits.max_bytes)}")
         data = file or await self.desk.download(url, "bg_image", visit)
         try:
-            Picture(data, limits)
+            picture = Picture(data, limits)
         except PictureError as error:
-            raise ApiError(
-                400, "failed_to_read_image", "There was an error reading the background image.", error.detail
-            ) from error
-        return data
+            detail = "" if url else error.detail
+            title = "There was an error reading the background image."
+            raise ApiError(400, "failed_to_read_image", title, detail) from error
+        return data, picture.width * picture.height
 
 
 def _answer(request: Request, item: Item, order: RemoveBgOrder, model: str) -> Response:
@@ -143,8 +144,9 @@ def _failed(item: Item) -> ApiError:
     """A picture's reason as remove.bg's code."""
     if item.reason == "no_subject":
         return ApiError(400, "unknown_foreground", "Could not identify foreground in image.", item.detail)
-    if item.reason in ("too_many_pixels", "too_large"):
-        return ApiError(400, "resolution_too_high", "Image resolution too high", f"Input image has {item.detail}")
+    if item.reason in TOO_MANY_PIXELS:
+        detail = f"Input image has {item.detail}"
+        return ApiError(400, "resolution_too_high", "Image resolution too high", detail, reason="too_many_pixels")
     if item.reason == "too_many_bytes":
         return ApiError(400, "file_too_large", "File too large", item.detail)
     if item.reason in ("not_a_picture", "unsupported", "empty_file"):

@@ -16,6 +16,7 @@ from .encode import Compression, jpeg, png
 
 U8 = NDArray[np.uint8]
 Side = Annotated[int, Field(gt=0, le=10_000)]
+MOST_ENLARGED = 64.0  # or the pixels at the canvas's edge, enlarged whole before they are cut, take more than it
 
 
 class WhiteBackgroundSettings(ProductSettings):
@@ -24,7 +25,8 @@ class WhiteBackgroundSettings(ProductSettings):
     canvas: Literal["square", "keep"] | tuple[Side, Side] = Field(
         "square",
         description="square: as large as the subject at its own size needs, within limits.max_pixels; "
-        "keep: the picture as it is framed; [width, height]: exactly so, the subject scaled to it",
+        "keep: the picture as it is framed; [width, height]: exactly so, the subject scaled to it, but enlarged no "
+        "more than 64 times",
     )
     fill: float = Field(0.85, gt=0, le=1, description="share of the canvas that the subject's longer side fills")
     format: Literal["png", "jpeg"] = Field(
@@ -32,6 +34,13 @@ class WhiteBackgroundSettings(ProductSettings):
     )
     compression: Compression = Field("fast", description="png: fast, or small at several times the cost")
     quality: int = Field(95, ge=1, le=100, description="of jpeg, which is never colour-subsampled")
+
+    def most_pixels(self, width: int, height: int, max_pixels: int) -> int:
+        if self.canvas == "keep":
+            return width * height
+        if self.canvas == "square":
+            return square_side(max(width, height), self.fill, max_pixels) ** 2
+        return self.canvas[0] * self.canvas[1]
 
 
 class WhiteBackground(Product[WhiteBackgroundSettings]):
@@ -44,17 +53,22 @@ class WhiteBackground(Product[WhiteBackgroundSettings]):
         pixels = on_white(matte.foreground, matte.alpha)
         if s.canvas != "keep":
             x0, y0, x1, y1 = matte.box
-            subject = max(x1 - x0, y1 - y0)
-            most = isqrt(matte.item.limits.max_pixels)  # the square around a long thin subject could be huge
-            side = min(round(subject / s.fill), most)
+            most = matte.item.limits.max_pixels
+            side = square_side(max(x1 - x0, y1 - y0), s.fill, most)
             width, height = (side, side) if s.canvas == "square" else s.canvas
-            scale = s.fill * min(width / (x1 - x0), height / (y1 - y0))
-            if s.canvas == "square" and side < most:
+            scale = min(MOST_ENLARGED, s.fill * min(width / (x1 - x0), height / (y1 - y0)))
+            if s.canvas == "square" and side < isqrt(most):
                 scale = 1.0
             pixels = centred(pixels, matte, (width, height), scale)
         if s.format == "jpeg":
             return Output(jpeg(pixels, matte.picture, s.quality), "jpg")
         return Output(png(pixels, matte.picture, s.compression), "png")
+
+
+def square_side(subject: int, fill: float, max_pixels: int) -> int:
+    """Of the square of which a subject fills a share; the one around a long thin subject could be huge."""
+    most = isqrt(max_pixels)
+    return most if subject >= fill * most else round(subject / fill)
 
 
 def on_white(foreground: U8, alpha: U8) -> U8:

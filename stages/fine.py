@@ -106,9 +106,9 @@ class FineStage(Stage[FineSettings]):
         )
         large = upsample(fusion.alpha, region)
         # far from any edge the local model only adds noise: keep the exact 0 and 1
-        plain = cv2.resize(fusion.alpha, (width, height), interpolation=cv2.INTER_LINEAR)
-        alpha = np.where((plain > 0) & (plain < 1), large, plain).astype(np.float32)
-        return alpha, _expected_error(fusion, crop) / scale**2
+        plain = cv2.resize(fusion.alpha, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
+        np.copyto(plain, large, where=(plain > 0) & (plain < 1))
+        return plain, _expected_error(fusion, crop) / scale**2
 
     def fuse(self, region: U8, crop: Crop, route: str) -> Fusion:
         """Runs the network on the tiles that the unsure band touches. region: uint8 [H, W, 3]."""
@@ -198,4 +198,7 @@ def _expected_error(fusion: Fusion, crop: Crop) -> float:
 
 
 def _to8(alpha: F32) -> U8:
-    return (np.clip(alpha, 0, 1) * 255 + 0.5).astype(np.uint8)
+    scaled = np.clip(alpha, 0, 1)
+    scaled *= 255  # in place: of a large picture every array counts
+    scaled += 0.5
+    return scaled.astype(np.uint8)

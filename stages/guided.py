@@ -36,4 +36,8 @@ def upsample(alpha: F32, guide: NDArray[np.uint8], radius: int = 4, epsilon: flo
     full = (guide.shape[1], guide.shape[0])
     slopes = cv2.resize(cv2.blur(slope, box), full, interpolation=cv2.INTER_LINEAR)
     offsets = cv2.resize(cv2.blur(offset, box), full, interpolation=cv2.INTER_LINEAR)
-    return np.clip(slopes * (grey.astype(np.float32) / 255) + offsets, 0, 1).astype(np.float32)
+    result = grey.astype(np.float32)  # the rest in place: of a large picture every array counts
+    result /= 255
+    result *= slopes
+    result += offsets
+    return np.clip(result, 0, 1, out=result)

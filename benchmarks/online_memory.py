@@ -3,8 +3,8 @@
     python benchmarks/online_memory.py [--megapixels 48]
 
 Runs the stages of service-laptop.yaml over one large picture after the other, in a process for each, and reports how
-far its resident memory grew at most. `hairline.serve.memory.BYTES_PER_PIXEL` must not be less; the service admits
-pictures by it. Ends with a line of JSON.
+far its resident memory grew at most, less the networks' own arrays (`WORK_BYTES` of `hairline.serve.memory`). Its
+`BYTES_PER_PIXEL` must not be less; the service admits pictures by it. Ends with a line of JSON.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from PIL import Image
 
 from hairline.serve.engine import Engine, EngineSpec
 from hairline.serve.intake import Form
-from hairline.serve.memory import BYTES_PER_PIXEL
+from hairline.serve.memory import BYTES_PER_PIXEL, WORK_BYTES
 from hairline.serve.removebg.options import read_options
 from hairline.serve.removebg.order import RemoveBgOrder
 from hairline.serve.service import load_service
@@ -68,7 +68,7 @@ def main() -> None:
         if options.only in name:
             with spawn.Pool(1) as pool:
                 status, grew, pixels = pool.apply(measure, (name, side))
-            found[name] = round(grew / pixels, 1)
+            found[name] = round(max(0, grew - WORK_BYTES) / pixels, 1)
             print(f"{name:32} {status:12} {grew / 2**20:6.0f} MiB over {pixels / 1e6:.0f} MP: {found[name]:5.1f} bytes")
     print(json.dumps({"bytes_per_pixel": found, "most": max(found.values()), "allowed": BYTES_PER_PIXEL}))
 

@@ -9,8 +9,9 @@ from ..stages.errors import HairlineError
 from .admission import Room
 from .service import Service
 
-BYTES_PER_PIXEL = 45  # of the picture, the background and the result, at most
-PROCESS_BYTES = 750 << 20  # of a process with its networks, at rest
+BYTES_PER_PIXEL = 28  # of the picture, the background and the result, at most
+WORK_BYTES = 400 << 20  # of the networks' own arrays while a picture is worked on, whose size does not grow with it
+PROCESS_BYTES = (750 << 20) + WORK_BYTES  # of a process with its networks
 
 
 def processes(placements: Sequence[Placement]) -> int:

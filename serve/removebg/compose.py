@@ -208,9 +208,13 @@ def _resized(layer: Layer, width: int, height: int) -> Layer:
     smaller = width * height < layer.alpha.size
     way = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
     weight = layer.alpha.astype(np.uint16)
-    heavy = cv2.resize(layer.rgb * weight[..., None], (width, height), interpolation=way).astype(np.float32)
-    total = cv2.resize(weight * np.uint16(255), (width, height), interpolation=way).astype(np.float32) / 255
-    rgb = np.rint(heavy / np.maximum(total, 1 / 255)[..., None]).clip(0, 255).astype(np.uint8)
+    heavy = cv2.resize(layer.rgb * weight[..., None], (width, height), interpolation=way)
+    total = cv2.resize(weight * np.uint16(255), (width, height), interpolation=way)
+    rgb = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, STRIP):
+        rows = np.s_[top : top + STRIP]
+        share = np.maximum(total[rows].astype(np.float32) / 255, 1 / 255)
+        rgb[rows] = np.rint(heavy[rows].astype(np.float32) / share[..., None]).clip(0, 255)
     alpha = cv2.resize(layer.alpha, (width, height), interpolation=way).astype(np.uint8, copy=False)
     shadow = None if layer.shadow is None else cv2.resize(layer.shadow, (width, height), interpolation=way)
     return Layer(rgb, alpha, None if shadow is None else shadow.astype(np.uint8, copy=False))

@@ -32,7 +32,7 @@ def tree(folder: Path) -> Tree:
     for path in sorted(folder.rglob("*")):
         content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
         if path.is_symlink():
-            content = os.readlink(path).encode()
+            content = str(path.readlink()).encode()
         found[str(path.relative_to(folder))] = content, path.lstat().st_ino, path.lstat().st_mtime_ns
     return found
 

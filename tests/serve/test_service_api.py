@@ -126,8 +126,8 @@ def test_errors_have_one_shape(service: Server) -> None:
 def test_a_slow_upload_is_given_up(service: Server) -> None:
     host, port = service.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=20) as client:
-        head = "POST /v1/cutout HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
-        client.sendall(head.encode())
+        head = "POST /v1/cutout HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        client.sendall((head + "Content-Length: 1000\r\n\r\n{").encode())
         started = time.monotonic()
         assert client.recv(100).startswith(b"HTTP/1.1 408")
         assert 2 < time.monotonic() - started < 10

@@ -149,7 +149,7 @@ class Desk:
             return await self.download(url, "image", visit)
         if text:
             try:
-                file = decode_b64(text, self.service.limits.max_bytes)
+                file = await asyncio.to_thread(decode_b64, text, self.service.limits.max_bytes)
             except ValueError as error:
                 raise ApiError(
                     400, "failed_to_read_image", "There was an error reading the image.", str(error)

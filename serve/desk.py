@@ -24,6 +24,7 @@ from .service import Service
 from .work import Order, Work
 
 POLL_S = 5.0  # how often the processes are counted
+CHECKS = 2  # headers that are read at the same time
 DOWNLOADS = 8  # at the same time: their bytes count only when they are there
 
 
@@ -52,7 +53,7 @@ class Desk:
         self.admission, self.limiter = Admission(service.queue), Limiter()
         self.room = Room(pools.room, pools.processes)
         self._abandoned: set[asyncio.Task[Work]] = set()  # or they would be collected while they run
-        self._downloads = asyncio.Semaphore(DOWNLOADS)
+        self._downloads, self._checks = asyncio.Semaphore(DOWNLOADS), asyncio.Semaphore(CHECKS)
         self.metrics, self.log = Metrics(), AccessLog(service.access_log)
         self.left = asyncio.Event()
         self.counts: dict[str, dict[str, int]] = {}
@@ -185,7 +186,7 @@ class Desk:
             ClientDisconnect: nobody waits any more; the pools have been told.
         """
         item = Item("picture", "", data=data, category_hint=hint, limits=self.service.limits)
-        if not check(item):
+        if not await self.check(item):
             hide(item, visit.fetched)
             done = Work(item, order)
             self.metrics.done(done)
@@ -205,6 +206,11 @@ class Desk:
                 if not each.done():
                     each.cancel()
             await asyncio.gather(task, gone, return_exceptions=True)
+
+    async def check(self, item: Item) -> bool:
+        """`check` beside the event loop, a few at a time: a header may be as long as its file."""
+        async with self._checks:
+            return await asyncio.to_thread(check, item)
 
     async def through(self, work: Work) -> Work:
         """A picture through all pools, as soon as there is room for its pixels. Counts it.

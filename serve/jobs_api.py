@@ -17,7 +17,7 @@ from starlette.routing import Route
 from ..stages.errors import PictureError
 from ..stages.item import Item
 from .api import TYPES, Api, describe, flag, read_object, with_options
-from .desk import Desk, check, hide
+from .desk import Desk, hide
 from .errors import ApiError, busy, ended
 from .fetch import fetch
 from .intake import Form, size
@@ -197,7 +197,7 @@ class JobsApi:
         item = Item("picture", "", data=data, category_hint=job.category, limits=self.desk.service.limits)
         spec = with_options(self.api.specs[job.product], job.options, self.desk.service.limits)
         work = Work(item, ProductsOrder((spec,), lenient=job.lenient))
-        if check(item):
+        if await self.desk.check(item):
             return await self.desk.through(work)
         self.desk.metrics.done(work)
         return work

@@ -24,6 +24,7 @@ from PIL import AvifImagePlugin, ExifTags, Image, ImageCms, UnidentifiedImageErr
 
 from .errors import PictureError
 from .limits import DEFAULT_LIMITS, Limits
+from .parts import check_parts
 from .sniff import incomplete, png_exif, sniff
 
 U8 = NDArray[np.uint8]
@@ -45,6 +46,8 @@ TRANSPOSE = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # EXIF orientation -> what makes it upright
+TIFF_TILE_WIDTH, TIFF_TILE_HEIGHT = 322, 323  # tags
+TILE_PIXELS = 1 << 22  # of a tile that may be larger than its picture
 JPEG_SCALES = (8, 4, 2)
 ICC_SPACES = {"CMYK": b"CMYK", "L": b"GRAY"}
 
@@ -74,10 +77,12 @@ class Picture:
         if len(data) > limits.max_bytes:
             raise PictureError("too_many_bytes", f"{len(data):,} bytes; the limit is {limits.max_bytes:,}")
         self.format = sniff(data)
+        check_parts(data, self.format)
         self._data = data
         with self._trouble():
             image = self._open()
             _check_size(image.size, limits)
+            _check_tiles(image)
             self._orientation = self._read_orientation(image)
             swapped = self._orientation >= 5
             self.width, self.height = image.size[::-1] if swapped else image.size
@@ -189,6 +194,14 @@ def _check_size(size: tuple[int, int], limits: Limits) -> None:
         raise PictureError("too_many_pixels", f"{width}x{height} pixels; the limit is {limits.max_pixels:,}")
     if max(size) > limits.max_side:
         raise PictureError("too_large", f"{width}x{height} pixels; the longest side allowed is {limits.max_side:,}")
+
+
+def _check_tiles(image: Image.Image) -> None:
+    """A TIFF's tiles are decoded whole, however small the picture is."""
+    tags = getattr(image, "tag_v2", {})
+    tile = [tags.get(tag, 1) for tag in (TIFF_TILE_WIDTH, TIFF_TILE_HEIGHT)]
+    if math.prod(tile) > max(TILE_PIXELS, image.width * image.height):
+        raise PictureError("too_many_pixels", f"{image.width}x{image.height}, in tiles of {tile[0]}x{tile[1]}")
 
 
 def _dpi(image: Image.Image) -> tuple[float, float] | None:

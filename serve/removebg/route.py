@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 
 from starlette.requests import Request
@@ -13,7 +14,7 @@ from ...stages.item import Item
 from ...stages.picture import Picture
 from ..admission import Visit
 from ..api import TYPES
-from ..desk import Desk, check, hide
+from ..desk import Desk, hide
 from ..errors import TOO_MANY_PIXELS, ApiError
 from ..intake import Form, size
 from .options import Options, read_options, region
@@ -66,7 +67,7 @@ class RemoveBg:
             background, area = await self._background(form, visit)
             data = await self.desk.source(form, visit)
             item = Item("picture", "", data=data, limits=self.desk.service.limits)
-            if not check(item):
+            if not await self.desk.check(item):
                 hide(item, visit.fetched)
                 raise _failed(item)
             order = RemoveBgOrder(options, background=background, background_pixels=area)
@@ -94,7 +95,7 @@ class RemoveBg:
             raise ApiError(413, "file_too_large", "File too large", f"File exceeds limit of {size(limits.max_bytes)}")
         data = file or await self.desk.download(url, "bg_image", visit)
         try:
-            picture = Picture(data, limits)
+            picture = await asyncio.to_thread(Picture, data, limits)
         except PictureError as error:
             detail = "" if url else error.detail
             title = "There was an error reading the background image."

@@ -74,12 +74,12 @@ class Protocol(H11Protocol):
     def _say(self, error: ApiError) -> None:
         """Answers without a request, and hangs up. Says nothing in the midst of another answer."""
         id = request_id()
+        self._refused(id, error)
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             answer = JSONResponse(error.body, error.status, {**SECURITY, **error.headers, "X-Request-Id": id})
             head = b"HTTP/1.1 %d %s\r\nconnection: close\r\n" % (error.status, PHRASES[error.status])
             lines = b"".join(b"%s: %s\r\n" % header for header in answer.raw_headers)
             self.transport.write(head + lines + b"\r\n" + bytes(answer.body))
-        self._refused(id, error)
         self.transport.close()
 
     def _too_slow(self) -> None:

@@ -7,6 +7,8 @@ here in the form of all other answers.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import h11
@@ -21,6 +23,7 @@ from .middleware import SECURITY
 HEADERS_S = 10.0  # for a request's headers to arrive
 STALL_S = 20.0  # for the client to take what has been written, at most `middleware.PIECE` bytes
 CONNECTIONS = 1000
+PIECES, CRUMB = 1000, 64  # of a body: so many pieces may come in any size, more must have so many bytes on average
 PHRASES = {400: b"Bad Request", 503: b"Service Unavailable"}
 
 
@@ -30,17 +33,32 @@ class Protocol(H11Protocol):
     def __init__(self, desk: Desk, **options: Any) -> None:
         super().__init__(**options)
         self._desk = desk
+        self._pieces = self._bytes = 0
         self._slow: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self.conn.next_event = partial(self._counted, self.conn.next_event)  # type: ignore[method-assign]
         transport.set_write_buffer_limits(high=0)  # whatever is not taken at once is waited for, and timed
         if len(self.connections) > CONNECTIONS:
             wait = {"Retry-After": "5"}
             self._say(ApiError(503, "unavailable", "Too many connections", headers=wait, reason="connections"))
             return
         self._slow = self.loop.call_later(HEADERS_S, self._too_slow)
+
+    def _counted(self, next_event: Callable[[], Any]) -> Any:
+        """The next event. Raises h11.RemoteProtocolError: the body comes in crumbs, each of which costs as much as a
+        proper piece; a megabyte of them would keep everybody else waiting for a minute."""
+        event = next_event()
+        if isinstance(event, h11.Request):
+            self._pieces = self._bytes = 0
+        elif isinstance(event, h11.Data):
+            self._pieces += 1
+            self._bytes += len(event.data)
+            if self._pieces > PIECES and self._bytes < CRUMB * self._pieces:
+                raise h11.RemoteProtocolError("the body comes in crumbs")
+        return event
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():

@@ -46,6 +46,8 @@ class Running:
         self.thread.start()
 
     async def app(self, scope: Any, receive: Any, send: Any) -> None:
+        while scope["method"] == "POST" and (await receive()).get("more_body"):
+            pass
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % SIZE)]})
         for start in range(0, SIZE, PIECE):
             await send({"type": "http.response.body", "body": bytes(PIECE), "more_body": start + PIECE < SIZE})
@@ -103,3 +105,13 @@ def test_connections_beyond_all_places_are_told_so(running: Running) -> None:
     assert running.refused("connections") == 1
     for each in held:
         each.close()
+
+
+@pytest.mark.parametrize(("size", "status"), [(1, 400), (200, 200)])
+def test_a_body_in_crumbs_is_refused(size: int, status: int, running: Running) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    crumb = b"%x\r\n" % size + b"a" * size + b"\r\n"
+    with socket.create_connection(("127.0.0.1", int(running.url.rpartition(":")[2])), timeout=20) as client:
+        client.sendall(head + crumb * 3000 + b"0\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 %d" % status)
+    assert (running.refused("malformed") == 1) == (status == 400)

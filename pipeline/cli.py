@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
@@ -86,6 +87,8 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "service", metavar="SERVICE.yaml", help="a service file, or service-laptop.yaml, service-gpu.yaml"
     )
+    serve.add_argument("--host", help="where to listen, instead of the file's host; beyond loopback it takes keys")
+    serve.add_argument("--port", type=int, help="instead of the file's port; 0: any free one")
     _changes(serve)
 
     keys = commands.add_parser("keys", help="API keys of the service")
@@ -153,7 +156,9 @@ def _compare(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from ..serve.server import serve
 
-    return serve(options.service, options.changes, _console())
+    flags = {"host": options.host, "port": options.port}
+    changes = [f"{name}={json.dumps(value)}" for name, value in flags.items() if value is not None]
+    return serve(options.service, [*options.changes, *changes], _console())
 
 
 def _keys(options: argparse.Namespace) -> int:

@@ -12,13 +12,13 @@ from rich.console import Console
 from ..stages.errors import HairlineError
 from .catalog import read_catalog
 from .fingerprint import ingredients
-from .job import Job, check, find_job_file
+from .job import Job, check
 from .machine import cores
 from .source import Source
 from .storage import WORK, Folder, is_local
 from .tally import new_run_id
 from .worker import Task, Worker, WorkerSpec
-from .yamlfile import Document, read_document
+from .yamlfile import Document, find_job_file, read_document
 
 BATCH = 8
 

@@ -7,7 +7,6 @@ Not covered: whether the pools fit the machine (machine.py) and whether the inpu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -17,7 +16,7 @@ from ..stages.base import Settings
 from ..stages.errors import HairlineError
 from ..stages.limits import Limits
 from ..stages.registry import STAGES, stage_class
-from .yamlfile import Document, Key, did_you_mean, dotted, read_document
+from .yamlfile import Document, Key, did_you_mean, dotted, find_job_file, read_document
 
 M = TypeVar("M", bound=BaseModel)
 S = TypeVar("S", bound="Setup")
@@ -105,18 +104,6 @@ def load_job(path: str, changes: Sequence[str] = (), **given: str | None) -> Job
     return check(document)
 
 
-def find_job_file(path: str) -> Path:
-    """The file itself, or else the built-in configuration of that name."""
-    file = Path(path).expanduser()
-    if file.exists():
-        return file
-    builtin = {entry.name: entry for entry in files("hairline.configs").iterdir() if entry.name.endswith(".yaml")}
-    name = path if path.endswith(".yaml") else f"{path}.yaml"
-    if name in builtin:
-        return Path(str(builtin[name]))
-    raise HairlineError(f"no job file {path}; a file of your own, or one of {', '.join(sorted(builtin))}")
-
-
 def check(document: Document) -> Job:
     """Checks a job's whole document. Raises HairlineError as `load_job` does."""
     for key in ("input", "output"):
@@ -158,8 +145,13 @@ def _check_pools(job: Setup, document: Document) -> None:
                 raise HairlineError(f"{place}: pools.{index}: unknown stage {name}{did_you_mean(name, STAGES)}")
             try:
                 stage_class(name)
-            except (ImportError, AttributeError) as error:
-                raise HairlineError(f"{place}: stage {name} cannot be loaded: {error}") from error
+            except Exception as error:  # the module is the user's own
+                told = (
+                    str(error)
+                    if isinstance(error, (ImportError, AttributeError))
+                    else f"{type(error).__name__}: {error}"
+                )
+                raise HairlineError(f"{place}: stage {name} cannot be loaded: {told}") from error
             if name in names:
                 raise HairlineError(f"{place}: pools.{index}: stage {name} stands in the pools a second time")
             names.append(name)

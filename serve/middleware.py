@@ -23,19 +23,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .desk import Desk
 from .errors import ApiError
+from .security import SECURITY
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LEFT = 499  # what the log says of a client that did not wait
-SECURITY = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'",
-    "Cache-Control": "private, no-cache",  # results are somebody's own; the page's files are asked for anew
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 TITLES = {404: "Not found", 405: "Method not allowed"}
 log = logging.getLogger(__name__)
 

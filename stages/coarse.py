@@ -16,6 +16,7 @@ from .base import Settings, Stage
 from .batch import in_fixed_batches
 from .crops import Crop as Part
 from .crops import CropSettings, crops_for, overview_wins, regrown
+from .graphics import is_graphic
 from .item import U8, Crop, Item
 from .networks.blocks import fold_bn
 from .networks.coarse import SIZE, CoarseNet
@@ -75,6 +76,9 @@ class CoarseStage(Stage[CoarseSettings]):
             subjects = [box for box in item.boxes if box.label == "subject"]
             item.crops = []
             wanted.append((item, crops_for(subjects, item.width, item.height, options)))
+            self._take_over(item, wanted[-1][1])
+        wanted = [(item, boxes) for item, boxes in wanted if not item.crops]
+        items = [item for item, _ in wanted]
         for _ in range(options.regrow + 1):
             self._look(wanted)
             again = [
@@ -88,6 +92,15 @@ class CoarseStage(Stage[CoarseSettings]):
         self._overview(items)
         for item in items:
             self._judge(item)
+
+    def _take_over(self, item: Item, boxes: Sequence[Part]) -> None:
+        """Fills `item.crops` with the matte that a picture brings itself, if it does: nothing is unsure about it."""
+        matte = item.picture.own_matte
+        if matte is None:
+            return
+        for x0, y0, x1, y1 in boxes if len(boxes) > 1 else [(0, 0, item.width, item.height)]:
+            part = cv2.resize(matte[y0:y1, x0:x1], (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+            item.crops.append(Crop((x0, y0, x1, y1), part.astype(np.uint8, copy=False), np.zeros_like(part)))
 
     def _overview(self, items: Sequence[Item]) -> None:
         """Looks at plain photographs as a whole, too: what was detected may be a part of the subject only.
@@ -130,6 +143,8 @@ class CoarseStage(Stage[CoarseSettings]):
         return ask(self.networks[route], pictures, self.device)
 
     def _judge(self, item: Item) -> None:
+        if is_graphic(item):
+            return  # there is ink, whatever the network makes of it
         empty, area = emptiness(item)
         if area < self.settings.min_area:
             item.filter(self.name, "no_subject", "nothing in the picture stands out as a subject")

@@ -21,8 +21,9 @@ SEEN, CLOSE = 512, 2048  # long sides at which a picture is looked at: every one
 BORDER = 0.995  # share of the border's pixels that have the ground's colour
 GROUND, FLAT = 0.35, 0.6  # least share of the picture that is ground, and that is flat
 SHADED = 0.08  # most that is neither flat nor near an edge, against the ink's area
-INKS, ALIKE, CLOSER = 3, 16, 10  # number of inks; distances within which colours are one ink, 0..255
-INK, TIGHT = 0.98, 0.87  # shares of the full ink that the inks explain within either distance
+INKS = 3  # that explain the full ink
+EXACT = ((16, 0.98), (10, 0.87))  # (distance within which colours are one ink, 0..255; least share they explain)
+LOSSY = ((24, 0.97), (16, 0.9))  # of those in files whose encoders add noise
 FAINT = 0.08  # of the ink's contrast: weaker marks are noise, such as around edges in a JPEG
 KEPT = 0.97  # share of the ink that a matte must hold, or else the colours decide
 ENCLOSED = 6.0  # what ground enclosed by ink, by its share, costs of the confidence
@@ -31,7 +32,9 @@ ENCLOSED = 6.0  # what ground enclosed by ink, by its share, costs of the confid
 def is_graphic(item: Item) -> bool:
     """Whether a picture is one; noted in `item.quality["graphic"]`, so that it is found out once."""
     if "graphic" not in item.quality:
-        item.quality["graphic"] = float(_may_be(item.picture.small(SEEN)) and _is(item.picture.small(CLOSE)))
+        picture = item.picture
+        limits = LOSSY if picture.format in ("JPEG", "AVIF", "HEIF") else EXACT
+        item.quality["graphic"] = float(_may_be(picture.small(SEEN)) and _is(picture.small(CLOSE), limits))
     return item.quality["graphic"] > 0
 
 
@@ -100,12 +103,12 @@ def _may_be(rgb: U8) -> bool:
     return bool(flat.mean() >= FLAT and shaded.mean() <= SHADED * ink)
 
 
-def _is(rgb: U8) -> bool:
+def _is(rgb: U8, limits: tuple[tuple[int, float], ...]) -> bool:
     """Whether a few colours explain the ink where it is strongest. uint8 [h, w, 3]."""
     distance, _ = _from_ground(rgb)
     full = cv2.dilate(distance, np.ones((13, 13), np.uint8))
     strong = rgb[(distance > max(10.0, 0.2 * float(distance.max()))) & (distance >= 0.9 * full)].astype(np.int16)
-    return len(strong) >= 20 and _explained(strong, ALIKE) >= INK and _explained(strong, CLOSER) >= TIGHT
+    return len(strong) >= 20 and all(_explained(strong, reach) >= share for reach, share in limits)
 
 
 def _explained(colours: NDArray[np.int16], reach: int) -> float:

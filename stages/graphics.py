@@ -22,8 +22,8 @@ BORDER = 0.995  # share of the border's pixels that have the ground's colour
 GROUND, FLAT = 0.35, 0.6  # least share of the picture that is ground, and that is flat
 SHADED = 0.08  # most that is neither flat nor near an edge, against the ink's area
 INKS = 3  # that explain the full ink
-EXACT = ((16, 0.98), (10, 0.87))  # (distance within which colours are one ink, 0..255; least share they explain)
-LOSSY = ((24, 0.97), (16, 0.9))  # of those in files whose encoders add noise
+NOISY, EVEN = (24, 0.97), (8, 0.9)  # (reach, least share): how near to an ink its pixels are, and its patches' medians
+PATCH, LEAST = 24, 12  # side of a patch, and the pixels of full ink that its median needs
 FAINT = 0.08  # of the ink's contrast: weaker marks are noise, such as around edges in a JPEG
 KEPT = 0.97  # share of the ink that a matte must hold, or else the colours decide
 ENCLOSED = 6.0  # what ground enclosed by ink, by its share, costs of the confidence
@@ -33,8 +33,7 @@ def is_graphic(item: Item) -> bool:
     """Whether a picture is one; noted in `item.quality["graphic"]`, so that it is found out once."""
     if "graphic" not in item.quality:
         picture = item.picture
-        limits = LOSSY if picture.format in ("JPEG", "AVIF", "HEIF") else EXACT
-        item.quality["graphic"] = float(_may_be(picture.small(SEEN)) and _is(picture.small(CLOSE), limits))
+        item.quality["graphic"] = float(_may_be(picture.small(SEEN)) and _is(picture.small(CLOSE)))
     return item.quality["graphic"] > 0
 
 
@@ -103,16 +102,27 @@ def _may_be(rgb: U8) -> bool:
     return bool(flat.mean() >= FLAT and shaded.mean() <= SHADED * ink)
 
 
-def _is(rgb: U8, limits: tuple[tuple[int, float], ...]) -> bool:
-    """Whether a few colours explain the ink where it is strongest. uint8 [h, w, 3]."""
+def _is(rgb: U8) -> bool:
+    """Whether a few colours explain the ink where it is strongest. uint8 [h, w, 3].
+
+    An encoder's noise spreads single pixels, but not the median of a patch; shading spreads both.
+    """
     distance, _ = _from_ground(rgb)
     full = cv2.dilate(distance, np.ones((13, 13), np.uint8))
-    strong = rgb[(distance > max(10.0, 0.2 * float(distance.max()))) & (distance >= 0.9 * full)].astype(np.int16)
-    return len(strong) >= 20 and all(_explained(strong, reach) >= share for reach, share in limits)
+    strong = (distance > max(10.0, 0.2 * float(distance.max()))) & (distance >= 0.9 * full)
+    ys, xs = np.nonzero(strong)
+    colours = rgb[ys, xs].astype(np.int16)
+    patch = (ys // PATCH) * (rgb.shape[1] // PATCH + 1) + xs // PATCH
+    order = np.argsort(patch, kind="stable")
+    groups = np.split(colours[order], np.flatnonzero(np.diff(patch[order])) + 1)
+    medians = [np.median(group, axis=0) for group in groups if len(group) >= LEAST]
+    if not medians:
+        return False
+    return _explained(colours, *NOISY) and _explained(np.array(medians).astype(np.int16), *EVEN)
 
 
-def _explained(colours: NDArray[np.int16], reach: int) -> float:
-    """The share of colours [n, 3] that lie within reach of one of a few."""
+def _explained(colours: NDArray[np.int16], reach: int, share: float) -> bool:
+    """Whether this share of colours [n, 3] lies within reach of one of a few."""
     left = colours
     for _ in range(INKS):
         place = np.ravel_multi_index(tuple((left >> 3).T), (32, 32, 32))
@@ -120,4 +130,4 @@ def _explained(colours: NDArray[np.int16], reach: int) -> float:
         left = left[np.abs(left - most).max(1) > reach]
         if not len(left):
             break
-    return 1 - len(left) / len(colours)
+    return len(left) <= (1 - share) * len(colours)

@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import AvifImagePlugin, ExifTags, Image, UnidentifiedImageError
 
-from . import colours, jpeg, tiff, transparency
+from . import jpeg, tiff, transparency
+from .colours import Space, kept, of_boxes, of_png, to_rgb
 from .errors import PictureError
 from .limits import DEFAULT_LIMITS, Limits
 from .sniff import incomplete, png_chunk, sniff
@@ -92,7 +93,7 @@ class Picture:
             self._space = self._read_space(image)
             dpi = _dpi(image) if has_density else None
             self.dpi = dpi[::-1] if dpi and swapped else dpi
-            self.icc_profile = colours.kept(self._space, image.mode)
+            self.icc_profile = kept(self._space, image.mode)
         self._levels: dict[int, U8] = {}  # decoded at 1/1, 1/2, 1/4, 1/8
         self._smalls: dict[int, U8] = {}
         self._straight: U8 | None = None
@@ -159,7 +160,7 @@ class Picture:
         if self._orientation in TRANSPOSE:
             image = image.transpose(TRANSPOSE[self._orientation])
         image, alpha = _parted(image)
-        rgb = np.array(colours.to_rgb(image, self._space))
+        rgb = np.array(to_rgb(image, self._space))
         if scale == 1 and rgb.shape != (self.height, self.width, 3):
             raise PictureError("decode_error", f"{rgb.shape[1]}x{rgb.shape[0]} pixels, unlike its header")
         return rgb if alpha is None or alpha.min() == 255 else self._on_ground(rgb, alpha)
@@ -206,14 +207,14 @@ class Picture:
             return 1
         return value if value in TRANSPOSE else 1
 
-    def _read_space(self, image: Image.Image) -> colours.Space:
+    def _read_space(self, image: Image.Image) -> Space:
         icc: bytes = image.info.get("icc_profile") or b""
         if self.format == "PNG":
             info, cicp = image.info, png_chunk(self._data, b"cICP")
-            return colours.of_png(icc, cicp, "srgb" in info, info.get("gamma"), info.get("chromaticity"))
+            return of_png(icc, cicp, "srgb" in info, info.get("gamma"), info.get("chromaticity"))
         if self.format in ("AVIF", "HEIF") and not icc:
-            return colours.of_boxes(self._data)
-        return colours.Space(icc)
+            return of_boxes(self._data)
+        return Space(icc)
 
     @contextmanager
     def _trouble(self) -> Iterator[None]:

@@ -2,8 +2,8 @@
 and a veil so faint that nobody sees it, only its traces on a dark ground.
 
 What hangs near the subject stays, a strand of hair that seems to float as well as the bead of a chain, and so does
-anything that is not tiny: drops, snowflakes, the wheels of a thing of which only parts were found. So do the faint tails
-of soft edges, of smoke and of hair, which run out next to what can be seen.
+anything that is not tiny: drops, snowflakes, the wheels of a thing of which only parts were found. The faint tails of
+soft edges, of smoke and of hair stay too: they run out next to what can be seen.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ TRANSPOSE = {
     8: Image.Transpose.ROTATE_90,
 }  # EXIF orientation -> what makes it upright
 JPEG_SCALES = (8, 4, 2)
-TURNED = ("TIFF", "HEIF")  # Pillow and libheif turn these themselves, and say the upright size
+META = 1 << 16  # bytes within which HEIC describes its pictures
 DEEP = ("I", "I;16", "I;16B", "F")  # grey of more than 8 bits
 
 
@@ -197,8 +197,11 @@ class Picture:
         return image
 
     def _read_orientation(self, image: Image.Image) -> int:
-        if self.format in TURNED:
+        if self.format == "TIFF":  # Pillow itself turns TIFF, and says the upright size
             return 1
+        if self.format == "HEIF":  # libheif turns what a file's own properties say; EXIF repeats it, or stands alone
+            turned = any(self._data.find(name, 0, META) >= 0 for name in (b"irot", b"imir"))
+            return 1 if turned else image.info.get("original_orientation") or 1
         try:
             if self.format == "PNG" and "exif" not in image.info and (exif := png_chunk(self._data, b"eXIf")):
                 image.info["exif"] = exif

@@ -45,6 +45,11 @@ MEANINGS: dict[str, Meaning] = {
         "The picture has too few pixels for a clean edge.",
         "Use the original instead of its thumbnail, or lower the smallest size in the filter's settings.",
     ),
+    "wholly_transparent": Meaning(
+        "Wholly transparent",
+        "The file's own alpha hides every pixel; there is nothing to cut out.",
+        "Export the picture again, with its layers shown.",
+    ),
     "no_subject": Meaning(
         "No subject",
         "Neither the detector nor the whole-picture mask found anything to cut out.",
@@ -63,8 +68,8 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "unsupported": Meaning(
         "Unsupported variant",
-        "The format is known, but not this variant of it.",
-        "Save the picture again as JPEG, PNG or WebP.",
+        "The format is known, but not read here, or not this variant of it; the message says what is missing.",
+        "Save the picture again as JPEG, PNG or WebP; for HEIC install the extra that the message names.",
     ),
     "too_many_pixels": Meaning(
         "Too many pixels",

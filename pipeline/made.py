@@ -13,21 +13,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from itertools import islice
 from threading import Lock
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from ..stages.errors import HairlineError
-from .ledger import RESULTS, ROWS, Ledger, part_name
+from .ledger import RESULTS, Ledger, part_name
 from .names import output_name
 from .presence import CUT, DEAD_S, Other, Process, is_present, me, others
 from .storage import UNFINISHED, WORK, Folder
@@ -36,10 +34,6 @@ CUTS = ".cut"
 NOTES = re.compile(rf"{re.escape(CUTS)}/[^/]+Z-[0-9a-f]{{4}}(-\d+)?\.json")
 LIST = re.compile(rf"{re.escape(WORK)}/([^/]+)/made-[0-9a-f]{{32}}\.json")
 TEMPORARY = re.compile(rf"{re.escape(WORK)}/[0-9a-f]{{32}}")  # of who writes outside of a run
-OWN = re.compile(
-    rf"{ROWS.pattern}|runs/[^/]+\.json|report/(index|compare)\.html|({re.escape(WORK)}|{re.escape(CUTS)})/.*"
-)
-MOST = 200_000  # files that are looked at for counting those that no run made
 Old = Mapping[str, str | None]  # name -> digest; empty: the same bytes were there before; None: a row without digests
 
 
@@ -250,24 +244,3 @@ def _clear_temporary(output: Folder) -> None:
     for name in output.names(WORK):
         if TEMPORARY.fullmatch(name) and time.time() - output.changed(name) > DEAD_S:
             output.delete(name)
-
-
-def strangers(output: Folder, ledger: Ledger, folders: Iterable[str]) -> int | None:
-    """How many files in the output no run into it has made. None where that would take looking at too many.
-
-    Args:
-        folders: in S3 only these are listed; here the whole output is walked, up to `MOST` files.
-    """
-    rows = ledger.read(["id", "outputs", "digests"])
-    if len(rows) > MOST:
-        return None
-    known = {name for _, name, digest in products(rows) if digest != ""}
-    names = _walk(output) if output.local else (name for folder in folders for name in output.names(folder))
-    return sum(name not in known and not OWN.fullmatch(name) for name in islice(names, MOST))
-
-
-def _walk(output: Folder) -> Iterator[str]:
-    for way, _, names in os.walk(output.root):
-        inside = os.path.relpath(way, output.root)
-        for name in names:
-            yield name if inside == "." else f"{inside}/{name}"

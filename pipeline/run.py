@@ -21,7 +21,7 @@ from ..stages.errors import HairlineError
 from .job import Job
 from .ledger import Ledger
 from .machine import this_machine
-from .made import MOST, Old, clear_dead, leave, products, strangers
+from .made import Old, clear_dead, leave, products
 from .pools import run_pools
 from .prepare import Prepared, describe, prepare
 from .presence import present
@@ -30,6 +30,7 @@ from .retry import judge
 from .session import cluster_nodes, joins_cluster, ray_session
 from .source import Source
 from .storage import Folder
+from .strangers import MOST, strangers
 from .tally import Tally, by_status, new_run_id, summary, write_summary
 from .worker import Task, WorkerSpec
 

@@ -282,7 +282,8 @@ class Folder:
         except HairlineError:
             raise
         except Exception as error:  # the system's, botocore's, Arrow's: all mean the same here
-            raise HairlineError(f"output {self.root}: cannot be written: {judge(error).detail}") from error
+            what = error.strerror if isinstance(error, OSError) and error.strerror else judge(error).detail
+            raise HairlineError(f"output {self.root}: cannot be written: {what}") from error
 
     def _put(self, name: str, data: bytes, move: Callable[[str, str], None]) -> None:
         """Writes a file into WORK and moves it to its name; what fails leaves nothing."""

@@ -60,6 +60,7 @@ def run_pools(
     for handler in list(logging.getLogger("ray.data").handlers):
         if not isinstance(handler, logging.FileHandler):  # its log file in Ray's session folder stays
             logging.getLogger("ray.data").removeHandler(handler)
+    logging.getLogger("ray.data").addHandler(logging.NullHandler())  # without any, Python prints tracebacks itself
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False

@@ -181,11 +181,11 @@ class Folder:
     def swap(self, name: str, data: bytes, found: Found) -> bool:
         """Replaces a file that was `found`; False, and nothing is changed, if it is another one by now.
 
-        In S3 by `If-Match`. A local file has a moment between the look and the rename.
+        In S3 by `If-Match`. Local files, and S3 servers that do not know it, have a moment between look and write.
         """
-        if not self.local:
-            return self._put_if(name, data, {"IfMatch": f'"{found.etag}"'} if found.etag else {}, md5(data))
-        if self.look(name) != found:
+        if not self.local and found.etag and self._put_if(name, data, {"IfMatch": f'"{found.etag}"'}, md5(data)):
+            return True
+        if self.look(name, {found.digest}) != found:
             return False
         self.write(name, data)
         return True

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -14,10 +16,13 @@ from .catalog import read_catalog
 from .fingerprint import ingredients
 from .job import Job, check
 from .machine import cores
+from .made import add_cut, clear_dead, leave, made_by_cuts, made_in, merge_cuts
+from .names import output_name
+from .presence import CUT, present
 from .source import Source
-from .storage import WORK, Folder, is_local
+from .storage import Folder, is_local
 from .tally import new_run_id
-from .worker import Task, Worker, WorkerSpec
+from .worker import Task, Work, Worker, WorkerSpec
 from .yamlfile import Document, find_job_file, read_document
 
 BATCH = 8
@@ -44,24 +49,52 @@ def cut(sources: Sequence[str], output: str, products: Sequence[str], changes: S
     job: Job = check(document)
     ingredients(job)
     tasks = [Task(source) for source in _sources(sources, output, job.product_names)]
-    folder = Folder(output, new_run_id())
-    folder.check_writable()
     stages = tuple(job.stages.items())
     gpu = 1.0 if torch.cuda.is_available() else 0.0
-    worker = Worker(WorkerSpec("cut", stages, cores(), gpu, True, True, job.limits, folder.root, "", folder.run_id))
     counts: Counter[str] = Counter()
-    for start in range(0, len(tasks), BATCH):
-        batch = worker.start(tasks[start : start + BATCH])
-        worker.work(batch)
-        for row in worker.write(batch):
-            counts[row["status"]] += 1
-            ended = f"{row['reason']}  {row['detail']}" if row["reason"] else ""
-            made = "  ".join(uri for _, uri in row["outputs"])
-            console.print(
-                f"{row['id']}  {row['status']}  {ended or made}", soft_wrap=True, highlight=False, markup=False
-            )
-    folder.clear(WORK)
+    with _place(output) as folder:
+        worker = Worker(WorkerSpec("cut", stages, cores(), gpu, True, True, job.limits, folder.root, "", folder.run_id))
+        earlier = made_by_cuts(folder)
+        for start in range(0, len(tasks), BATCH):
+            batch = worker.start(tasks[start : start + BATCH])
+            worker.work(batch)
+            for row in _write(worker, batch, earlier):
+                counts[row["status"]] += 1
+                ended = f"{row['reason']}  {row['detail']}" if row["reason"] else ""
+                made = "  ".join(uri for _, uri in row["outputs"])
+                console.print(
+                    f"{row['id']}  {row['status']}  {ended or made}", soft_wrap=True, highlight=False, markup=False
+                )
+        merge_cuts(folder)
     return 3 if counts["failed"] else 0
+
+
+@contextmanager
+def _place(output: str) -> Iterator[Folder]:
+    """The output, for as long as the cut lasts; however it ends, it leaves nothing half-made there."""
+    folder = Folder(output, CUT + new_run_id())
+    with ExitStack() as stack:
+        stack.callback(leave, folder)
+        stack.enter_context(present(folder))
+        with folder.writing():
+            clear_dead(folder, cuts_only=True)
+        try:
+            yield folder
+        finally:
+            with suppress(Exception):  # the disk may be full or gone
+                clear_dead(folder, cuts_only=True, also=folder.run_id)
+
+
+def _write(worker: Worker, batch: Sequence[Work], earlier: dict[str, str]) -> list[dict[str, Any]]:
+    """Writes a batch's products, replacing those of earlier cuts; notes them as made by cuts. Returns the rows."""
+    for work in batch:
+        names = (output_name(product, work.item.id, made.ext) for product, made in work.item.outputs.items())
+        work.old = {name: earlier[name] for name in names if name in earlier}
+    with worker.written(batch) as rows:
+        made = {name: digest for row in rows for name, digest in made_in(row) if digest}
+        add_cut(worker.output, made)
+    earlier.update(made)
+    return rows
 
 
 def _sources(places: Sequence[str], output: str, products: Sequence[str]) -> list[Source]:

@@ -138,6 +138,11 @@ MEANINGS: dict[str, Meaning] = {
         "The cut-out was made, but the output refused it.",
         "Check space and rights of the output; then run again with --retry failed.",
     ),
+    "occupied": Meaning(
+        "Its place is taken",
+        "Where a product should go lies a file that no run made, or that was changed since; it stays as it is.",
+        "Move it away or choose another output; then run again with --retry failed.",
+    ),
     "internal_error": Meaning(
         "Internal error",
         "A stage raised an error that it does not expect. This is a bug in Hairline or in a library.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from . import data
 from .command import run
 
 MIB = 1 << 20
+PACKING = "shards.json"  # beside the shards: name -> size and time of change
 SIDE = {"foregrounds": 320, "photos_masks": 448, "backgrounds": 384}  # longest side that a recipe asks for, pixels
 QUALITY = {".webp": (cv2.IMWRITE_WEBP_QUALITY, 82), ".jpg": (cv2.IMWRITE_JPEG_QUALITY, 86)}  # alpha stays lossless
 
@@ -27,11 +29,18 @@ QUALITY = {".webp": (cv2.IMWRITE_WEBP_QUALITY, 82), ".jpg": (cv2.IMWRITE_JPEG_QU
 def pack(folder: Path, most: float) -> list[Path]:
     """Writes `shard-NN.tar`, each of at most `most` MiB, into a folder; all of labels.csv's pictures and masks.
 
-    Raises HairlineError when there are no pictures, or one is larger than a shard.
+    Shards of an earlier packing go: those that are as its list, `shards.json`, says. Raises HairlineError when there
+    are no pictures, one is larger than a shard, or another file has the name of one.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    packing = folder / PACKING
+    before: dict[str, list[int]] = json.loads(packing.read_text()) if packing.exists() else {}
     for old in folder.glob("shard-*.tar"):
-        old.unlink()
+        if before.get(old.name) != _stamp(old):
+            raise HairlineError(f"{old} is there and was not packed here, or was changed since: name another folder")
+    for name in before:
+        (folder / name).unlink(missing_ok=True)
+    packing.unlink(missing_ok=True)
     room = int(most * MIB) - tarfile.RECORDSIZE
     shards: list[Path] = []
     held: dict[str, bytes] = {}
@@ -54,7 +63,16 @@ def _write(path: Path, files: dict[str, bytes]) -> Path:
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             packed.addfile(entry, io.BytesIO(content))
+    packing = path.with_name(PACKING)
+    listed = json.loads(packing.read_text()) if packing.exists() else {}
+    packing.write_text(json.dumps({**listed, path.name: _stamp(path)}) + "\n")
     return path
+
+
+def _stamp(path: Path) -> list[int]:
+    """Size and time of change (ns): another file has others."""
+    facts = path.stat()
+    return [facts.st_size, facts.st_mtime_ns]
 
 
 def unpack(shards: list[Path], folder: Path) -> None:

@@ -175,6 +175,6 @@ def test_a_few_pictures_without_ray(capsys: pytest.CaptureFixture[str], tmp_path
     assert code == 3 and len(lines) == 3
     assert lines[0] == f"a/cat.jpg  ok  {tmp_path}/out/mask/a/cat.jpg.png"
     assert "b/text.jpg  failed  not_a_picture" in lines[2]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["mask"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [".cut", "mask"]
     masks = [cv2.imread(str(tmp_path / "out" / "mask" / f"{folder}/cat.jpg.png"), 0) for folder in "ab"]
     assert masks[0].shape == (300, 451) and (masks[0] == masks[1]).all() and masks[0].max() == 255

@@ -196,9 +196,13 @@ def test_killed_and_interrupted_and_run_again(job_file: Callable[..., Path], tmp
         _, alive = psutil.wait_procs(children, timeout=30)
         assert children and not alive  # nobody goes on writing
         assert 0 < parts() < 10
-    (out / "negative" / "shelf 0" / "p9999.jpg.png").write_bytes(b"written just before a kill, its row was not")
-    code, summary, _ = run(job)
+    theirs = out / "negative" / "shelf 0" / "p9999.jpg.png"
+    theirs.write_bytes(b"no run made this")
+    code, summary, text = run(job)
     assert code == 0 and 0 < summary["done"] < 20
+    assert theirs.read_bytes() == b"no run made this"
+    assert f"1 file in {out} was not made by runs into it and stays as it is" in text
+    theirs.unlink()
     code, summary, _ = run(job, f"output={tmp_path / 'whole'}")
     assert len(summary["peak_mib"]["workers"]) == min(this_machine().cpus, 5)  # all of them worked
     assert files(out / "negative") == files(tmp_path / "whole" / "negative")

@@ -27,7 +27,7 @@ from .prepare import Prepared, describe, prepare
 from .progress import Progress, clock, outcome_table
 from .session import cluster_nodes, joins_cluster, ray_session
 from .source import Source
-from .storage import WORK, Folder
+from .storage import WORK, Folder, display
 from .tally import Tally, by_status, new_run_id, summary, write_summary
 from .worker import Task, WorkerSpec
 
@@ -150,8 +150,8 @@ def _settle(prepared: Prepared, output: Folder, run_id: str, killed_before: bool
         _sweep(output, ledger, prepared.job.product_names)
     return {
         "name": prepared.job.name,
-        "input": prepared.job.input,
-        "output": output.root,
+        "input": display(prepared.job.input),
+        "output": display(output.root),
         "fingerprint": prepared.fingerprint,
         "settings": prepared.parts,
         "pools": [place.as_dict() for place in prepared.placements],

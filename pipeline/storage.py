@@ -11,7 +11,7 @@ import uuid
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import fsspec
 from fsspec.asyn import sync
@@ -29,7 +29,17 @@ def is_local(uri: str) -> bool:
 
 
 def local_path(uri: str) -> str:
-    return uri[len("file://") :] if uri.startswith("file://") else uri
+    """The path of a local place. A file:// URL is percent-decoded (RFC 8089); a plain path is taken as it stands.
+
+    Raises:
+        HairlineError: the URL names another machine.
+    """
+    if not uri.startswith("file://"):
+        return uri
+    host, slash, path = uri[len("file://") :].partition("/")
+    if host not in ("", "localhost"):
+        raise HairlineError(f"{uri}: files of the machine {host} cannot be read; a path has three slashes, file:///…")
+    return os.fsdecode(unquote_to_bytes(os.fsencode(slash + path)))
 
 
 def display(path: str | bytes) -> str:
@@ -51,8 +61,11 @@ def filesystem(protocol: str) -> Any:
         }
     try:
         files = fsspec.filesystem(protocol, **options)
-    except (ValueError, ImportError) as error:
-        raise HairlineError(f"{protocol}://: no such kind of storage here ({error})") from error
+    except Exception as error:  # unknown, not installed, or one that needs more than an address, as FTP does
+        what = " ".join(str(error).split())
+        raise HairlineError(
+            f"{protocol}://: no such kind of storage here; paths, s3:// and https:// are ({what})"
+        ) from error
     files.retries = 1
     return files
 

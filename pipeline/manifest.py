@@ -28,7 +28,12 @@ HTTP = ("http://", "https://")
 
 
 class Row(NamedTuple):
-    """One row as it stands there. `number` is a line of CSV, or a row of Parquet; problem: why it names no picture."""
+    """One row as it stands there.
+
+    Attributes:
+        number: the line of CSV at which it begins, or the row of Parquet.
+        problem: why it names no picture.
+    """
 
     number: int
     id: str
@@ -124,9 +129,10 @@ def _csv_rows(place: str, text: io.StringIO) -> Iterator[Row]:
     _check_columns(place, names)
     reader = csv.reader(text, delimiter=sign, skipinitialspace=True, strict=True)
     where = [names.index(name) if name in names else -1 for name in ("id", "uri", "category")]
+    begun = 2  # line at which a row begins; the head is line 1
     try:
         for fields in reader:
-            number = reader.line_num + 1  # the head is line 1
+            number, begun = begun, reader.line_num + 2
             if not any(fields):  # a blank line, or what a spreadsheet makes of one
                 continue
             if len(fields) == len(names):
@@ -135,7 +141,7 @@ def _csv_rows(place: str, text: io.StringIO) -> Iterator[Row]:
                 id = fields[0] if where[0] == 0 else ""  # the fields after the one that broke are not where they belong
                 yield Row(number, id, "", "", _miscounted(len(fields), len(names), sign))
     except csv.Error as error:
-        raise HairlineError(f"manifest {place}, row {reader.line_num + 1}: cannot be read: {error}") from error
+        raise HairlineError(f"manifest {place}, row {begun}: cannot be read: {error}; look at its quotes") from error
 
 
 def _miscounted(has: int, should: int, sign: str) -> str:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import uuid
 from functools import lru_cache
+from inspect import signature
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -60,11 +61,13 @@ def filesystem(protocol: str) -> Any:
             "response_checksum_validation": "when_required",
         }
     try:
+        _, *arguments = signature(fsspec.get_filesystem_class(protocol).__init__).parameters.values()
+        if any(each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD for each in arguments):
+            raise ValueError("it needs more than an address")  # FTP, say, a host to log in to
         files = fsspec.filesystem(protocol, **options)
-    except Exception as error:  # unknown, not installed, or one that needs more than an address, as FTP does
-        what = " ".join(str(error).split())
+    except (ValueError, ImportError) as error:
         raise HairlineError(
-            f"{protocol}://: no such kind of storage here; paths, s3:// and https:// are ({what})"
+            f"{protocol}://: no such kind of storage here; paths, s3:// and https:// are ({error})"
         ) from error
     files.retries = 1
     return files

@@ -233,6 +233,18 @@ def test_sources_whose_names_look_like_globs_or_are_urls(
     ]
 
 
+def test_rows_of_a_manifest_that_name_no_picture(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pictures / "m.csv").write_text("id,uri\n1,a b.jpg\n2,a,b.jpg\n3,ftp://host/x.jpg\n,x.jpg\n")
+    assert main(["cut", str(pictures / "m.csv"), "-o", str(tmp_path / "out"), *QUICK]) == 3
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"1  ok  {tmp_path}/out/negative/1.png"
+    assert [line.partition(":")[0] for line in lines[1:]] == [
+        "2  failed  manifest_row  row 3", "3  failed  manifest_row  row 4", "row 5  failed  manifest_row  row 5"
+    ]  # fmt: skip
+
+
 def test_urls_that_differ_in_their_query(web: Web, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in (1, 2):
         web.files[f"/a.jpg?v={number}"] = jpeg(number, 256, 256)

@@ -20,7 +20,7 @@ from .made import add_cut, clear_dead, leave, made_by_cuts, made_in, merge_cuts
 from .names import output_name
 from .presence import CUT, present
 from .source import Source
-from .storage import Folder, is_local
+from .storage import Folder, display, is_local, local_path
 from .tally import new_run_id
 from .worker import Task, Work, Worker, WorkerSpec
 from .yamlfile import Document, find_job_file, read_document
@@ -98,16 +98,33 @@ def _write(worker: Worker, batch: Sequence[Work], earlier: dict[str, str]) -> li
 
 
 def _sources(places: Sequence[str], output: str, products: Sequence[str]) -> list[Source]:
-    """Every picture of all places, named by its way from the folder that all places share."""
-    parents = [os.path.dirname(os.path.abspath(place)) for place in places if is_local(place)]
+    """Every picture of all places, named by its way from the folder that all places share.
+
+    URLs are named by the last part of their path; those that would share a name, by the whole URL without its scheme.
+    """
+    parents = [os.path.dirname(_path(place)) for place in places if is_local(place)]
     shared = os.path.commonpath(parents) if len(places) > 1 and parents else ""
-    found: dict[str, Source] = {}
+    listed: list[tuple[str, Source]] = []
     for place in places:
-        path = os.path.abspath(place)
-        inside = os.path.relpath(path if os.path.isdir(path) else os.path.dirname(path), shared) if shared else "."
-        prefix = "" if inside == "." or not is_local(place) else f"{inside}/"
+        prefix = ""
+        if is_local(place) and shared:
+            path = _path(place)
+            inside = os.path.relpath(path if os.path.isdir(path) else os.path.dirname(path), shared)
+            prefix = "" if inside == "." else f"{display(inside)}/"
         for row in read_catalog(place, output, products).table.to_pylist():
-            source = Source(prefix + row["id"], os.fsdecode(row["uri"]), row["etag"], row["category"], row["size"])
-            if found.setdefault(source.id, source).uri != source.uri:
-                raise HairlineError(f"two sources would both be called {source.id}; cut them one after the other")
+            id, uri, *rest = row.values()
+            listed.append((place, Source(prefix + id, os.fsdecode(uri), *rest)))
+    uris: dict[str, set[str]] = {}
+    for _, source in listed:
+        uris.setdefault(source.id, set()).add(source.uri)
+    found: dict[str, Source] = {}
+    for place, source in listed:
+        if len(uris[source.id]) > 1 and place == source.uri and not is_local(place):
+            source = source._replace(id=display(place.partition("://")[2]))
+        if found.setdefault(source.id, source).uri != source.uri:
+            raise HairlineError(f"two sources would both be called {source.id}; cut them one after the other")
     return list(found.values())
+
+
+def _path(place: str) -> str:
+    return os.path.abspath(os.path.expanduser(local_path(place)))

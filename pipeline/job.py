@@ -74,13 +74,15 @@ class Job(Setup):
     """A checked job."""
 
     name: str = ""
-    input: str = Field(min_length=1)
-    output: str = Field(min_length=1)
+    input: str
+    output: str
 
-    @field_validator("input", "output", mode="before")
+    @field_validator("input", "output", mode="plain")  # pydantic's own text cannot hold names that are no UTF-8
     @classmethod
-    def _path(cls, value: Any) -> Any:
-        return str(value) if isinstance(value, Path) else value
+    def _place(cls, value: Any) -> str:
+        if not isinstance(value, str | Path):
+            raise ValueError(f"must be a path or URL (is {value})")
+        return str(value)
 
 
 def load_job(path: str, changes: Sequence[str] = (), **given: str | None) -> Job:

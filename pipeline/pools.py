@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from ..stages.errors import HairlineError
 from .machine import Placement
-from .session import joins_cluster
+from .session import joins_cluster, logs_folder
 from .worker import Summary, Task, Worker, WorkerSpec
 
 MOST_BLOCKS = 4000  # each costs the driver some milliseconds; larger catalogs get several batches per block
@@ -112,4 +112,4 @@ def _explain(error: Exception) -> HairlineError:
         if kind.rpartition(".")[2] == HairlineError.__name__:
             return HairlineError(message)
     what = lines[-1][:300] if lines else type(error).__name__
-    return HairlineError(f"a worker cannot go on: {what} (Ray's logs: /tmp/ray/session_latest/logs)")
+    return HairlineError(f"a worker cannot go on: {what} (Ray's logs: {logs_folder()})")

@@ -91,6 +91,11 @@ MEANINGS: dict[str, Meaning] = {
         "The manifest or a link names a file that is not there.",
         "Correct the manifest, or restore the file; then run again with --retry failed.",
     ),
+    "manifest_row": Meaning(
+        "Row of the manifest",
+        "The manifest's row does not say which picture is meant.",
+        "Correct the row that the message names, and run again.",
+    ),
     "not_a_file": Meaning("Not a file", "The name belongs to a folder or a device.", "Correct the manifest."),
     "permission": Meaning(
         "Not readable",

@@ -29,7 +29,7 @@ from .progress import Progress, clock, outcome_table
 from .retry import judge
 from .session import cluster_nodes, joins_cluster, ray_session
 from .source import Source
-from .storage import Folder
+from .storage import Folder, display
 from .strangers import MOST, strangers
 from .tally import Tally, by_status, new_run_id, summary, write_summary
 from .worker import Task, WorkerSpec
@@ -166,8 +166,8 @@ def _settle(prepared: Prepared, output: Folder, tally: Tally, alone: bool, conso
         raise RuntimeError(f"{lost} pictures have no row in {output.root}/results; please report this")
     return {
         "name": prepared.job.name,
-        "input": prepared.job.input,
-        "output": output.root,
+        "input": display(prepared.job.input),
+        "output": display(output.root),
         "fingerprint": prepared.fingerprint,
         "settings": prepared.parts,
         "pools": [place.as_dict() for place in prepared.placements],

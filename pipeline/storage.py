@@ -10,9 +10,10 @@ import os
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
+from inspect import signature
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import fsspec
 from fsspec.asyn import sync
@@ -33,7 +34,17 @@ def is_local(uri: str) -> bool:
 
 
 def local_path(uri: str) -> str:
-    return uri[len("file://") :] if uri.startswith("file://") else uri
+    """The path of a local place. A file:// URL is percent-decoded (RFC 8089); a plain path is taken as it stands.
+
+    Raises:
+        HairlineError: the URL names another machine.
+    """
+    if not uri.startswith("file://"):
+        return uri
+    host, slash, path = uri[len("file://") :].partition("/")
+    if host not in ("", "localhost"):
+        raise HairlineError(f"{uri}: files of the machine {host} cannot be read; a path has three slashes, file:///…")
+    return os.fsdecode(unquote_to_bytes(os.fsencode(slash + path)))
 
 
 def display(path: str | bytes) -> str:
@@ -54,9 +65,14 @@ def filesystem(protocol: str) -> Any:
             "response_checksum_validation": "when_required",
         }
     try:
+        _, *arguments = signature(fsspec.get_filesystem_class(protocol).__init__).parameters.values()
+        if any(each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD for each in arguments):
+            raise ValueError("it needs more than an address")  # FTP, say, a host to log in to
         files = fsspec.filesystem(protocol, **options)
     except (ValueError, ImportError) as error:
-        raise HairlineError(f"{protocol}://: no such kind of storage here ({error})") from error
+        raise HairlineError(
+            f"{protocol}://: no such kind of storage here; paths, s3:// and https:// are ({error})"
+        ) from error
     files.retries = 1
     return files
 

@@ -166,6 +166,8 @@ class Worker:
         item.attempts = 1
         started = time.perf_counter()
         try:
+            if source.problem:
+                raise PictureError("manifest_row", source.problem)
             item.data, item.attempts = fetch(source.uri, limits, source.size)
         except PictureError as error:
             item.fail("fetch", error)

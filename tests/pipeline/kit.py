@@ -74,7 +74,14 @@ def hairline(*arguments: object, **environment: str) -> subprocess.CompletedProc
     """Runs the command in a process of its own."""
     command = [sys.executable, "-c", "import sys; from hairline.pipeline.cli import main; sys.exit(main())"]
     environ = {**os.environ, **environment}
-    return subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True, env=environ, timeout=300)
+    return subprocess.run(
+        [*command, *map(str, arguments)],
+        capture_output=True,
+        env=environ,
+        timeout=300,
+        text=True,
+        errors="backslashreplace",
+    )
 
 
 class Web:

@@ -14,6 +14,7 @@ FILES = sorted(PAGE.iterdir())
 # reasons that a picture sent to the service never ends for
 ELSEWHERE = {
     "not_found",
+    "manifest_row",
     "not_a_file",
     "permission",
     "fetch",

@@ -1,8 +1,10 @@
 """`hairline train coarse`: the recipe of the coarse network.
 
-Half of the samples are composites (photographs, rooms, shelves, panoramas and studio paper behind one to
-three foregrounds, categories drawn evenly), two fifths are photographs with masks, a tenth are cut from design
-pictures, where text and logos are background; one in eight holds no subject. Half of the portraits are dressed in
+Half of the samples are photographs with masks, two fifths are composites (photographs, rooms, shelves, panoramas and
+studio paper behind one to three foregrounds, categories drawn evenly), a tenth are cut from design pictures, where text
+and logos are background; one in eight holds no subject. Most photographs have their masks from a teacher, IS-Net: the
+more it doubts a picture, and a pixel in it, the less they count; what it cut out surely and whole also becomes a
+foreground. Half of the portraits are dressed in
 photographed garments, and a third of all subjects have parts dyed, shaded or printed, so that no subject is taken for
 several by its colours. A fifth of the composed subjects grow hair or fur, some are lattices, so that what the fine
 stage is to refine is not lost here, and a quarter of the things are put together from plates, wheels, tubes and blocks,
@@ -26,6 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..stages.coarse import FAR, ask
+from ..stages.foreground import estimate_foreground
 from ..stages.networks.coarse import SIZE, CoarseNet
 from . import data, pretrained
 from .card import card
@@ -38,7 +41,14 @@ FOREGROUNDS = {
     "person": 3, "portrait": 3, "animal": 4, "product_simple": 5, "product_hollow": 4, "clothing": 2,
     "cartoon": 2, "food": 2, "plant_hollow": 1, "vehicle": 1, "soft_translucent": 0.5,
 }  # fmt: skip
-PHOTOS = {"clothing": 3, "portrait": 3, "person": 3, "animal": 4, "product_simple": 2, "food": 0.5, "vehicle": 0.7}
+PHOTOS = {
+    "clothing": 3, "portrait": 2, "person": 4, "animal": 4, "product_simple": 8, "food": 1, "vehicle": 1.5,
+    "plant": 0.4, "glass": 0.3, "scene": 0.5, "other": 0.5,
+}  # fmt: skip
+TAUGHT = {"product": "product_simple", "product_glass": "glass", "bg_scene_with_subjects": "scene"}  # teachers' names
+TAUGHT_SET = tuple(f"taught {name}" for name in ("product", "person", "animal", "portrait"))  # enough to judge by
+CUT_OUT = ("person", "animal", "product_simple", "food", "vehicle")  # whose photographs also become foregrounds,
+SURE, WHOLE = 0.06, 0.1  # up to this doubt, and with so much of the frame's rim in the subject, against its root area
 PATCHED = 0.35  # share of the subjects that get parts in other colours
 CLOSE_UP = {"animal": 0.45}  # how often it fills the frame; others every fifth time
 CUT_OFF = {"portrait": 0.6, "person": 0.3, "animal": 0.3}  # how often a frame cuts them off below
@@ -46,7 +56,7 @@ HAIRY = 0.2  # share of the composed subjects that grow hair or fur
 LATTICE, ASSEMBLED = 0.05, 0.25  # shares of them that are lattices, and, of `CORES`, things of many parts
 CORES = ("product_simple", "product_hollow", "food", "vehicle", "cartoon")
 EMPTY = 0.12  # share of the samples without a subject
-ENCODER_LR = 0.05  # share of the learning rate: with more it forgets what the training pictures do not show
+ENCODER_LR = 0.1  # share of the learning rate: with more it forgets what the training pictures do not show
 RETURNED = 0.4  # how far the encoder of given weights goes back to ImageNet's before it learns on
 KEPT = 0.7  # share of the given weights in what such a run ends with: new and old together see more than either
 LEAN = 0.4  # added to alpha's logit in the end: parts of things left out are more, and cost more, than pieces too many
@@ -66,9 +76,20 @@ class Sampler:
         self.garments = [f.rgba for f in self.foregrounds["clothing"] if 0.75 < f.rgba.shape[0] / f.rgba.shape[1] < 1.5]
         self.photos = data.photos(split, 448)
         self.varied = split == "train"  # the validation set stays what it was
+        if self.varied:
+            self._teach(data.taught(split, 448))
         by_category = data.backgrounds(split, 320)
         self.backgrounds = [b for group in by_category.values() for b in group]
         self.empty = [b for name, group in by_category.items() for b in group if name != "bg_shelf"]
+
+    def _teach(self, taught: dict[str, list[data.Photo]]) -> None:
+        """Takes in what teachers gave masks: as photographs, and cut out as foregrounds."""
+        for name, photos in taught.items():
+            category = TAUGHT.get(name, name if name in PHOTOS else "other")
+            self.photos.setdefault(category, []).extend(photos)
+            if category in CUT_OUT:
+                found = (cut_out(photo, category) for photo in photos)
+                self.foregrounds.setdefault(category, []).extend(f for f in found if f)
 
     def __call__(self, rng: np.random.Generator, progress: float) -> dict[str, np.ndarray]:
         size = next(side for share, side in reversed(SIZES) if progress >= share)
@@ -76,32 +97,32 @@ class Sampler:
 
     def sample(self, rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
         kind = rng.random()
-        if kind < 0.4:
-            picture, alpha, pseudo = self.photo(rng, size)
-        elif kind < 0.5:
-            picture, alpha, pseudo = self.design(rng, size)
+        if kind < 0.5:
+            picture, alpha, trust = self.photo(rng, size)
+        elif kind < 0.6:
+            picture, alpha = self.design(rng, size)
+            trust = np.ones_like(alpha)
         else:
             picture, alpha, pseudo = self.composite(rng, size, count=0 if kind > 1 - EMPTY else None)
+            trust = edge_trust(alpha) if pseudo else np.ones_like(alpha)
         image = c.camera(picture, rng)
-        alpha8 = (alpha * 255 + 0.5).astype(np.uint8)
-        trust = np.full(alpha8.shape, 255, np.uint8)
-        if pseudo:
-            band = cv2.dilate(alpha8, None, iterations=max(1, size // 64)) - cv2.erode(
-                alpha8, None, iterations=max(1, size // 64)
-            )
-            trust[band > 25] = 90
-        return {"image": image.transpose(2, 0, 1).copy(), "alpha": alpha8, "trust": trust}
+        return {"image": image.transpose(2, 0, 1).copy(), "alpha": to8(alpha), "trust": to8(trust)}
 
-    def photo(self, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray, bool]:
+    def photo(self, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """A photograph with alpha and trust, float32 [S, S] each."""
         group = draw(rng, PHOTOS, self.photos)
         photo = group[rng.integers(len(group))]
         picture, alpha = c.cut(photo.rgb, photo.alpha, size, rng)
         if self.varied and rng.random() < PATCHED:
             layer = bodies.patchwork(c.Layer(picture, alpha), self.background(rng, size, empty=False), rng)
             picture, _ = c.over([layer], picture)
-        return c.relight(picture, rng, 0.8), alpha, photo.pseudo
+        if photo.taught:
+            trust = taught_trust(alpha, photo.doubt)
+        else:
+            trust = edge_trust(alpha) if photo.pseudo else np.ones_like(alpha)
+        return c.relight(picture, rng, 0.8), alpha, trust
 
-    def design(self, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray, bool]:
+    def design(self, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
         count = int(rng.choice([0, 1, 2, 3, 4], p=[0.15, 0.45, 0.2, 0.12, 0.08]))
         products = []
         for _ in range(count):
@@ -110,7 +131,7 @@ class Sampler:
         backdrop = self.empty[rng.integers(len(self.empty))] if rng.random() < 0.3 else None
         side, ratio = size * rng.uniform(1.0, 1.6), float(np.exp(rng.uniform(-0.5, 0.5)))
         picture, _, alpha = design.render(products, backdrop, rng, (int(side * ratio**0.5), int(side / ratio**0.5)))
-        return *c.cut(picture, alpha, size, rng), False
+        return c.cut(picture, alpha, size, rng)
 
     def composite(
         self, rng: np.random.Generator, size: int, count: int | None = None
@@ -174,6 +195,36 @@ class Sampler:
         return c.relight(picture, rng)
 
 
+def cut_out(photo: data.Photo, category: str) -> data.Foreground | None:
+    """A photograph's subject alone, without the mask's veils; None where the teacher is unsure or the frame cuts it."""
+    rim = np.concatenate([photo.alpha[[0, -1]].ravel(), photo.alpha[:, [0, -1]].ravel()]) > 127
+    area = (photo.alpha > 127).sum()
+    if photo.doubt > SURE or area < 32 * 32 or rim.sum() > WHOLE * area**0.5:
+        return None
+    alpha = to8(np.clip((photo.alpha / 255 - 0.25) / 0.5, 0, 1))
+    x, y, width, height = cv2.boundingRect(alpha)
+    rgba = np.dstack([estimate_foreground(photo.rgb, alpha), alpha])[y : y + height, x : x + width]
+    return data.Foreground(data.shrink(rgba, 320), category, pseudo=True)
+
+
+def edge_trust(alpha: np.ndarray) -> np.ndarray:
+    """How far a mask by a simple program is believed, float32 [S, S], 0..1: less at its edges."""
+    steps = max(1, alpha.shape[0] // 64)
+    band = cv2.dilate(alpha, None, iterations=steps) - cv2.erode(alpha, None, iterations=steps)
+    return np.where(band > 0.1, np.float32(0.35), np.float32(1))
+
+
+def taught_trust(alpha: np.ndarray, doubt: float) -> np.ndarray:
+    """How far a teacher's mask is believed, float32 [S, S], 0..1: less where it is neither yes nor no."""
+    known = 1 - 0.65 * 2 * np.minimum(alpha, 1 - alpha)
+    return (known * max(0.3, 1 - 1.5 * doubt)).astype(np.float32)
+
+
+def to8(share: np.ndarray) -> np.ndarray:
+    """0..1 as uint8."""
+    return (share * 255 + 0.5).astype(np.uint8)
+
+
 def loss(model: nn.Module, batch: Batch) -> Tensor:
     """Cross-entropy and soft IoU on alpha, weighted by trust and towards edges; L1 on the expected error."""
     image = batch["image"].float() / 255
@@ -187,7 +238,7 @@ def loss(model: nn.Module, batch: Batch) -> Tensor:
     entropy = (F.binary_cross_entropy_with_logits(logits[:, 0], alpha, reduction="none") * weight).mean((1, 2))
     both = (probability * alpha * trust).sum((1, 2))
     union = ((probability + alpha - probability * alpha) * trust).sum((1, 2))
-    overlap = 1 - (both + 20) / (union + 20)
+    overlap = (1 - (both + 20) / (union + 20)) * trust.mean((1, 2))
     error = (probability.detach() - alpha).abs()
     unsure = F.binary_cross_entropy_with_logits(logits[:, 1], error, reduction="none").mean((1, 2))
     return (entropy + overlap + 0.3 * unsure).mean()
@@ -206,6 +257,12 @@ class Validation:
                     cv2.resize(p.alpha, (size, size), interpolation=cv2.INTER_AREA),
                 )
                 for p in photos[:per_category]
+            ]
+        for category, photos in data.taught("val", 448).items():
+            self.groups[f"taught {category}"] = [
+                tuple(cv2.resize(x, (size, size), interpolation=cv2.INTER_AREA) for x in (p.rgb, p.alpha))
+                for p in photos
+                if p.doubt < 0.2
             ]
         rng = np.random.default_rng(7)
         self.groups["composite"], self.groups["empty"] = [], []
@@ -230,14 +287,9 @@ class Validation:
                 if len(sheet) < 120 and len(found) <= 10:
                     sheet.append(np.hstack([image, *(np.repeat(x[..., None], 3, 2) for x in (truth, alpha, unsure))]))
             metrics[name] = float(np.mean(found))
-        metrics["iou"] = float(
-            np.mean(
-                [
-                    metrics["composite"],
-                    np.mean([v for k, v in metrics.items() if k in ("clothing", "portrait", "animal", "person")]),
-                ]
-            )
-        )
+        sets = [("composite",), ("clothing", "portrait", "animal", "person"), TAUGHT_SET]
+        means = [[metrics[name] for name in names if name in metrics] for names in sets]
+        metrics["iou"] = float(np.mean([np.mean(values) for values in means if values]))
         columns = [np.vstack(sheet[i::4][:14]) for i in range(4)]
         height = min(x.shape[0] for x in columns)
         page = np.hstack([x[:height] for x in columns])

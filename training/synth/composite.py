@@ -58,6 +58,24 @@ def place(
     center = size / 2 + rng.uniform(-1, 1, 2) * (slack + wander * size)
     if cut_off:
         center[1] = size - height * scale / aspect * rng.uniform(0.3, 0.5)
+    return _warped(rgba, size, matrix, center, scale)
+
+
+def put(rgba: U8, size: int, rng: Rng, side: float, center: tuple[float, float], tilt: float) -> Layer:
+    """Puts a foreground on a square canvas with its longer side so many pixels long, its middle here (x, y).
+
+    Args:
+        tilt: standard deviation of its rotation, degrees; it is mirrored at random.
+    """
+    scale, angle = side / max(rgba.shape[:2]), np.deg2rad(rng.normal(0, tilt))
+    mirror = -1.0 if rng.random() < 0.5 else 1.0
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return _warped(rgba, size, turn @ np.diag([scale * mirror, scale]), np.array(center), scale)
+
+
+def _warped(rgba: U8, size: int, matrix: NDArray[np.float64], center: NDArray[np.float64], scale: float) -> Layer:
+    """A foreground under a linear map, [2, 2], its middle at `center`; `scale`: how much that shrinks it."""
+    height, width = rgba.shape[:2]
     shift = center - matrix @ np.array([width / 2, height / 2])
     warp = np.column_stack([matrix, shift]).astype(np.float32)
     source = rgba

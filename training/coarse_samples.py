@@ -106,12 +106,12 @@ class Sampler:
     def photo(self, rng: Rng, size: int) -> Labelled:
         group = draw(rng, PHOTOS, self.photos)
         photo = group[rng.integers(len(group))]
-        picture, alpha = c.cut(photo.rgb, photo.alpha, size, rng)
+        picture, alpha, weight = c.cut_weighed(photo.rgb, photo.alpha, photo.weight, size, rng)
         if self.varied and rng.random() < PATCHED:
             layer = bodies.patchwork(c.Layer(picture, alpha), self.background(rng, size, empty=False), rng)
             picture, _ = c.over([layer], picture)
         if photo.taught:
-            trust = taught_trust(alpha, photo.doubt)
+            trust = taught_trust(alpha, photo.doubt) * weight
         else:
             trust = edge_trust(alpha) if photo.pseudo else np.ones_like(alpha)
         return c.relight(picture, rng, 0.8), alpha, trust

@@ -42,6 +42,7 @@ class Row:
     source: str  # path in the source it comes from
     licence: str = ""
     doubt: float = 0.0  # of a teacher: 2 * sum(min(a, 1 - a)) / sum(a)
+    weight_path: str = ""  # how far each pixel of the mask is to be believed
 
     @property
     def pseudo(self) -> bool:
@@ -70,7 +71,7 @@ class Foreground:
 
 @dataclass(frozen=True)
 class Photo:
-    """A photograph with its alpha. rgb: uint8 [H, W, 3]; alpha: uint8 [H, W]; taught, doubt: as its row has them."""
+    """A photograph, uint8 [H, W, 3], with its alpha and, where there is one, weight, uint8 [H, W]."""
 
     rgb: U8
     alpha: U8
@@ -78,6 +79,8 @@ class Photo:
     pseudo: bool
     taught: bool = False
     doubt: float = 0.0
+    path: str = ""
+    weight: U8 | None = None
 
 
 def folder() -> Path:
@@ -110,7 +113,8 @@ def rows() -> tuple[Row, ...]:
     for row in _by_teachers():
         known = found.get(row.path)
         if known and known.pseudo and known.split == "train" and row.doubt < SURE:
-            found[row.path] = replace(known, mask_path=row.mask_path, mask_kind=row.mask_kind, doubt=row.doubt)
+            better = {name: getattr(row, name) for name in ("mask_path", "mask_kind", "doubt", "weight_path")}
+            found[row.path] = replace(known, **better)
     return tuple(row for row in found.values() if with_stock() or not row.stock)
 
 
@@ -132,6 +136,7 @@ def _listed(place: Path) -> list[Row]:
         full = Path(os.path.normpath(place.resolve() / path))
         return str(full.relative_to(root) if full.is_relative_to(root) else full)
 
+    rejected = set(rejects(place))
     with open(place / "labels.csv", newline="", encoding="utf-8") as file:
         return [
             Row(
@@ -143,9 +148,19 @@ def _listed(place: Path) -> list[Row]:
                 r["source_path"],
                 r.get("licence", ""),
                 float(r.get("doubt") or 0),
+                at(r["weight_path"]) if r.get("weight_path") else "",
             )
             for r in csv.DictReader(file)
+            if r["path"] not in rejected
         ]
+
+
+def rejects(place: Path) -> dict[str, str]:
+    """The paths that a folder's rejects.txt leaves out, with the reasons: a line `path<TAB>reason` each."""
+    path = place / "rejects.txt"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    parts = (line.partition("\t") for line in lines if line.strip())
+    return {name.strip(): reason for name, _, reason in parts}
 
 
 def foregrounds(split: str, max_side: int = 384) -> dict[str, list[Foreground]]:
@@ -178,9 +193,14 @@ def _photos(chosen: list[Row], max_side: int) -> dict[str, list[Photo]]:
     found: dict[str, list[Photo]] = defaultdict(list)
     for row in chosen:
         rgb = shrink(_rgb_first(_read(row.path, cv2.IMREAD_COLOR)), max_side)
-        alpha = _read(row.mask_path, cv2.IMREAD_GRAYSCALE)
-        alpha = cv2.resize(alpha, rgb.shape[1::-1], interpolation=cv2.INTER_AREA)
-        found[row.category].append(Photo(rgb, alpha, row.category, row.pseudo, row.taught, row.doubt))
+        alpha, weight = (
+            cv2.resize(_read(path, cv2.IMREAD_GRAYSCALE), rgb.shape[1::-1], interpolation=cv2.INTER_AREA)
+            if path
+            else None
+            for path in (row.mask_path, row.weight_path)
+        )
+        photo = Photo(rgb, alpha, row.category, row.pseudo, row.taught, row.doubt, row.path, weight)
+        found[row.category].append(photo)
     return dict(found)
 
 

@@ -196,6 +196,12 @@ def cut(rgb: U8, alpha: U8, size: int, rng: Rng) -> tuple[F32, F32]:
 
     Returns float32 [size, size, 3] and [size, size], 0..1; what lies outside the photograph is its mirrored edge.
     """
+    picture, alpha_there, _ = cut_weighed(rgb, alpha, None, size, rng)
+    return picture, alpha_there
+
+
+def cut_weighed(rgb: U8, alpha: U8, weight: U8 | None, size: int, rng: Rng) -> tuple[F32, F32, F32]:
+    """As `cut`, with a map of weights, uint8 [H, W], that goes with it; None: 1 everywhere."""
     height, width = alpha.shape
     ys, xs = np.nonzero(alpha > 127)
     kind = rng.random() if len(ys) else 1.0
@@ -223,7 +229,7 @@ def cut(rgb: U8, alpha: U8, size: int, rng: Rng) -> tuple[F32, F32]:
     warp = np.array([[sx, 0, -x0 * sx], [0, sy, -y0 * sy]], np.float32)
     warp[0, 2] += (size - (x1 - x0) * sx) / 2
     warp[1, 2] += (size - (y1 - y0) * sy) / 2
-    joined = np.dstack([rgb, alpha])
+    joined = np.dstack([rgb, alpha] if weight is None else [rgb, alpha, weight])
     if min(sx, sy) < 0.6:
         scale = min(sx, sy) * 1.2
         joined = cv2.resize(joined, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -232,4 +238,4 @@ def cut(rgb: U8, alpha: U8, size: int, rng: Rng) -> tuple[F32, F32]:
     if mirror:
         out = out[:, ::-1]
     out = out.astype(np.float32) / 255
-    return out[..., :3], out[..., 3]
+    return out[..., :3], out[..., 3], np.ones((size, size), np.float32) if weight is None else out[..., 4]

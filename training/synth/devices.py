@@ -18,6 +18,7 @@ from .lettering import Color
 from .solids import Frame, Scene, upright, vessel
 
 Paint = Callable[[Rng], U8]
+Maker = Callable[[Rng, Paint], U8]
 SIDE = 320  # longest side of a sprite, pixels
 FACE = 220  # longest side of a face's texture, pixels
 
@@ -28,8 +29,12 @@ def thing(rng: Rng, picture: Paint) -> U8:
     Args:
         picture: gives any picture, uint8 [h, w, 3], for screens and prints.
     """
-    kind = rng.choice(len(KINDS), p=np.array(list(KINDS.values())) / sum(KINDS.values()))
-    return list(KINDS)[kind](rng, picture)
+    return _drawn(KINDS, rng)(rng, picture)
+
+
+def device(rng: Rng, picture: Paint) -> U8:
+    """As `thing`, but a device alone."""
+    return _drawn({kind: share for kind, share in KINDS.items() if kind in DEVICES}, rng)(rng, picture)
 
 
 def body(rng: Rng) -> Color:
@@ -197,9 +202,15 @@ def turned(rng: Rng, picture: Paint) -> U8:
     return vessel(np.array(profile, np.float32), label, tones, rng, tip=float(rng.uniform(0, 0.3)))
 
 
-KINDS: dict[Callable[[Rng, Paint], U8], float] = {
+KINDS: dict[Maker, float] = {
     handheld: 4, laptop: 4, monitor: 2.5, keyboard: 1.5, camera: 1.5, box: 3, card: 2, turned: 3,
 }  # fmt: skip
+DEVICES = (handheld, laptop, monitor, keyboard, camera)
+
+
+def _drawn(kinds: dict[Maker, float], rng: Rng) -> Maker:
+    shares = np.array(list(kinds.values()))
+    return list(kinds)[rng.choice(len(kinds), p=shares / shares.sum())]
 
 
 def _view(rng: Rng, yaw: float, pitch: float) -> tuple[float, float]:

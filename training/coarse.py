@@ -1,9 +1,9 @@
 """`hairline train coarse`: the recipe of the coarse network.
 
-Half of the samples are photographs with masks, a quarter are composites (photographs, rooms, shelves, panoramas and
-studio paper behind one to three foregrounds), a sixth are scenes of goods, laid out flat or standing on paper or on a
-floor with shadows and reflections that are none of theirs, a twelfth are cut from design pictures, where text and logos
-are background; one in ten holds no subject, one in twenty-five nothing at all. Most photographs have their masks from a
+Two fifths of the samples are photographs with masks, a third are composites (photographs, rooms, shelves, panoramas and
+studio paper behind one to three foregrounds), a seventh are scenes of goods, laid out flat or standing on paper or on a
+floor with shadows and reflections that are none of theirs, the rest are cut from design pictures, where text and logos
+are background, or hold nothing at all. Most photographs have their masks from a
 teacher, IS-Net: the more it doubts a picture, and a pixel in it, the less they count; what it cut out surely and whole
 also becomes a foreground. Others are drawn: devices with screens, boxes, bottles and cards, printed or blank.
 Half of the portraits are dressed in photographed garments, and a third of all subjects have parts dyed, shaded or
@@ -20,6 +20,7 @@ which the stage looks at them: shapes first, edges later, at a third of the cost
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,10 +84,13 @@ class Validation:
                 for p in photos
                 if p.doubt < 0.2
             ]
-        rng = np.random.default_rng(7)
+        rng, one = np.random.default_rng(7), copy(sampler)
         self.groups["composite"], self.groups["empty"] = [], []
+        categories = sorted(sampler.foregrounds)
         for index in range(composites):
-            picture, alpha, _ = sampler.composite(rng, size, count=0 if index % 6 == 5 else 1 if index % 6 else 2)
+            name = categories[index % len(categories)]  # as many of each, however often training draws them
+            one.foregrounds = {name: sampler.foregrounds[name]}
+            picture, alpha, _ = one.composite(rng, size, count=0 if index % 6 == 5 else 1 if index % 6 else 2)
             image = c.camera(picture, rng, 0.5)
             self.groups["empty" if index % 6 == 5 else "composite"].append((image, (alpha * 255).astype(np.uint8)))
 

@@ -22,15 +22,15 @@ U8 = c.U8
 Rng = np.random.Generator
 Labelled = tuple[F32, F32, F32]  # picture [S, S, 3], alpha and trust [S, S]
 
-KINDS = {"photo": 0.5, "design": 0.08, "composite": 0.22, "scene": 0.16, "empty": 0.04}  # shares of the samples
+KINDS = {"photo": 0.42, "design": 0.07, "composite": 0.33, "scene": 0.14, "empty": 0.04}  # shares of the samples
 # how often each category is drawn: what people cut out, not what the folder holds most of
 FOREGROUNDS = {
-    "person": 3, "portrait": 3, "animal": 4, "product_simple": 3, "product_photo": 5, "product_hollow": 3,
+    "person": 4, "portrait": 3, "animal": 4, "product_simple": 3, "product_photo": 5, "product_hollow": 3,
     "clothing": 2, "cartoon": 2, "food": 2, "plant_hollow": 1, "vehicle": 2, "soft_translucent": 0.5,
 }  # fmt: skip
 GOODS = {"product_simple": 1, "product_photo": 4, "product_hollow": 1, "clothing": 0.7, "food": 0.7, "vehicle": 0.7}
 PHOTOS = {
-    "clothing": 3, "portrait": 2, "person": 4, "animal": 4, "product_simple": 8, "food": 1, "vehicle": 1.5,
+    "clothing": 3, "portrait": 2, "person": 5, "animal": 4, "product_simple": 7, "food": 1, "vehicle": 1.5,
     "plant": 0.4, "glass": 0.3, "scene": 0.5, "other": 0.5,
 }  # fmt: skip
 TAUGHT = {"product": "product_simple", "product_glass": "glass", "bg_scene_with_subjects": "scene"}  # teachers' names

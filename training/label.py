@@ -107,13 +107,13 @@ def votes(rgb: U8, teachers: Sequence[Teacher]) -> F32:
     """What the teachers say of a picture, uint8 [H, W, 3]: float32 [n, H, W], 0..1, three votes each, or two."""
     found = []
     for ask_teacher in teachers:
-        whole = _fitted(ask_teacher(rgb), rgb)
-        mirrored = _fitted(ask_teacher(np.ascontiguousarray(rgb[:, ::-1])), rgb)[:, ::-1]
+        whole = fitted(ask_teacher(rgb), rgb)
+        mirrored = fitted(ask_teacher(np.ascontiguousarray(rgb[:, ::-1])), rgb)[:, ::-1]
         found += [whole, mirrored]
         box = _around((whole + mirrored) / 2)
         if box:
             close = ((whole + mirrored) / 2).copy()
-            close[box] = _fitted(ask_teacher(np.ascontiguousarray(rgb[box])), rgb[box])
+            close[box] = fitted(ask_teacher(np.ascontiguousarray(rgb[box])), rgb[box])
             found.append(close)
     return np.stack(found)
 
@@ -127,7 +127,7 @@ def settled(found: F32) -> tuple[U8, U8, float]:
     mean = found.mean(0)
     weight = 1 - 2 * np.abs(found - mean).mean(0)
     doubt = 2 * float(np.minimum(mean, 1 - mean).sum()) / max(float(mean.sum()), 1.0)
-    return _to8(mean), _to8(weight), doubt
+    return to8(mean), to8(weight), doubt
 
 
 def verdict(mask: U8, doubt: float, most: float) -> str:
@@ -280,13 +280,15 @@ def _around(alpha: F32) -> tuple[slice, slice] | None:
     return np.s_[y0:y1, x0:x1]
 
 
-def _fitted(alpha: F32, rgb: U8) -> F32:
+def fitted(alpha: F32, rgb: U8) -> F32:
+    """Alpha of any size, float32 0..1, at that of its picture."""
     size = rgb.shape[1::-1]
     shrinks = alpha.shape[0] > size[1]
     return cv2.resize(alpha, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR).astype(np.float32)
 
 
-def _to8(share: F32) -> U8:
+def to8(share: F32) -> U8:
+    """0..1 as uint8."""
     return (np.clip(share, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 

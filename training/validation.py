@@ -19,7 +19,6 @@ from ..stages.item import Item
 from ..stages.networks.classifier import CATEGORIES
 from ..stages.networks.detector import LABELS
 from . import classify, coarse, data, detect, fine, quality
-from . import coarse_samples as samples
 from .coarse_samples import cut_out
 from .data import U8
 from .synth import composite as c
@@ -96,25 +95,33 @@ def goods(each: int = 24, side: int = 512, seed: int = 29) -> list[Picture]:
 
     The groups are `device_on_white`, `standing` and `flat_lay`; screens, grounds and goods of the validation split.
     """
-    sampler, rng = copy(_sampler(coarse)), np.random.default_rng(seed)
+    sampler, rng = _sampler(coarse), np.random.default_rng(seed)
     cut = [f for p in data.taught("val", side).get("product", []) if (f := cut_out(p, "product_photo"))]
-    sampler.foregrounds = {**sampler.foregrounds, "product_photo": cut}
+    groups = [cut, *(sampler.foregrounds[name] for name in ("product_simple", "product_hollow", "clothing", "food"))]
+
+    def screen(rng: np.random.Generator) -> U8:
+        return sampler.backgrounds[rng.integers(len(sampler.backgrounds))]
+
+    def sprite() -> U8:
+        kind = rng.random()
+        if kind < 0.2 or not cut:
+            return devices.thing(rng, screen)
+        group = groups[0 if kind < 0.6 else rng.integers(1, len(groups))]
+        return group[rng.integers(len(group))].rgba
+
     found = []
     for kind in GOODS:
         for _ in range(each):
             if kind == "device_on_white":
-                sprites = [devices.device(rng, sampler.picture)]
-                near_white = np.full((side, side, 3), rng.uniform(0.96, 1.0), np.float32)
-                picture, alpha = scenes.group(sprites, near_white, float(rng.uniform(0.7, 0.95)), rng)
+                white = np.full((side, side, 3), rng.uniform(0.96, 1.0), np.float32)
+                picture, alpha = scenes.group([devices.device(rng, screen)], white, float(rng.uniform(0.7, 0.95)), rng)
+            elif kind == "standing":
+                around, horizon = ground.room(side, rng, sampler.surfaces)
+                foot = float(rng.uniform(max(horizon + 0.05, 0.6), 0.95))
+                picture, alpha = scenes.group([sprite()], around, foot, rng)
             else:
-                count = 1 if kind == "standing" else int(rng.integers(3, 10))
-                sprites = [sampler.subject(rng, samples.GOODS, things=0.2).rgba for _ in range(count)]
-                if kind == "standing":
-                    around, horizon = ground.room(side, rng, sampler.surfaces)
-                    foot = float(rng.uniform(max(horizon + 0.05, 0.6), 0.95))
-                    picture, alpha = scenes.group(sprites, around, foot, rng)
-                else:
-                    picture, alpha = scenes.flat_lay(sprites, scenes.paper(side, rng, sprites), rng)
+                sprites = [sprite() for _ in range(int(rng.integers(3, 10)))]
+                picture, alpha = scenes.flat_lay(sprites, scenes.paper(side, rng, sprites), rng)
             found.append(Picture(c.camera(picture, rng, 0.3), kind, _to8(alpha)))
     return found
 

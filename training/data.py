@@ -27,6 +27,7 @@ from ..stages.errors import HairlineError
 U8 = NDArray[np.uint8]
 REPOSITORY = Path(__file__).resolve().parent.parent
 TEACHER = "teacher"  # how the mask kinds of teachers begin
+SHOWN = ("scikit-image/scikit-image",)  # sources of the demo's photographs: what shows how good we are is not learned
 SURE = 0.1  # doubt below which a teacher's mask takes the place of one by GrabCut
 
 
@@ -151,7 +152,7 @@ def _listed(place: Path) -> list[Row]:
                 at(r["weight_path"]) if r.get("weight_path") else "",
             )
             for r in csv.DictReader(file)
-            if r["path"] not in rejected
+            if r["path"] not in rejected and r.get("source_repo") not in SHOWN
         ]
 
 

@@ -168,10 +168,12 @@ def taught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         cv2.imwrite(str(root / f"teacher/masks/{name}.png"), np.full((120, 160), 255, np.uint8))
         lines.append(f"photos_masks/{name}.png,,animal,photos_masks/masks/{name}.png,{kind},{split},CC0\n")
         theirs.append(f"../photos_masks/{name}.png,masks/{name}.png,animal,teacher_x,{doubt},{split},CC0,,,\n")
-    for name, licence in (("free", "CC0"), ("bought", "Unsplash")):
+    for name, licence, repo in (
+        ("free", "CC0", "a/b"), ("bought", "Unsplash", "a/b"), ("demo", "CC0", "scikit-image/scikit-image"),
+    ):  # fmt: skip
         cv2.imwrite(str(root / f"teacher/photos/{name}.png"), scene((80, 60), 30))
         cv2.imwrite(str(root / f"teacher/masks/{name}.png"), np.full((120, 160), 200, np.uint8))
-        theirs.append(f"photos/{name}.png,masks/{name}.png,product,teacher_x,0.2,train,{licence},,,\n")
+        theirs.append(f"photos/{name}.png,masks/{name}.png,product,teacher_x,0.2,train,{licence},{repo},,\n")
     (root / "labels.csv").write_text(BASE + "".join(lines))
     (root / "teacher" / "labels.csv").write_text(TAUGHT + "".join(theirs))
     monkeypatch.setenv("HAIRLINE_DATA", str(root))

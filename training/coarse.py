@@ -1,7 +1,7 @@
 """`hairline train coarse`: the recipe of the coarse network.
 
-Two fifths of the samples are photographs with masks, a third are composites (photographs, rooms, shelves, panoramas and
-studio paper behind one to three foregrounds), a seventh are scenes of goods, laid out flat or standing on paper or on a
+Two fifths of the samples are photographs with masks, as many are composites (photographs, rooms, shelves, panoramas and
+studio paper behind one to three foregrounds), an eighth are scenes of goods, laid out flat or standing on paper or on a
 floor with shadows and reflections that are none of theirs, the rest are cut from design pictures, where text and logos
 are background, or hold nothing at all. Most photographs have their masks from a
 teacher, IS-Net: the more it doubts a picture, and a pixel in it, the less they count; what it cut out surely and whole
@@ -11,10 +11,10 @@ printed, so that no subject is taken for several by its colours. A fifth of the 
 are lattices, so that what the fine stage is to refine is not lost here, and a fifth of the things are put together from
 plates, wheels, tubes and blocks, as machines are, and a cup on its saucer. One composed picture in eight is wide or
 tall.
-The encoder hardly learns, after two fifths of the budget not at all, and goes a share of the way back to ImageNet's
-weights first where a run starts from given ones: the few photographs make it forget. At the end the network leans
-towards the subject, and a run that started from given weights meets them.
-Pictures grow from 160 to 224 pixels, and for the second half of the budget to 224 and 320 by turns, the two sizes at
+The encoder hardly learns, for the photographs are few enough to make it forget, and in a run that starts from given
+weights not at all, which shows such a run two thirds more samples. At the end the network leans towards the subject,
+and a run that started from given weights meets them halfway.
+Pictures grow from 160 to 224 pixels early, and for the second half of the budget to 224 and 320 by turns, the sizes at
 which the stage looks at them: shapes first, edges later, at a third of the cost.
 """
 
@@ -40,9 +40,7 @@ from .synth import composite as c
 
 TAUGHT_SET = tuple(f"taught {name}" for name in ("product", "person", "animal", "portrait"))  # enough to judge by
 ENCODER_LR = 0.1  # share of the learning rate: with more it forgets what the training pictures do not show
-ENCODER_UNTIL = 0.4  # share of the budget after which it does not learn at all, so that the rest sees more samples
-RETURNED = 0.4  # how far the encoder of given weights goes back to ImageNet's before it learns on
-KEPT = 0.7  # share of the given weights in what such a run ends with: new and old together see more than either
+KEPT = 0.5  # share of the given weights in what such a run ends with: new and old together see more than either
 LEAN = 0.4  # added to alpha's logit in the end: parts of things left out are more, and cost more, than pieces too many
 
 
@@ -129,8 +127,8 @@ def train(plan: Plan, workers: int, batch: int) -> None:
     validation = Validation()
     model = pretrained.start(CoarseNet())
     if plan.start:
-        model = pretrained.remember(given(model, plan.start), RETURNED)
-    slow = replace(plan, encoder_lr=ENCODER_LR, encoder_until=ENCODER_UNTIL, start=None)
+        given(model, plan.start)
+    slow = replace(plan, encoder_lr=ENCODER_LR, encoder_until=0.0 if plan.start else 1.0, start=None)
     model, _ = fit(model, loader(stream, batch, workers), loss, validation, "iou", slow, stream.progress)
     model = lean(model)
     if plan.start:

@@ -22,7 +22,7 @@ U8 = c.U8
 Rng = np.random.Generator
 Labelled = tuple[F32, F32, F32]  # picture [S, S, 3], alpha and trust [S, S]
 
-KINDS = {"photo": 0.42, "design": 0.07, "composite": 0.33, "scene": 0.14, "empty": 0.04}  # shares of the samples
+KINDS = {"photo": 0.4, "design": 0.06, "composite": 0.38, "scene": 0.12, "empty": 0.04}  # shares of the samples
 # how often each category is drawn: what people cut out, not what the folder holds most of
 FOREGROUNDS = {
     "person": 4, "portrait": 3, "animal": 4, "product_simple": 3, "product_photo": 5, "product_hollow": 3,
@@ -45,7 +45,7 @@ LATTICE, ASSEMBLED = 0.05, 0.2  # shares of them that are lattices, and, of `COR
 CORES = ("product_simple", "product_photo", "product_hollow", "food", "vehicle", "cartoon")
 STRETCHED = 0.12  # share of the composed pictures that are wide or tall
 # share of the budget: side in pixels; in the end both sides that the stage looks at, the smaller one for what is what
-SIZES = ((0.0, 160), (0.3, FAR), *((0.5 + k / 120, (SIZE, FAR)[k % 2]) for k in range(60)))
+SIZES = ((0.0, 160), (0.15, FAR), *((0.5 + k / 120, (SIZE, FAR)[k % 2]) for k in range(60)))
 
 
 class Sampler:

@@ -22,7 +22,12 @@ from .command import run
 
 MIB = 1 << 20
 PACKING = "shards.json"  # beside the shards: name -> size and time of change
-SIDE = {"foregrounds": 320, "photos_masks": 448, "backgrounds": 384}  # longest side that a recipe asks for, pixels
+SIDE = {
+    "foregrounds": 320,
+    "photos_masks": 448,
+    "backgrounds": 384,
+    data.TEACHER: 448,
+}  # longest side that a recipe asks for, pixels
 QUALITY = {".webp": (cv2.IMWRITE_WEBP_QUALITY, 82), ".jpg": (cv2.IMWRITE_JPEG_QUALITY, 86)}  # alpha stays lossless
 
 
@@ -86,16 +91,22 @@ def unpack(shards: list[Path], folder: Path) -> None:
 
 
 def _files() -> Iterator[tuple[str, bytes]]:
-    """Every file of the data folder that training reads, under its path there."""
+    """Every file of the data folder that training reads, under its path there; a teacher's masks, too."""
     root = data.folder()
     yield "labels.csv", (root / "labels.csv").read_bytes()
     for path in sorted(root.glob("detection/**/*.json")):
         yield str(path.relative_to(root)), path.read_bytes()
-    for row in data.rows():
+    for listed in (data.TEACHER + "/labels.csv", data.TEACHER + "/rejects.txt"):
+        if (root / listed).is_file():
+            yield listed, (root / listed).read_bytes()
+    given: set[str] = set()
+    for row in (*data.rows(), *data.taught_rows()):
         # boxes are in pixels of their picture: those of detection stay as they are
         side = SIDE.get(row.path.split("/")[0])
-        for path in filter(None, (row.path, row.mask_path)):
-            yield path, _smaller(root / path, side) if side else (root / path).read_bytes()
+        for path in filter(None, (row.path, row.mask_path, row.weight_path)):
+            if path not in given and not Path(path).is_absolute():  # labels that lie elsewhere travel by themselves
+                given.add(path)
+                yield path, _smaller(root / path, side) if side else (root / path).read_bytes()
 
 
 def _smaller(path: Path, side: int) -> bytes:

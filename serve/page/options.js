@@ -4,7 +4,7 @@ import { title } from "./dom.js";
 const FORMATS = { png: "PNG", webp: "WebP", jpeg: "JPEG", jpg: "JPEG", avif: "AVIF", tiff: "TIFF" };
 const WORDS = {
   format: { label: "File format", choices: FORMATS },
-  compression: { label: "PNG file", choices: { fast: "Larger, ready sooner", small: "Smaller, takes longer" }, note: "The picture is the same." },
+  compression: { label: "PNG file", choices: { fast: "Large, at once", small: "Small, slower" }, note: "The picture is the same." },
   quality: { label: "Quality", choices: { lossless: "Nothing lost" }, unit: "of 100", note: "" },
   crop: { label: "Trim to the subject", note: "Off: as large as the picture." },
   margin: { label: "Space around it", note: "When trimmed; of the subject's longer side." },

@@ -4,6 +4,7 @@ import { bench } from "./pictures.js";
 import { doubtful, meaning } from "./words.js";
 
 const DEFECTS = { exposure_dark: "Too dark", exposure_over: "Over-exposed", blur: "Blurred", occlusion: "Covered", low_information: "Nothing to see" };
+const KINDS = { product_hollow: "product with holes" }; // whose names do not say it
 const UNSURE = 0.6; // a category below this picks no weights of its own, by default
 const STAGES = { fetch: "Reading", prepare: "Preparing", filter: "Usable?", classify: "What is it?", detect: "Where is it?", coarse: "Roughly", fine: "To the hair", products: "Files" };
 
@@ -58,8 +59,9 @@ function summary({ answer, subjects }) {
 function facts({ answer, subjects }) {
   const rows = [];
   if (answer.category) {
+    const kind = KINDS[answer.category] ?? answer.category;
     const unsure = answer.category_score < UNSURE;
-    rows.push(["Category", `${unsure ? `Perhaps ${answer.category.replaceAll("_", " ")}` : title(answer.category)}, ${percent(answer.category_score)}`, answer.category_score]);
+    rows.push(["Category", `${unsure ? `Perhaps ${kind.replaceAll("_", " ")}` : title(kind)}, ${percent(answer.category_score)}`, answer.category_score]);
   }
   if (typeof answer.confidence === "number") rows.push(["Edges", `${percent(answer.confidence)} sure`, answer.confidence]);
   if (subjects) rows.push(["Cut out", many(subjects, "subject")]);

@@ -78,12 +78,12 @@ let timer = 0;
 let making = 0;
 function unsettle() {
   making += 1; // what is being made may no longer be what is wanted
+  clearTimeout(timer);
   $("product-list").setAttribute("aria-busy", "true");
 }
 
 function renderSoon() {
   unsettle();
-  clearTimeout(timer);
   timer = setTimeout(render, 60);
 }
 

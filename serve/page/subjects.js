@@ -1,15 +1,17 @@
-// How many subjects were cut out. Boxes are not subjects: text and logos stay behind, a face is part of its person, and
-// of what was detected a part may have come out empty.
+// How many subjects were cut out. Boxes are not subjects: text and logos stay behind, a face is part of its person, one
+// box may be around two things that have their own, and of what was detected a part may have come out empty.
 
-const WITHIN = 0.7; // a box that lies in another one with more than this share of itself belongs to it
+const SAME = 0.7; // of two boxes that share more than this of the smaller one, the surer one counts
 const FILLED = 0.1; // least share of a box that its subject covers
 const SIDE = 256; // pixels at which the alpha is looked at
 
 // answer: of /v1/analyze; cutout: PNG or WebP as large as the picture, if there is one.
 export async function countSubjects({ boxes = [], status, width, height }, cutout) {
   if (status !== "ok") return 0;
-  const whole = boxes.filter((box) => box.label === "subject").sort((a, b) => area(b) - area(a));
-  const apart = whole.filter((box, n) => !whole.slice(0, n).some((larger) => overlap(box, larger) > WITHIN * area(box)));
+  const apart = [];
+  for (const box of boxes.filter(({ label }) => label === "subject").sort((a, b) => b.score - a.score)) {
+    if (!apart.some((surer) => overlap(box, surer) > SAME * Math.min(area(box), area(surer)))) apart.push(box);
+  }
   const all = apart.map(() => 1);
   const filled = cutout ? await shares(cutout, apart, width, height).catch(() => all) : all;
   return Math.max(1, filled.filter((share) => share >= FILLED).length); // with no box at all it is the picture's one

@@ -268,6 +268,7 @@ PERSON = {"x0": 10, "y0": 10, "x1": 60, "y1": 95, "label": "subject", "score": 0
 FACE = {"x0": 20, "y0": 12, "x1": 45, "y1": 40, "label": "subject", "score": 0.7}
 OTHER = {"x0": 110, "y0": 10, "x1": 150, "y1": 95, "label": "subject", "score": 0.6}
 EMPTY = {"x0": 170, "y0": 20, "x1": 195, "y1": 90, "label": "subject", "score": 0.5}
+PAIR = {"x0": 8, "y0": 8, "x1": 152, "y1": 96, "label": "subject", "score": 0.45}
 SLOGAN = {"x0": 60, "y0": 0, "x1": 110, "y1": 20, "label": "text", "score": 0.9}
 BADGE = {"x0": 150, "y0": 0, "x1": 170, "y1": 20, "label": "logo", "score": 0.9}
 
@@ -280,6 +281,7 @@ BADGE = {"x0": 150, "y0": 0, "x1": 170, "y1": 20, "label": "logo", "score": 0.9}
         ([PERSON, FACE], 1),  # a part of it
         ([FACE, PERSON, OTHER], 2),
         ([PERSON, SLOGAN, BADGE, SLOGAN], 1),
+        ([PAIR, PERSON, OTHER], 2),  # a box around both
         ([PERSON, OTHER, EMPTY, SLOGAN], 2),  # of the third nothing was left
     ],
 )

@@ -22,6 +22,10 @@ const WORDS = {
   out_of_memory: ["Too much for this machine", "The picture needs more memory than there is.", "Make a smaller copy."],
 };
 
+const DOUBTFUL = 0.75; // a matte less sure than this should be looked at
+
+export const doubtful = ({ state, answer }) => state === "ok" && !(answer.confidence >= DOUBTFUL);
+
 export function meaning(reason, detail = "") {
   const [heading, means, remedy] = WORDS[reason] ?? ["Something went wrong", detail || "It was none of your doing.", "Try again; if it happens again, please report it."];
   return { heading, means, remedy };

@@ -184,7 +184,8 @@ def test_killed_and_interrupted_and_run_again(job_file: Callable[..., Path], tmp
         return len(list((out / "results").glob("*.parquet"))) if (out / "results").exists() else 0
 
     for how in (signal.SIGKILL, signal.SIGTERM):
-        before, process = parts(), start(job)
+        # one process after the other's batch, so that none of the two runs is through before it is stopped
+        before, process = parts(), start(job, "--set", "pools.0.workers=1")
         while process.poll() is None and parts() == before:
             time.sleep(0.02)
         children = [p for p in psutil.Process(process.pid).children(recursive=True) if "MapWorker" in p.name()]

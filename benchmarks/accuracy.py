@@ -1,6 +1,6 @@
 """How right the weights in the tree are, on the fixed pictures of training/validation.py.
 
-    python benchmarks/accuracy.py [--quick] [--only fine ...] [--sheets DIR]
+    python benchmarks/accuracy.py [--quick] [--only fine ...] [--sheets DIR] [--weights coarse=other.safetensors ...]
 
 Every figure comes from the stages as a run uses them, with their default settings. `fine` is set beside the coarse
 answer enlarged by a guided filter and beside closed-form matting of the same trimap. Ends with one line of JSON.
@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import io
 import json
+import os
 import sys
 import time
 from collections import defaultdict
@@ -34,6 +35,8 @@ from hairline.stages.networks.quality import DEFECTS
 from hairline.training import validation as v
 from hairline.training.spread import pool, spread, stage
 
+WEIGHTS = "HAIRLINE_BENCHMARK_WEIGHTS"  # {stage: path} for the processes that ask the stages
+SEEN = ("iou", "boundary_iou", "interior_soft", "holes", "specks")
 CHAIN = ("filter", "classify", "detect", "coarse", "fine")
 PHOTOGRAPHED = ("clothing", "portrait", "animal", "person")  # with enough photographs to speak of
 ERRORS = ("sad", "mse", "grad", "conn")
@@ -43,14 +46,20 @@ T = TypeVar("T")
 
 def coarse() -> Stage[Settings]:
     """The coarse stage, which judges no picture to be without a subject."""
-    return stage("coarse", min_area=0, no_subject=1)
+    return stage("coarse", min_area=0, no_subject=1, **other("coarse"))
 
 
 def fine() -> FineStage:
     """The fine stage, likewise."""
-    made = stage("fine", min_area=1e-6)
+    made = stage("fine", min_area=1e-6, **other("fine"))
     assert isinstance(made, FineStage)
     return made
+
+
+def other(name: str) -> dict[str, str]:
+    """The setting of a stage that is judged with other weights than those in the tree."""
+    path = json.loads(os.environ.get(WEIGHTS, "{}")).get(name)
+    return {"weights": path} if path else {}
 
 
 def facts(picture: v.Picture, name: str, **options: float) -> Item:
@@ -104,6 +113,38 @@ def fine_figures(quick: bool, sheets: Path | None) -> Figures:
             rows = [(pictures[k].rgb, *answers[k].values(), truths[k]) for k in at]
             sheet(sheets / f"{source}-{kind}.png", rows)
     return figures
+
+
+def seen_figures(quick: bool, sheets: Path | None) -> Figures:
+    """What people see first, by kind of picture: mattes of detect, coarse and fine, as a run makes them."""
+    figures: Figures = {}
+    for pictures in (some(v.by_teacher(), quick), v.goods(3 if quick else 24)):
+        mattes = spread(matted, pictures)
+        truths = (truth_of(picture).astype(np.float32) / 255 for picture in pictures)
+        judged = [matte.evaluate(alpha, truth) for alpha, truth in zip(mattes, truths, strict=True)]
+        for name, group in grouped(pictures, judged).items():
+            figures[name] = {"pictures": len(group)} | {key: mean([one[key] for one in group]) for key in SEEN}
+        for name, rows in grouped(pictures, list(zip(pictures, mattes, strict=True))).items() if sheets else ():
+            lines = [(p.rgb, truth_of(p) / 255.0, alpha) for p, alpha in rows[:24]]
+            sheet(sheets / f"seen-{name}.png", [tuple(square(x) for x in line) for line in lines])
+    return figures
+
+
+def matted(picture: v.Picture) -> np.ndarray:
+    """The matte of a picture, float32 [H, W], 0..1, whether or not a run would end it earlier."""
+    item = picture.item()
+    run_stages([stage("detect"), coarse(), fine()], [item])
+    alpha = np.zeros(picture.rgb.shape[:2], np.uint8) if item.alpha is None else item.alpha
+    return alpha.astype(np.float32) / 255
+
+
+def square(image: np.ndarray, side: int = 256) -> np.ndarray:
+    """The picture in the middle of a square, so that those of any shape go below each other."""
+    small = cv2.resize(image, None, fx=side / max(image.shape[:2]), fy=side / max(image.shape[:2]))[:side, :side]
+    below, right = side - small.shape[0], side - small.shape[1]
+    return cv2.copyMakeBorder(
+        small, below // 2, below - below // 2, right // 2, right - right // 2, cv2.BORDER_CONSTANT
+    )
 
 
 def crop_of(picture: v.Picture, source: str) -> Crop:
@@ -274,6 +315,7 @@ def sheet(path: Path, rows: Sequence[tuple[np.ndarray, ...]]) -> None:
 SECTIONS: dict[str, Callable[[bool, Path | None], Figures]] = {
     "coarse": coarse_figures,
     "fine": fine_figures,
+    "seen": seen_figures,
     "detect": detect_figures,
     "quality": quality_figures,
     "classify": classify_figures,
@@ -286,7 +328,11 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="an eighth of the pictures: to see that it works")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="some of the figures")
     parser.add_argument("--sheets", type=Path, metavar="DIR", help="pictures and mattes side by side, as PNG")
+    parser.add_argument(
+        "--weights", nargs="+", default=[], metavar="STAGE=PATH", help="of coarse, fine: others to judge"
+    )
     args = parser.parse_args()
+    os.environ[WEIGHTS] = json.dumps(dict(given.split("=", 1) for given in args.weights))
     result: Figures = {}
     for name in args.only:
         started = time.perf_counter()

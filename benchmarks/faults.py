@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -55,10 +56,8 @@ def run_with_kills(catalog: Path, output: Path, kills: int, seconds: float, rng:
             sys.exit(f"a run after {hits} kills ended with {code}")
         if hits >= kills:
             return hits
-        # it finished before its kill came: take some work away again, so that there is something to kill
-        rows = sorted((output / "results").glob("*.parquet"))
-        for path in rows:
-            path.unlink()
+        # it finished before its kill came: take the work away again, so that there is something to kill
+        shutil.rmtree(output)
     sys.exit("the job did not end")
 
 

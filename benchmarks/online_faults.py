@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from load import CORES, Found, closed, last_line, metrics, percentile, service
 from pictures import make
 
-from hairline.pipeline.job import find_job_file
+from hairline.pipeline.yamlfile import find_job_file
 from hairline.stages.weights import FOLDER
 
 EVERY_S = 15.0

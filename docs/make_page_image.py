@@ -12,22 +12,21 @@ import sys
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 url, *pictures = sys.argv[1:]
 with sync_playwright() as playwright:
     browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-    page = browser.new_page(viewport={"width": 1180, "height": 740})
+    page = browser.new_page(viewport={"width": 1180, "height": 740}, reduced_motion="reduce")
     page.goto(url)
     page.wait_for_selector(".pick", state="attached")
     page.set_input_files("#files", pictures)
     for box in page.locator(".pick input").all():
         box.check()
     page.wait_for_function("() => !document.querySelector('#strip .waiting, #strip .working')", timeout=300_000)
-    count = page.locator(".pick").count()
-    page.wait_for_function("n => document.querySelectorAll('.save').length === n", arg=count)
+    expect(page.locator(".save")).to_have_count(page.locator(".pick").count(), timeout=300_000)
     page.locator("#show-boxes").click()
-    page.wait_for_timeout(1500)  # the reveal
+    expect(page.locator("#boxes")).to_be_visible()
     shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     browser.close()
 shot.quantize(256, dither=Image.Dither.NONE).save(Path(__file__).parent / "images" / "page.png", optimize=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 UNITS = {"sad": "/1000", "grad": "/1000", "conn": "/1000"}
-WHOLE = ("iou", "boundary_iou", "max_f")
+WHOLE = ("iou", "boundary_iou", "max_f", "interior_soft", "holes", "specks")  # of the whole picture alone
 
 
 def options(command: argparse.ArgumentParser) -> None:

@@ -21,6 +21,8 @@ Mask = NDArray[np.bool_]
 SIGMA = 1.4  # of the Gaussian whose derivative gives the gradients
 STEP = 0.1  # of the thresholds of the connectivity error
 DIGITS = 6
+OPAQUE = 254.5 / 255  # alpha from which eight bits hold 255
+PIECE = 1e-4  # share of the picture from which a hole or a speck is one
 
 
 def evaluate(predicted: F32, truth: F32, band: Mask | None = None) -> dict[str, float]:
@@ -32,7 +34,8 @@ def evaluate(predicted: F32, truth: F32, band: Mask | None = None) -> dict[str, 
 
     Returns:
         `sad`, `grad` and `conn` are sums over the picture in thousands, `mse` and `mae` means over it, the same with
-        `_band` over the transition band alone (0 where that is empty); `iou`, `boundary_iou` and `max_f` in 0..1.
+        `_band` over the transition band alone (0 where that is empty); `iou`, `boundary_iou` and `max_f` in 0..1; and
+        what people see first, see `flaws`: `interior_soft` in 0..1, and the counts `holes` and `specks`.
 
     Raises:
         ValueError: the sizes differ.
@@ -53,7 +56,25 @@ def evaluate(predicted: F32, truth: F32, band: Mask | None = None) -> dict[str, 
     found["iou"] = iou(predicted >= 0.5, truth >= 0.5)
     found["boundary_iou"] = boundary_iou(predicted >= 0.5, truth >= 0.5)
     found["max_f"] = max_f(predicted, truth >= 0.5)
+    found |= flaws(predicted, truth, band)
     return {name: round(value, DIGITS) for name, value in found.items()}
+
+
+def flaws(predicted: F32, truth: F32, band: Mask) -> dict[str, float]:
+    """Flaws that show at a glance, however few pixels they are.
+
+    Returns:
+        `interior_soft`: the share of the subject's interior (true alpha of at least 0.99, outside the transition band)
+        that is not wholly opaque, so that another background shines through; `holes`: 4-connected regions of the
+        interior, of `PIECE` of the picture and more, that are missing (alpha below 0.5); `specks`: such regions that
+        are there without touching the true subject.
+    """
+    least = max(4, round(PIECE * truth.size))
+    interior = (truth >= 0.99) & ~band
+    soft = int((interior & (predicted < OPAQUE)).sum()) / max(int(interior.sum()), 1)
+    holes = sum(area >= least for area, _ in _regions(interior & (predicted < 0.5)))
+    specks = sum(area >= least and not (truth[at] > 0.01).any() for area, at in _regions(predicted >= 0.5))
+    return {"interior_soft": soft, "holes": float(holes), "specks": float(specks)}
 
 
 def transition_band(truth: F32, reach: float = 0.01) -> Mask:
@@ -133,6 +154,12 @@ def _magnitude(alpha: F32) -> F32:
     dx = cv2.sepFilter2D(alpha, cv2.CV_32F, slope, smooth, borderType=cv2.BORDER_REPLICATE)
     dy = cv2.sepFilter2D(alpha, cv2.CV_32F, smooth, slope, borderType=cv2.BORDER_REPLICATE)
     return np.hypot(dx, dy).astype(np.float32)
+
+
+def _regions(mask: Mask) -> list[tuple[int, Mask]]:
+    """Area and place of every 4-connected region."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    return [(int(stats[k, cv2.CC_STAT_AREA]), labels == k) for k in range(1, count)]
 
 
 def _largest(mask: Mask) -> Mask:

@@ -11,8 +11,9 @@ import hashlib
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -23,7 +24,11 @@ from .retry import judge, with_retries
 from .source import Source, lies_among_results, local_etag, local_source
 from .storage import display, is_local, local_path, remote
 
-JUNK = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}
+JUNK = {  # lower case; names with a dot in front are hidden ones, such as .DS_Store, ._a.jpg, .Trash-1000, .snapshot
+    *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "__macosx"),
+    *("$recycle.bin", "recycler", "system volume information", "found.000", "lost+found"),
+    *("@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot"),  # Synology, QNAP
+}
 MANIFESTS = (".parquet", ".csv")
 GLOB = set("*?[")
 Identity = tuple[int, int]  # device and inode
@@ -34,6 +39,7 @@ SCHEMA = pa.schema(
         ("etag", pa.string()),
         ("category", pa.string()),
         ("size", pa.int64()),  # -1: not known
+        ("problem", pa.string()),  # why it cannot be read, where the listing found that out
     ]
 )
 
@@ -90,14 +96,13 @@ def _table(sources: list[Source]) -> pa.Table:
         "etag": [source.etag for source in sources],
         "category": [source.category for source in sources],
         "size": [source.size for source in sources],
+        "problem": [source.problem for source in sources],
     }
     return pa.table([pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
 
 
 def _list_local(place: str, output: str, left_out: Counter[str]) -> Iterator[Source]:
-    base, pattern = os.path.abspath(os.path.expanduser(place)), ""
-    if not os.path.lexists(base):
-        base, pattern = _split_glob(base)
+    base, pattern = _split_glob(os.path.abspath(os.path.expanduser(place)), os.path.lexists)
     if not os.path.isdir(base):
         if os.path.lexists(base) and not pattern:
             yield local_source(os.path.basename(base), base)
@@ -107,6 +112,7 @@ def _list_local(place: str, output: str, left_out: Counter[str]) -> Iterator[Sou
         os.scandir(base).close()
     except OSError as error:
         raise HairlineError(f"input {place}: cannot be read: {error.strerror}") from error
+    pattern = display(pattern)
     for source in _walk(base, output, left_out):
         if _matches(source.id, pattern):
             yield source
@@ -159,9 +165,18 @@ def _list_remote(place: str, output: str, left_out: Counter[str]) -> Iterator[So
             raise HairlineError(f"input {place}: a web server cannot be listed; give a manifest with id and uri")
         yield Source(name, place)
         return
-    path, pattern = _split_glob(path.rstrip("/"))
+
+    def find(path: str) -> dict[str, Any]:
+        found: dict[str, Any] = with_retries(lambda: files.find(path, detail=True))[0]
+        return found
+
+    whole, (path, pattern) = path.rstrip("/"), _split_glob(path.rstrip("/"))
     try:
-        found = with_retries(lambda: files.find(path, detail=True))[0]
+        found = find(whole)
+        if found:
+            path, pattern = whole, ""  # wildcards or not, there are such keys
+        elif pattern:
+            found = find(path)
         if not found:
             with_retries(lambda: files.info(path.partition("/")[0]))  # tells a wrong bucket from an empty prefix
     except Exception as error:
@@ -185,22 +200,29 @@ def _list_remote(place: str, output: str, left_out: Counter[str]) -> Iterator[So
             yield Source(id, f"{protocol}://{key}", etag, "", int(facts.get("size", -1)))
 
 
-def _split_glob(path: str) -> tuple[str, str]:
-    """The folder before the first part with a wildcard, and the rest."""
+def _split_glob(path: str, is_there: Callable[[str], bool] = lambda path: False) -> tuple[str, str]:
+    """The folder before the first part with a wildcard, and the rest. What is there by such a name is no wildcard."""
     parts = path.split("/")
-    first = next((i for i, part in enumerate(parts) if GLOB & set(part)), len(parts))
-    return "/".join(parts[:first]), "/".join(parts[first:])
+    for first, part in enumerate(parts):
+        if GLOB & set(part) and not is_there("/".join(parts[: first + 1])):
+            return "/".join(parts[:first]), "/".join(parts[first:])
+    return path, ""
 
 
 def _matches(id: str, pattern: str) -> bool:
-    """Whether an id fits a glob, where * stays within one name and ** spans any number of folders."""
+    """Whether an id fits a glob, where * stays within one name and ** spans any number of folders.
+
+    A part also fits the very name that it spells, such as `photos [1]`.
+    """
 
     def fit(names: list[str], parts: list[str]) -> bool:
         if not parts:
             return not names
         if parts[0] == "**":
             return fit(names, parts[1:]) or (bool(names) and fit(names[1:], parts))
-        return bool(names) and fnmatch.fnmatchcase(names[0], parts[0]) and fit(names[1:], parts[1:])
+        if not names or not (names[0] == parts[0] or fnmatch.fnmatchcase(names[0], parts[0])):
+            return False
+        return fit(names[1:], parts[1:])
 
     return not pattern or fit(id.split("/"), pattern.split("/"))
 

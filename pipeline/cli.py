@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import io
+import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
@@ -32,6 +35,11 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code: 0, 1 aborted, 2 a mistake in the call, 3 some pictures failed."""
+    if arguments is None:
+        _speak_utf8()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what the terminal cannot show is escaped, whoever prints it
+            stream.reconfigure(errors="backslashreplace")
     try:
         given = list(sys.argv[1:] if arguments is None else arguments)
         if given[:1] == ["train"]:  # it reads its own arguments
@@ -50,6 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+def _speak_utf8() -> None:
+    """Starts over in Python's UTF-8 mode where names of files are taken for ASCII or Latin-1, as with LC_ALL=C.
+
+    Names, and text in files, are UTF-8 whatever the terminal shows; that keeps its encoding.
+    """
+    if sys.getfilesystemencoding().lower() in ("utf-8", "utf8") or sys.flags.utf8_mode:
+        return
+    told = {"PYTHONUTF8": "1", "PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace"}
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **told})
+
+
 def parser() -> argparse.ArgumentParser:
     """All commands with their options."""
     top = Parser(prog="hairline", description="Cuts the subject out of every picture in a catalog, down to the hair.")
@@ -60,8 +79,10 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("folder", nargs="?", default="hairline-demo", help="where to (default: %(default)s)")
 
     cut = commands.add_parser("cut", help="a few pictures, in this process")
-    cut.add_argument("sources", nargs="+", metavar="SOURCE", help="files, folders or URLs")
-    cut.add_argument("-o", "--output", required=True, metavar="DIR", help="products go to DIR/<product>/")
+    cut.add_argument("sources", nargs="+", metavar="SOURCE", help="files, folders, globs or URLs; - is standard input")
+    cut.add_argument(
+        "-o", "--output", required=True, metavar="DIR", help="products go to DIR/<product>/; - is standard output"
+    )
     cut.add_argument("--product", action="append", metavar="NAME", help="cutout (default), mask, …; may be repeated")
     _changes(cut)
 
@@ -86,6 +107,8 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "service", metavar="SERVICE.yaml", help="a service file, or service-laptop.yaml, service-gpu.yaml"
     )
+    serve.add_argument("--host", help="where to listen, instead of the file's host; beyond loopback it takes keys")
+    serve.add_argument("--port", type=int, help="instead of the file's port; 0: any free one")
     _changes(serve)
 
     keys = commands.add_parser("keys", help="API keys of the service")
@@ -126,9 +149,9 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _cut(options: argparse.Namespace) -> int:
-    from .cut import cut
+    from .pipe import cut_piped
 
-    return cut(options.sources, options.output, options.product or ["cutout"], options.changes, _console())
+    return cut_piped(options.sources, options.output, options.product or ["cutout"], options.changes, _console())
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -154,7 +177,9 @@ def _compare(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from ..serve.server import serve
 
-    return serve(options.service, options.changes, _console())
+    flags = {"host": options.host, "port": options.port}
+    changes = [f"{name}={json.dumps(value)}" for name, value in flags.items() if value is not None]
+    return serve(options.service, [*options.changes, *changes], _console())
 
 
 def _keys(options: argparse.Namespace) -> int:

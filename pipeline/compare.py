@@ -18,7 +18,7 @@ from PIL import Image
 from ..stages.item import U8
 from ..stages.limits import DEFAULT_LIMITS
 from .outcome import Outcome, Row, load_outcome
-from .report import SPEED_FIELDS, render, shown_product, spread
+from .report import SPEED_FIELDS, render, shown_product, spread, write_page
 from .storage import Folder, fetch, is_local, local_path
 from .thumbnails import WORKERS, Thumb, output_thumbs, source_thumbs
 
@@ -59,16 +59,15 @@ def write_comparison(a: str, b: str, to: str | None = None) -> str:
         The path or URL of the file.
 
     Raises:
-        HairlineError: one of them has no results.
+        HairlineError: one of them has no results, or another file is where the page goes.
     """
     first, second = load_outcome(a), load_outcome(b)
-    html = render("compare.html", **_context(first, second)).encode("utf-8", "replace")
+    html = render("compare.html", **_context(first, second))
     place, _, name = (to or second.folder.uri("report/compare.html")).rpartition("/")
     if is_local(place):
         place = local_path(place) or ("/" if to and to.startswith("/") else ".")
     folder = Folder(place)
-    folder.write(name, html)
-    folder.clear(".partial")
+    write_page(folder, name, html)
     return folder.uri(name)
 
 

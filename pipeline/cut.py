@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -12,13 +14,16 @@ from rich.console import Console
 from ..stages.errors import HairlineError
 from .catalog import read_catalog
 from .fingerprint import ingredients
-from .job import Job, check, find_job_file
+from .job import Job, check
 from .machine import cores
+from .made import add_cut, clear_dead, leave, made_by_cuts, made_in, merge_cuts
+from .names import output_name
+from .presence import CUT, present
 from .source import Source
-from .storage import WORK, Folder, is_local
+from .storage import Folder, display, is_local, local_path
 from .tally import new_run_id
-from .worker import Task, Worker, WorkerSpec
-from .yamlfile import Document, read_document
+from .worker import Task, Work, Worker, WorkerSpec
+from .yamlfile import Document, find_job_file, read_document
 
 BATCH = 8
 
@@ -44,37 +49,82 @@ def cut(sources: Sequence[str], output: str, products: Sequence[str], changes: S
     job: Job = check(document)
     ingredients(job)
     tasks = [Task(source) for source in _sources(sources, output, job.product_names)]
-    folder = Folder(output, new_run_id())
-    folder.check_writable()
     stages = tuple(job.stages.items())
     gpu = 1.0 if torch.cuda.is_available() else 0.0
-    worker = Worker(WorkerSpec("cut", stages, cores(), gpu, True, True, job.limits, folder.root, "", folder.run_id))
     counts: Counter[str] = Counter()
-    for start in range(0, len(tasks), BATCH):
-        batch = worker.start(tasks[start : start + BATCH])
-        worker.work(batch)
-        for row in worker.write(batch):
-            counts[row["status"]] += 1
-            ended = f"{row['reason']}  {row['detail']}" if row["reason"] else ""
-            made = "  ".join(uri for _, uri in row["outputs"])
-            console.print(
-                f"{row['id']}  {row['status']}  {ended or made}", soft_wrap=True, highlight=False, markup=False
-            )
-    folder.clear(WORK)
+    with _place(output) as folder:
+        worker = Worker(WorkerSpec("cut", stages, cores(), gpu, True, True, job.limits, folder.root, "", folder.run_id))
+        earlier = made_by_cuts(folder)
+        for start in range(0, len(tasks), BATCH):
+            batch = worker.start(tasks[start : start + BATCH])
+            worker.work(batch)
+            for row in _write(worker, batch, earlier):
+                counts[row["status"]] += 1
+                ended = f"{row['reason']}  {row['detail']}" if row["reason"] else ""
+                made = "  ".join(uri for _, uri in row["outputs"])
+                console.print(
+                    f"{row['id']}  {row['status']}  {ended or made}", soft_wrap=True, highlight=False, markup=False
+                )
+        merge_cuts(folder)
     return 3 if counts["failed"] else 0
 
 
+@contextmanager
+def _place(output: str) -> Iterator[Folder]:
+    """The output, for as long as the cut lasts; however it ends, it leaves nothing half-made there."""
+    folder = Folder(output, CUT + new_run_id())
+    with ExitStack() as stack:
+        stack.callback(leave, folder)
+        stack.enter_context(present(folder))
+        with folder.writing():
+            clear_dead(folder, cuts_only=True)
+        try:
+            yield folder
+        finally:
+            with suppress(Exception):  # the disk may be full or gone
+                clear_dead(folder, cuts_only=True, also=folder.run_id)
+
+
+def _write(worker: Worker, batch: Sequence[Work], earlier: dict[str, str]) -> list[dict[str, Any]]:
+    """Writes a batch's products, replacing those of earlier cuts; notes them as made by cuts. Returns the rows."""
+    for work in batch:
+        names = (output_name(product, work.item.id, made.ext) for product, made in work.item.outputs.items())
+        work.old = {name: earlier[name] for name in names if name in earlier}
+    with worker.written(batch) as rows:
+        made = {name: digest for row in rows for name, digest in made_in(row) if digest}
+        add_cut(worker.output, made)
+    earlier.update(made)
+    return rows
+
+
 def _sources(places: Sequence[str], output: str, products: Sequence[str]) -> list[Source]:
-    """Every picture of all places, named by its way from the folder that all places share."""
-    parents = [os.path.dirname(os.path.abspath(place)) for place in places if is_local(place)]
+    """Every picture of all places, named by its way from the folder that all places share.
+
+    URLs are named by the last part of their path; those that would share a name, by the whole URL without its scheme.
+    """
+    parents = [os.path.dirname(_path(place)) for place in places if is_local(place)]
     shared = os.path.commonpath(parents) if len(places) > 1 and parents else ""
-    found: dict[str, Source] = {}
+    listed: list[tuple[str, Source]] = []
     for place in places:
-        path = os.path.abspath(place)
-        inside = os.path.relpath(path if os.path.isdir(path) else os.path.dirname(path), shared) if shared else "."
-        prefix = "" if inside == "." or not is_local(place) else f"{inside}/"
+        prefix = ""
+        if is_local(place) and shared:
+            path = _path(place)
+            inside = os.path.relpath(path if os.path.isdir(path) else os.path.dirname(path), shared)
+            prefix = "" if inside == "." else f"{display(inside)}/"
         for row in read_catalog(place, output, products).table.to_pylist():
-            source = Source(prefix + row["id"], os.fsdecode(row["uri"]), row["etag"], row["category"], row["size"])
-            if found.setdefault(source.id, source).uri != source.uri:
-                raise HairlineError(f"two sources would both be called {source.id}; cut them one after the other")
+            id, uri, *rest = row.values()
+            listed.append((place, Source(prefix + id, os.fsdecode(uri), *rest)))
+    uris: dict[str, set[str]] = {}
+    for _, source in listed:
+        uris.setdefault(source.id, set()).add(source.uri)
+    found: dict[str, Source] = {}
+    for place, source in listed:
+        if len(uris[source.id]) > 1 and place == source.uri and not is_local(place):
+            source = source._replace(id=display(place.partition("://")[2]))
+        if found.setdefault(source.id, source).uri != source.uri:
+            raise HairlineError(f"two sources would both be called {source.id}; cut them one after the other")
     return list(found.values())
+
+
+def _path(place: str) -> str:
+    return os.path.abspath(os.path.expanduser(local_path(place)))

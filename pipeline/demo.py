@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
+from ..stages.errors import HairlineError
 from .demo_catalog import expected, make_catalog
 from .job import load_job
 from .outcome import load_outcome
@@ -27,7 +28,7 @@ def run_demo(folder: str, console: Console) -> int:
         The exit code: 0, or 1 if the run was aborted.
 
     Raises:
-        HairlineError: as `run_job`, or scikit-image is not installed.
+        HairlineError: as `run_job`, or scikit-image is not installed, or FOLDER holds files that are not the demo's.
     """
     job = make_demo(folder, console)
     code = run_job(load_job(str(job)), (), console)
@@ -48,6 +49,8 @@ def make_demo(folder: str, console: Console) -> Path:
     root = Path(folder).resolve()
     job = root / "job.yaml"
     if job.exists():
+        if not job.read_bytes().startswith(HEAD[:18].encode()):
+            raise HairlineError(f"{job}: is there and is not the demo's job; name another folder")
         console.print(f"{root}: catalog and job are there already", soft_wrap=True, highlight=False)
         return job
     with console.status("making the catalog") as status:

@@ -24,7 +24,9 @@ from ..training.synth import design
 from ..training.synth.canvas import Box
 from ..training.synth.occlude import hand
 from ..training.synth.render_products import render_product
+from .atomic import Found, md5
 from .machine import cores
+from .storage import Folder
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -49,7 +51,7 @@ def make_catalog(folder: Path, say: Say = print, side: int = SIDE) -> list[str]:
         The names of its files, relative to the folder.
 
     Raises:
-        HairlineError: scikit-image is not installed.
+        HairlineError: scikit-image is not installed, or a file of the same name is there and is another one.
     """
     photos = _photographs()
     say("drawing products")
@@ -60,10 +62,10 @@ def make_catalog(folder: Path, say: Say = print, side: int = SIDE) -> list[str]:
     files: dict[str, bytes] = {}
     for part in (_good, _products, _designs, _refused, _damaged, _formats):
         files |= part(photos, products)
+    catalog = Folder(str(folder))
     for name, data in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        if not catalog.create(name, data) and catalog.look(name) != Found(md5(data)):
+            raise HairlineError(f"{catalog.uri(name)}: is there and is no picture of the demo; name another folder")
     return sorted(files)
 
 

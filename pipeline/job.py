@@ -7,7 +7,6 @@ Not covered: whether the pools fit the machine (machine.py) and whether the inpu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -17,7 +16,7 @@ from ..stages.base import Settings
 from ..stages.errors import HairlineError
 from ..stages.limits import Limits
 from ..stages.registry import STAGES, stage_class
-from .yamlfile import Document, Key, did_you_mean, dotted, read_document
+from .yamlfile import Document, Key, did_you_mean, dotted, find_job_file, read_document
 
 M = TypeVar("M", bound=BaseModel)
 S = TypeVar("S", bound="Setup")
@@ -75,13 +74,15 @@ class Job(Setup):
     """A checked job."""
 
     name: str = ""
-    input: str = Field(min_length=1)
-    output: str = Field(min_length=1)
+    input: str
+    output: str
 
-    @field_validator("input", "output", mode="before")
+    @field_validator("input", "output", mode="plain")  # pydantic's own text cannot hold names that are no UTF-8
     @classmethod
-    def _path(cls, value: Any) -> Any:
-        return str(value) if isinstance(value, Path) else value
+    def _place(cls, value: Any) -> str:
+        if not isinstance(value, str | Path):
+            raise ValueError(f"must be a path or URL (is {value})")
+        return str(value)
 
 
 def load_job(path: str, changes: Sequence[str] = (), **given: str | None) -> Job:
@@ -103,18 +104,6 @@ def load_job(path: str, changes: Sequence[str] = (), **given: str | None) -> Job
             document.data[key] = value
             document.places[(key,)] = f"--{key}"
     return check(document)
-
-
-def find_job_file(path: str) -> Path:
-    """The file itself, or else the built-in configuration of that name."""
-    file = Path(path).expanduser()
-    if file.exists():
-        return file
-    builtin = {entry.name: entry for entry in files("hairline.configs").iterdir() if entry.name.endswith(".yaml")}
-    name = path if path.endswith(".yaml") else f"{path}.yaml"
-    if name in builtin:
-        return Path(str(builtin[name]))
-    raise HairlineError(f"no job file {path}; a file of your own, or one of {', '.join(sorted(builtin))}")
 
 
 def check(document: Document) -> Job:
@@ -158,8 +147,13 @@ def _check_pools(job: Setup, document: Document) -> None:
                 raise HairlineError(f"{place}: pools.{index}: unknown stage {name}{did_you_mean(name, STAGES)}")
             try:
                 stage_class(name)
-            except (ImportError, AttributeError) as error:
-                raise HairlineError(f"{place}: stage {name} cannot be loaded: {error}") from error
+            except Exception as error:  # the module is the user's own
+                told = (
+                    str(error)
+                    if isinstance(error, (ImportError, AttributeError))
+                    else f"{type(error).__name__}: {error}"
+                )
+                raise HairlineError(f"{place}: stage {name} cannot be loaded: {told}") from error
             if name in names:
                 raise HairlineError(f"{place}: pools.{index}: stage {name} stands in the pools a second time")
             names.append(name)

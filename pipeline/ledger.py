@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -17,11 +18,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ..stages.errors import HairlineError
 from ..stages.item import Item
 from .storage import Folder
 
 RESULTS = "results"
+ROWS = re.compile(
+    rf"{RESULTS}/(part-[^/]+-[0-9a-f]{{16}}|merge-[^/]+-\d{{5}}|all-\d{{5}})\.parquet"
+)  # all others are not ours
 ROWS_PER_FILE = 100_000
+TRIES = 4  # at reading files that another run merges meanwhile
 THREADS = 16  # that read and delete result files
 BOX = pa.struct(
     [*((side, pa.float32()) for side in ("x0", "y0", "x1", "y1")), ("label", pa.string()), ("score", pa.float32())]
@@ -45,6 +51,7 @@ SCHEMA = pa.schema(
         ("route", pa.string()),
         ("confidence", pa.float32()),
         ("outputs", pa.map_(pa.string(), pa.string())),
+        ("digests", pa.map_(pa.string(), pa.string())),  # product -> md5 hex; empty: the same bytes lay there before
         ("seconds", NUMBERS),
         ("attempts", pa.int32()),
         ("fingerprint", pa.string()),
@@ -52,10 +59,18 @@ SCHEMA = pa.schema(
     ]
 )
 KEYS = ["id", "run_id"]
+ADDED = {"digests"}  # columns that older files lack
 
 
-def row(item: Item, outputs: dict[str, str], fingerprint: str, run_id: str) -> dict[str, Any]:
-    """The results row of a finished picture."""
+def row(
+    item: Item, outputs: dict[str, str], fingerprint: str, run_id: str, digests: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The results row of a finished picture.
+
+    Args:
+        outputs: product -> path or URL.
+        digests: product -> md5 of the file (hex), or empty where that was there already and is not the run's.
+    """
     return {
         "id": item.id,
         "uri": item.uri,
@@ -73,6 +88,7 @@ def row(item: Item, outputs: dict[str, str], fingerprint: str, run_id: str) -> d
         "route": item.route,
         "confidence": item.confidence,
         "outputs": sorted(outputs.items()),
+        "digests": None if digests is None else sorted(digests.items()),
         "seconds": list(item.seconds.items()),
         "attempts": item.attempts,
         "fingerprint": fingerprint,
@@ -87,21 +103,31 @@ def clean(text: str) -> str:
 
 def write_part(output: Folder, rows: Sequence[dict[str, Any]]) -> None:
     """Adds one batch's rows. The same rows of the same run always get the same file."""
-    ids = "\0".join(str(row["id"]) for row in rows)
-    name = f"{RESULTS}/part-{rows[0]['run_id']}-{hashlib.sha256(ids.encode()).hexdigest()[:16]}.parquet"
+    name = part_name(rows[0]["run_id"], [str(row["id"]) for row in rows])
     output.write(name, _encode(pa.Table.from_pylist(list(rows), SCHEMA)))
+
+
+def part_name(run_id: str, ids: Sequence[str]) -> str:
+    """Where one batch's rows go."""
+    return f"{RESULTS}/part-{run_id}-{hashlib.sha256(chr(0).join(ids).encode()).hexdigest()[:16]}.parquet"
 
 
 class Ledger:
     """The newest row of every picture in an output folder.
 
+    Args:
+        wanted: which result files, by name; all of them otherwise. What else lies in the folder is passed over.
+
     Attributes:
         files: the result files there are, by name.
     """
 
-    def __init__(self, output: Folder) -> None:
-        self.output = output
-        self.files = [name for name in output.names(RESULTS) if name.endswith(".parquet")]
+    def __init__(self, output: Folder, wanted: Callable[[str], bool] = lambda name: True) -> None:
+        self.output, self._wanted = output, wanted
+        self._list()
+
+    def _list(self) -> None:
+        self.files = [name for name in self.output.names(RESULTS) if ROWS.fullmatch(name) and self._wanted(name)]
 
     def read(self, columns: Sequence[str], ids: pa.Array | None = None) -> pa.Table:
         """Some columns of the newest rows, sorted by id; of all pictures or those with the given ids."""
@@ -111,8 +137,15 @@ class Ledger:
             table = self._table(name, wanted)
             return table if ids is None else table.filter(pc.is_in(table["id"], value_set=ids))
 
-        with ThreadPoolExecutor(THREADS) as threads:
-            return newest(_concat(threads.map(part, self.files), wanted)).select(list(columns))
+        for _ in range(TRIES):
+            try:
+                with ThreadPoolExecutor(THREADS) as threads:
+                    return newest(_concat(threads.map(part, self.files), wanted)).select(list(columns))
+            except FileNotFoundError:  # in S3 another run may be merging them
+                self._list()
+        raise FileNotFoundError(
+            f"{self.output.uri(RESULTS)}: its files go while they are read; is another run at its end?"
+        )
 
     def compact(self, run_id: str) -> None:
         """Rewrites all files as few, sorted by id, one row per picture.
@@ -156,8 +189,15 @@ class Ledger:
                 yield newest(_concat(threads.map(part, touching), SCHEMA.names))
 
     def _table(self, name: str, columns: Sequence[str]) -> pa.Table:
-        table = pq.read_table(io.BytesIO(self.output.read(name)), columns=list(columns))
-        return table.select(list(columns)).cast(pa.schema([SCHEMA.field(column) for column in columns]))
+        schema = pa.schema([SCHEMA.field(column) for column in columns])
+        file = pq.ParquetFile(io.BytesIO(self.output.read(name)))
+        missing = set(SCHEMA.names) - set(file.schema_arrow.names) - ADDED
+        if missing:
+            raise HairlineError(f"{self.output.uri(name)}: not a results file, but named as one; move it away")
+        table = file.read([column for column in columns if column in file.schema_arrow.names])
+        for column in ADDED.intersection(columns) - set(table.column_names):
+            table = table.append_column(column, pa.nulls(len(table), SCHEMA.field(column).type))
+        return table.select(list(columns)).cast(schema)
 
 
 def _concat(tables: Iterable[pa.Table], columns: Sequence[str]) -> pa.Table:
@@ -191,18 +231,27 @@ class ToDo(NamedTuple):
 
 
 def what_to_do(
-    catalog: pa.Table, ledger: Ledger, fingerprint: str, retry: Sequence[str] = ()
+    catalog: pa.Table,
+    ledger: Ledger,
+    fingerprint: str,
+    retry: Sequence[str] = (),
+    torn: Mapping[str, str] | None = None,
 ) -> tuple[pa.Table, ToDo, pa.Table]:
     """Compares the catalog with what is done.
 
     Args:
         catalog: columns id and etag at least.
         retry: statuses to do again, of `failed`, `filtered`, `ok`.
+        torn: id -> run that was replacing its products when it died: an older row does not hold any more.
 
     Returns:
         The catalog's rows to do; their numbers by cause; and the rows (id, status, reason) of those that are done.
     """
-    done = ledger.read(["id", "etag", "fingerprint", "status", "reason"])
+    done = ledger.read(["id", "run_id", "etag", "fingerprint", "status", "reason"])
+    if torn:
+        some = done.filter(pc.is_in(done["id"], value_set=pa.array(list(torn), pa.string()))).select(KEYS).to_pylist()
+        untrue = [row["id"] for row in some if row["run_id"] < torn[row["id"]]]
+        done = done.filter(pc.invert(pc.is_in(done["id"], value_set=pa.array(untrue, pa.string()))))
     at = pc.index_in(catalog["id"], value_set=done["id"])
     known = done.take(at)  # a null where the ledger has no row
     new = pc.is_null(at)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..stages.errors import HairlineError
 from .job import Pool
+from .quota import quota
 
 _ADVICE = ": ask for less (workers, cpus, gpu, gpu_memory_gib of the pools) or take a larger machine"
 
@@ -55,14 +56,9 @@ def this_machine() -> Node:
 
 
 def cores() -> int:
-    """Cores of this process: its affinity, and the quota of its control group (version 2)."""
-    allowed = len(os.sched_getaffinity(0))
-    try:
-        with open("/sys/fs/cgroup/cpu.max") as file:
-            quota, period = file.read().split()
-        return max(1, min(allowed, math.floor(int(quota) / int(period))))
-    except (OSError, ValueError):
-        return allowed
+    """Cores of this process: its affinity, and the quota of its control groups."""
+    allowed, granted = len(os.sched_getaffinity(0)), quota()
+    return allowed if granted is None else max(1, min(allowed, math.floor(granted)))
 
 
 def place(pools: Sequence[Pool], nodes: Sequence[Node], batches: int | None = None) -> list[Placement]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import csv
+import hashlib
 import io
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,56 +23,130 @@ from .yamlfile import did_you_mean
 
 ASKED_TOGETHER = 64  # objects whose facts are asked for at the same time
 LIMITS = Limits(max_bytes=4 << 30)
-Row = tuple[int, str, str, str]  # line or row number, id, uri, category
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
+HTTP = ("http://", "https://")
+
+
+class Row(NamedTuple):
+    """One row as it stands there.
+
+    Attributes:
+        number: the line of CSV at which it begins, or the row of Parquet.
+        problem: why it names no picture.
+    """
+
+    number: int
+    id: str
+    uri: str
+    category: str
+    problem: str = ""
 
 
 def read_manifest(place: str, output: str, products: Sequence[str]) -> list[Source]:
     """Reads a manifest. Relative uris are relative to it.
 
+    A row that names no picture becomes a source with a `problem`; if it has no id, it is called after its row.
+
     Raises:
-        HairlineError: it cannot be read, lacks a column, or a row has no id, no uri, another's id,
-            or a source that lies among the results.
+        HairlineError: it cannot be read, lacks a column, or a row has another's id or a source that lies among the
+            results.
     """
-    folder = place.rpartition("/")[0]
+    folder = local_path(place).rpartition("/")[0] if is_local(place) else place.rpartition("/")[0]
     target = os.path.abspath(local_path(output)) if is_local(output) else output.rstrip("/")
     seen: dict[str, int] = {}
-    sources = []
-    for number, id, uri, category in _rows(place):
-        if not id:
-            raise HairlineError(f"manifest {place}, row {number}: the id is empty")
-        if id in seen:
-            raise HairlineError(f"manifest {place}, row {number}: the id {id} stands in row {seen[id]} already")
-        if not uri:
-            raise HairlineError(f"manifest {place}, row {number}: the uri is empty")
-        seen[id] = number
-        if "://" not in uri and not uri.startswith("/") and folder:
-            uri = f"{folder}/{uri}"
-        if is_local(uri):
-            uri = os.path.abspath(local_path(uri))
+    sources, broken = [], []
+    for row in _rows(place):
+        problem, uri = row.problem, row.uri
+        if not problem and not (row.id and uri):
+            problem = f"the {'uri' if row.id else 'id'} is empty"
+        if not problem:
+            try:
+                uri = _resolve(uri, folder)
+            except HairlineError as error:
+                problem = str(error)
+        if problem:
+            broken.append(row._replace(problem=f"row {row.number}: {problem}"))
+            continue
+        if row.id in seen:
+            raise HairlineError(
+                f"manifest {place}, row {row.number}: the id {row.id} stands in row {seen[row.id]} already"
+            )
+        seen[row.id] = row.number
         if lies_among_results(uri, target, products):
-            raise HairlineError(f"manifest {place}, row {number}: {uri} lies where the results go; give another output")
-        sources.append(local_source(id, uri, category) if is_local(uri) else Source(id, uri, "", category))
+            raise HairlineError(
+                f"manifest {place}, row {row.number}: {uri} lies where the results go; give another output"
+            )
+        local = is_local(uri)
+        sources.append(local_source(row.id, uri, row.category) if local else Source(row.id, uri, "", row.category))
+    for row in broken:
+        id = row.id if row.id and row.id not in seen else f"row {row.number}"
+        while id in seen:
+            id += "~"
+        seen[id] = row.number
+        etag = hashlib.sha256(f"{row.problem} {row.uri}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        sources.append(Source(id, row.uri, etag, row.category, -1, row.problem))  # another etag once it is mended
     return _with_etags(sources)
+
+
+def _resolve(uri: str, folder: str) -> str:
+    """A uri of a manifest as a full path or URL. Raises HairlineError: no storage takes it."""
+    if "://" not in uri and not uri.startswith("/") and folder:
+        uri = f"{folder}/{uri}"
+    if is_local(uri):
+        return os.path.abspath(local_path(uri))
+    remote(uri)
+    return uri
 
 
 def _rows(place: str) -> Iterator[Row]:
     try:
         data = fetch(place, LIMITS)[0]
+        if not data:
+            raise HairlineError(f"manifest {place}: is empty")
         if place.lower().endswith(".csv"):
-            yield from _csv_rows(place, io.StringIO(data.decode("utf-8-sig"), newline=""))
+            yield from _csv_rows(place, _text(data))
         else:
             yield from _parquet_rows(place, pq.ParquetFile(io.BytesIO(data)))
     except PictureError as error:
         raise HairlineError(f"manifest {place}: cannot be read: {error.detail}") from error
-    except (UnicodeDecodeError, csv.Error, pa.ArrowException) as error:
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise HairlineError(f"manifest {place}: cannot be read: line {line} is no UTF-8; save it as UTF-8") from error
+    except (csv.Error, pa.ArrowException) as error:
         raise HairlineError(f"manifest {place}: cannot be read: {' '.join(str(error).split())[:200]}") from error
 
 
+def _text(data: bytes) -> io.StringIO:
+    """CSV as spreadsheets save it: UTF-8 with or without a mark in front, or UTF-16 with one."""
+    coding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    return io.StringIO(data.decode(coding), newline="")
+
+
 def _csv_rows(place: str, text: io.StringIO) -> Iterator[Row]:
-    reader = csv.DictReader(text)
-    _check_columns(place, reader.fieldnames or [])
-    for row in reader:
-        yield reader.line_num, row["id"] or "", row["uri"] or "", row.get("category") or ""
+    head = text.readline()
+    heads = [next(csv.reader([head], delimiter=sign, skipinitialspace=True), []) for sign in DELIMITERS]
+    sign, names = max(zip(DELIMITERS, heads, strict=True), key=lambda pair: len({"id", "uri"} & set(pair[1])))
+    _check_columns(place, names)
+    reader = csv.reader(text, delimiter=sign, skipinitialspace=True, strict=True)
+    where = [names.index(name) if name in names else -1 for name in ("id", "uri", "category")]
+    begun = 2  # line at which a row begins; the head is line 1
+    try:
+        for fields in reader:
+            number, begun = begun, reader.line_num + 2
+            if not any(fields):  # a blank line, or what a spreadsheet makes of one
+                continue
+            if len(fields) == len(names):
+                yield Row(number, *(fields[at] if at >= 0 else "" for at in where))
+            else:
+                id = fields[0] if where[0] == 0 else ""  # the fields after the one that broke are not where they belong
+                yield Row(number, id, "", "", _miscounted(len(fields), len(names), sign))
+    except csv.Error as error:
+        raise HairlineError(f"manifest {place}, row {begun}: cannot be read: {error}; look at its quotes") from error
+
+
+def _miscounted(has: int, should: int, sign: str) -> str:
+    hint = f"; what holds a {DELIMITERS[sign]} goes in double quotes" if has > should else ""
+    return f"it has {has} field{'s' * (has != 1)}, and the head {should}{hint}"
 
 
 def _parquet_rows(place: str, file: pq.ParquetFile) -> Iterator[Row]:
@@ -82,7 +158,7 @@ def _parquet_rows(place: str, file: pq.ParquetFile) -> Iterator[Row]:
         columns = [batch.column(name).cast(pa.string()).to_pylist() for name in wanted]
         for id, uri, *category in zip(*columns, strict=True):
             number += 1
-            yield number, id or "", uri or "", (category[0] or "") if category else ""
+            yield Row(number, id or "", uri or "", (category[0] or "") if category else "")
 
 
 def _check_columns(place: str, names: Sequence[str]) -> None:
@@ -93,7 +169,7 @@ def _check_columns(place: str, names: Sequence[str]) -> None:
 
 def _with_etags(sources: list[Source]) -> list[Source]:
     """Asks object stores for ETags and sizes. What gives no answer is left to fail when it is fetched."""
-    asked = [i for i, s in enumerate(sources) if not is_local(s.uri) and not s.uri.startswith(("http://", "https://"))]
+    asked = [i for i, s in enumerate(sources) if not (s.problem or is_local(s.uri) or s.uri.startswith(HTTP))]
     for start in range(0, len(asked), 10_000):
         some = asked[start : start + 10_000]
         for index, facts in zip(some, _facts([sources[i].uri for i in some]), strict=True):
@@ -105,8 +181,8 @@ def _with_etags(sources: list[Source]) -> list[Source]:
 def _facts(uris: list[str]) -> list[dict[str, Any]]:
     async def ask(uri: str, turn: asyncio.Semaphore) -> dict[str, Any]:
         async with turn:
-            files, path = remote(uri)
             try:
+                files, path = remote(uri)
                 return dict(await files._info(path))
             except Exception:
                 return {}

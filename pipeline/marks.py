@@ -32,6 +32,9 @@ class Marks:
         """Does the work on a batch, holding `turn`; adds earlier starts to `item.attempts`.
 
         A picture that killed its process again and again ends as `failed`, `crashed_worker`, in `stage`.
+
+        Raises:
+            HairlineError: a mark cannot be written.
         """
         ids = "\0".join(item.id for item in items)
         name = f"{self._folder}/{hashlib.sha256(ids.encode()).hexdigest()[:32]}"
@@ -56,14 +59,17 @@ class Marks:
                     self._write(name, {**mark, "alone": {**mark["alone"], item.id: deaths + 1}})
                     work([item])
                     self._write(name, mark)
-        self._output.delete(name)
+        with self._output.writing():
+            self._output.delete(name)
 
     def _read(self, name: str) -> dict[str, Any]:
-        try:
-            mark: dict[str, Any] = json.loads(self._output.read(name))
-        except FileNotFoundError:
-            return {"starts": 0, "alone": {}}
-        return mark
+        with self._output.writing():
+            try:
+                mark: dict[str, Any] = json.loads(self._output.read(name))
+            except FileNotFoundError:
+                return {"starts": 0, "alone": {}}
+            return mark
 
     def _write(self, name: str, mark: dict[str, Any]) -> None:
-        self._output.write(name, json.dumps(mark).encode())
+        with self._output.writing():
+            self._output.write(name, json.dumps(mark).encode())

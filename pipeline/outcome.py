@@ -14,7 +14,7 @@ from .ledger import SCHEMA, Ledger
 from .names import output_name
 from .retry import judge
 from .storage import Folder
-from .tally import RUNS
+from .tally import RUN, RUNS
 
 STAGE_ORDER = ("fetch", "filter", "classify", "detect", "coarse", "fine", "products", "write")
 LIGHT = ("id", "status", "reason", "stage", "route", "confidence")
@@ -93,7 +93,7 @@ def load_outcome(output: str) -> Outcome:
         if not ledger.files:
             raise HairlineError(f"{output}: no results/*.parquet here; give the output of a `hairline run`")
         table = ledger.read(SCHEMA.names)
-        runs = [json.loads(folder.read(name)) for name in folder.names(RUNS) if name.endswith(".json")]
+        runs = [json.loads(folder.read(name)) for name in folder.names(RUNS) if RUN.fullmatch(name)]
     except (OSError, pa.ArrowException, ValueError) as error:
         raise HairlineError(f"{output}: cannot be read: {judge(error).detail}") from error
     return Outcome(folder, table, sorted(runs, key=lambda run: str(run["run_id"])))

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from ..stages.errors import HairlineError
 from .machine import Placement
-from .session import joins_cluster
+from .session import joins_cluster, logs_folder
 from .worker import Summary, Task, Worker, WorkerSpec
 
 MOST_BLOCKS = 4000  # each costs the driver some milliseconds; larger catalogs get several batches per block
@@ -60,6 +60,7 @@ def run_pools(
     for handler in list(logging.getLogger("ray.data").handlers):
         if not isinstance(handler, logging.FileHandler):  # its log file in Ray's session folder stays
             logging.getLogger("ray.data").removeHandler(handler)
+    logging.getLogger("ray.data").addHandler(logging.NullHandler())  # without any, Python prints tracebacks itself
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
@@ -104,10 +105,11 @@ def _poll_slowly() -> None:
 
 
 def _explain(error: Exception) -> HairlineError:
-    """One line out of an error that a worker raised: Ray sends its traceback as text, the error itself comes last."""
+    """One line out of an error that a worker raised: Ray sends its traceback as text, and may add advice after it."""
     lines = [line.strip() for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
-    kind, _, message = (lines[-1] if lines else "").partition(": ")
-    if kind.rpartition(".")[2] == HairlineError.__name__:
-        return HairlineError(message)
+    for line in reversed(lines):
+        kind, _, message = line.partition(": ")
+        if kind.rpartition(".")[2] == HairlineError.__name__:
+            return HairlineError(message)
     what = lines[-1][:300] if lines else type(error).__name__
-    return HairlineError(f"a worker cannot go on: {what} (Ray's logs: /tmp/ray/session_latest/logs)")
+    return HairlineError(f"a worker cannot go on: {what} (Ray's logs: {logs_folder()})")

@@ -15,6 +15,7 @@ from .catalog import Catalog, read_catalog
 from .fingerprint import fingerprint, ingredients
 from .job import Job
 from .ledger import Ledger, ToDo, what_to_do
+from .made import torn
 from .retry import judge
 from .storage import Folder
 
@@ -51,7 +52,9 @@ def prepare(job: Job, output: Folder, nodes: Sequence[machine.Node], retry: Sequ
     catalog = read_catalog(job.input, job.output, job.product_names)
     try:
         ledger = Ledger(output)
-        todo, why, done = what_to_do(catalog.table, ledger, digest := fingerprint(parts), retry)
+        todo, why, done = what_to_do(catalog.table, ledger, digest := fingerprint(parts), retry, torn(output))
+    except HairlineError:
+        raise
     except Exception as error:  # Arrow's, botocore's, the system's: all mean the same here
         raise HairlineError(f"output {job.output}: its results cannot be read: {judge(error).detail}") from error
     settled = done.group_by(["status", "reason"]).aggregate([("id", "count")]).to_pylist()

@@ -45,6 +45,11 @@ MEANINGS: dict[str, Meaning] = {
         "The picture has too few pixels for a clean edge.",
         "Use the original instead of its thumbnail, or lower the smallest size in the filter's settings.",
     ),
+    "wholly_transparent": Meaning(
+        "Wholly transparent",
+        "The file's own alpha hides every pixel; there is nothing to cut out.",
+        "Export the picture again, with its layers shown.",
+    ),
     "no_subject": Meaning(
         "No subject",
         "Neither the detector nor the whole-picture mask found anything to cut out.",
@@ -63,8 +68,8 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "unsupported": Meaning(
         "Unsupported variant",
-        "The format is known, but not this variant of it.",
-        "Save the picture again as JPEG, PNG or WebP.",
+        "The format is known, but not read here, or not this variant of it; the message says what is missing.",
+        "Save the picture again as JPEG, PNG or WebP; for HEIC install the extra that the message names.",
     ),
     "too_many_pixels": Meaning(
         "Too many pixels",
@@ -85,6 +90,11 @@ MEANINGS: dict[str, Meaning] = {
         "Not found",
         "The manifest or a link names a file that is not there.",
         "Correct the manifest, or restore the file; then run again with --retry failed.",
+    ),
+    "manifest_row": Meaning(
+        "Row of the manifest",
+        "The manifest's row does not say which picture is meant.",
+        "Correct the row that the message names, and run again.",
     ),
     "not_a_file": Meaning("Not a file", "The name belongs to a folder or a device.", "Correct the manifest."),
     "permission": Meaning(
@@ -132,6 +142,11 @@ MEANINGS: dict[str, Meaning] = {
         "Could not be written",
         "The cut-out was made, but the output refused it.",
         "Check space and rights of the output; then run again with --retry failed.",
+    ),
+    "occupied": Meaning(
+        "Its place is taken",
+        "Where a product should go lies a file that no run made, or that was changed since; it stays as it is.",
+        "Move it away or choose another output; then run again with --retry failed.",
     ),
     "internal_error": Meaning(
         "Internal error",

@@ -16,12 +16,17 @@ from typing import Any, NamedTuple
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ..stages.errors import HairlineError
+from .atomic import md5
 from .charts import rates
 from .outcome import STAGE_ORDER, Outcome, Row, load_outcome
 from .reasons import Meaning, meaning
+from .storage import Folder
 from .thumbnails import Thumb, output_thumbs, source_thumbs
 
 REPORT = "report/index.html"
+SEAL = b"\n<!-- hairline %s -->\n"
+BEFORE_SEALS = b'<div class="brand">Hairline'  # in the pages of earlier versions
 PAIRS = 120  # pairs of source and cut-out in all sheets together
 PAIRS_PER_ROUTE = (6, 24)
 PER_REASON = 8  # thumbnails of each reject reason
@@ -80,8 +85,40 @@ def write_report(output: str) -> str:
     """
     outcome = load_outcome(output)
     html = render("report.html", **_context(outcome))
-    outcome.folder.write(REPORT, html.encode("utf-8", "replace"))
+    write_page(outcome.folder, REPORT, html)
     return outcome.folder.uri(REPORT)
+
+
+def write_page(folder: Folder, name: str, html: str) -> None:
+    """Writes a page over an earlier one of ours, but never over another file or one that was changed since.
+
+    A page ends with a comment that holds its digest; that tells ours, also where there is no ledger.
+
+    Raises:
+        HairlineError: something else is there, or nothing can be written.
+    """
+    data = html.encode("utf-8", "replace")
+    page = data + SEAL % md5(data).encode()
+    with folder.writing():
+        found = folder.look(name)
+        if found is None and folder.create(name, page):
+            return
+        if found is None or not _is_ours(folder, name):
+            raise HairlineError(
+                f"{folder.uri(name)}: is there and was not written by Hairline, or was changed since: move it away"
+            )
+        folder.write(name, page)
+
+
+def _is_ours(folder: Folder, name: str) -> bool:
+    if folder.local and not Path(folder.uri(name)).is_file():
+        return False
+    page = folder.read(name)
+    size = len(SEAL % bytes(32))
+    text, seal = page[:-size], page[-size:]
+    if seal.startswith(SEAL.partition(b"%")[0]):
+        return seal == SEAL % md5(text).encode()
+    return BEFORE_SEALS in page
 
 
 def render(template: str, **context: Any) -> str:

@@ -6,8 +6,8 @@ import fcntl
 import os
 import signal
 import threading
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -21,13 +21,16 @@ from ..stages.errors import HairlineError
 from .job import Job
 from .ledger import Ledger
 from .machine import this_machine
-from .names import output_name
+from .made import Old, clear_dead, leave, products
 from .pools import run_pools
 from .prepare import Prepared, describe, prepare
+from .presence import present
 from .progress import Progress, clock, outcome_table
+from .retry import judge
 from .session import cluster_nodes, joins_cluster, ray_session
 from .source import Source
-from .storage import WORK, Folder
+from .storage import Folder, display
+from .strangers import MOST, strangers
 from .tally import Tally, by_status, new_run_id, summary, write_summary
 from .worker import Task, WorkerSpec
 
@@ -54,16 +57,24 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
         if joins_cluster():
             stack.enter_context(ray_session())
         prepared = prepare(job, output, cluster_nodes() if joins_cluster() else [this_machine()], retry)
-        stack.enter_context(_alone(output))
-        killed_before = bool(output.names(WORK))
-        output.check_writable()
+        alone = stack.enter_context(_alone(output))
+        stack.callback(leave, output)
+        stack.enter_context(present(output))
         console.print(describe(prepared), soft_wrap=True, highlight=False)
         tally.total = len(prepared.todo)
+        counts = Counter(prepared.settled)
         try:
             with _interruptible():
+                with output.writing():
+                    clear_dead(output, cuts_only=True)
+                    stood = [name for name in prepared.job.product_names if output.has(name)]
                 if prepared.todo:
                     _work(prepared, output, run_id, tally, console)
-                facts = _settle(prepared, output, run_id, killed_before)
+                counts += tally.counts
+                facts = _settle(prepared, output, tally, alone, console)
+                facts.update(counts=by_status(counts), pictures=counts.total())
+                with output.writing():
+                    write_summary(output, summary(tally, run_id, facts))
         except (KeyboardInterrupt, HairlineError) as error:
             if isinstance(error, HairlineError) and not tally.done:
                 raise
@@ -75,11 +86,9 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
                 highlight=False,
             )
             return ABORTED
-    counts = prepared.settled + tally.counts
-    facts.update(counts=by_status(counts), pictures=counts.total())
-    write_summary(output, summary(tally, run_id, facts))
-    output.clear(WORK)
-    return _tell(output, tally, counts, console)
+        _tell(output, tally, counts, console)
+        _tell_of_strangers(output, stood, console)
+    return SOME_FAILED if any(status == "failed" for status, _ in counts) else FINISHED
 
 
 def _work(prepared: Prepared, output: Folder, run_id: str, tally: Tally, console: Console) -> None:
@@ -114,7 +123,7 @@ def _specs(prepared: Prepared, output: Folder, run_id: str) -> list[WorkerSpec]:
 def _batches(prepared: Prepared, ledger: Ledger) -> Iterator[list[Task]]:
     """What is to do, in batches of the first pool; towards the end smaller ones, so that all workers end together."""
     todo, place = prepared.todo, prepared.placements[0]
-    before = ledger.read(["id", "outputs"], ids=todo["id"]) if prepared.why.new < len(todo) else None
+    before = ledger.read(["id", "outputs", "digests"], ids=todo["id"]) if ledger.files else None
     start = 0
     while start < len(todo):
         fair = -(-(len(todo) - start) // (4 * place.first))
@@ -123,35 +132,42 @@ def _batches(prepared: Prepared, ledger: Ledger) -> Iterator[list[Task]]:
         outputs = _old_outputs(before, part["id"])
         for_each = zip(*(column.to_pylist() for column in part.columns), strict=True)
         sources = [Source(id, os.fsdecode(uri), *rest) for id, uri, *rest in for_each]
-        yield [Task(source, outputs.get(source.id, ())) for source in sources]
+        yield [Task(source, outputs.get(source.id, {})) for source in sources]
 
 
-def _old_outputs(before: pa.Table | None, ids: pa.ChunkedArray) -> dict[str, tuple[str, ...]]:
-    """id -> names in the output folder of what an earlier run made, wherever that folder was then."""
+def _old_outputs(before: pa.Table | None, ids: pa.ChunkedArray) -> Mapping[str, Old]:
+    """id -> what an earlier run made of it: names in the output folder, wherever that was then, with digests."""
     if before is None:
         return {}
-    rows = before.take(pc.index_in(ids, value_set=before["id"]).drop_null()).to_pylist()
-    return {
-        row["id"]: tuple(output_name(product, row["id"], uri.rpartition(".")[2]) for product, uri in row["outputs"])
-        for row in rows
-    }
+    found: dict[str, dict[str, str | None]] = defaultdict(dict)
+    for id, name, digest in products(before.take(pc.index_in(ids, value_set=before["id"]).drop_null())):
+        found[id][name] = digest
+    return found
 
 
-def _settle(prepared: Prepared, output: Folder, run_id: str, killed_before: bool) -> dict[str, Any]:
-    """Brings the results in order, and checks that no picture is lost."""
-    ledger = Ledger(output)
-    ledger.compact(run_id)
-    ids = ledger.read(["id"])["id"]
+def _settle(prepared: Prepared, output: Folder, tally: Tally, alone: bool, console: Console) -> dict[str, Any]:
+    """Brings the results in order, checks that no picture is lost, and sweeps what was left half-made."""
+    with output.writing():
+        ledger = Ledger(output)
+        around = [other for other in clear_dead(output, alone=alone, also=output.run_id) if not other.is_cut]
+        if not around:
+            ledger.compact(output.run_id)
+        ids = ledger.read(["id"])["id"]
+    for other in around:
+        console.print(
+            f"run {other.run_id} may be under way in {output.root} (last sign of life {clock(other.age)} ago): "
+            "what it has not finished stays as it is, and a later run merges the results",
+            soft_wrap=True,
+            highlight=False,
+        )
     here = pc.is_in(prepared.catalog.table["id"], value_set=ids)
     lost = len(here) - pc.sum(here).as_py()
     if lost:
         raise RuntimeError(f"{lost} pictures have no row in {output.root}/results; please report this")
-    if killed_before:
-        _sweep(output, ledger, prepared.job.product_names)
     return {
         "name": prepared.job.name,
-        "input": prepared.job.input,
-        "output": output.root,
+        "input": display(prepared.job.input),
+        "output": display(output.root),
         "fingerprint": prepared.fingerprint,
         "settings": prepared.parts,
         "pools": [place.as_dict() for place in prepared.placements],
@@ -161,24 +177,8 @@ def _settle(prepared: Prepared, output: Folder, run_id: str, killed_before: bool
     }
 
 
-def _sweep(output: Folder, ledger: Ledger, products: Sequence[str]) -> None:
-    """After a kill: deletes products that were written just before it and that no row claims."""
-    kept: set[str] = set()
-    folders = set(products)
-    rows = ledger.read(["id", "outputs"])
-    for batch in rows.to_batches(max_chunksize=10_000):
-        for row in batch.to_pylist():
-            for product, uri in row["outputs"]:
-                kept.add(output_name(product, row["id"], uri.rpartition(".")[2]))
-                folders.add(product)
-    for folder in folders:
-        for name in output.names(folder):
-            if name not in kept:
-                output.delete(name)
-
-
-def _tell(output: Folder, tally: Tally, counts: Counter[tuple[str, str]], console: Console) -> int:
-    """The table and the report at the end; returns the exit code."""
+def _tell(output: Folder, tally: Tally, counts: Counter[tuple[str, str]], console: Console) -> None:
+    """The table and the report at the end."""
     console.print(outcome_table(counts))
     speed = f", {tally.done / tally.elapsed:.3g} pictures/s" if tally.done else ""
     console.print(f"{tally.done:,} pictures done in {clock(tally.elapsed)}{speed}", highlight=False)
@@ -187,31 +187,50 @@ def _tell(output: Folder, tally: Tally, counts: Counter[tuple[str, str]], consol
 
         console.print(f"report: {write_report(output.root)}", soft_wrap=True, highlight=False)
     except Exception as error:  # the pictures are done, whatever is wrong with the report
-        Console(stderr=True).print(
-            f"warning: no report: {type(error).__name__}: {error}", soft_wrap=True, highlight=False
+        what = str(error) if isinstance(error, HairlineError) else f"{type(error).__name__}: {error}"
+        Console(stderr=True).print(f"warning: no report: {what}", soft_wrap=True, highlight=False)
+
+
+def _tell_of_strangers(output: Folder, stood: Sequence[str], console: Console) -> None:
+    """What else lies in the output: it stays, and is mentioned."""
+    try:
+        number = strangers(output, Ledger(output), stood)
+    except Exception as error:  # the pictures are done
+        Console(stderr=True).print(f"warning: {output.root}: {judge(error).detail}", soft_wrap=True, highlight=False)
+        return
+    if number:
+        files, were, stay = ("file", "was", "stays as it is") if number == 1 else ("files", "were", "stay as they are")
+        some = "at least " if number >= MOST else ""
+        console.print(
+            f"{some}{number:,} {files} in {output.root} {were} not made by runs into it and {stay}",
+            soft_wrap=True,
+            highlight=False,
         )
-    return SOME_FAILED if any(status == "failed" for status, _ in counts) else FINISHED
 
 
 @contextmanager
-def _alone(output: Folder) -> Iterator[None]:
-    """Keeps a second run out of the same local output; the lock ends with the process, however it ends."""
+def _alone(output: Folder) -> Iterator[bool]:
+    """Keeps a second run out of the same local output; the lock ends with the process, however it ends.
+
+    Gives whether there is such a lock: S3 and some file systems have none.
+    """
     if not output.local:
-        yield
+        yield False
         return
     try:
         Path(output.root).mkdir(parents=True, exist_ok=True)
         folder = os.open(output.root, os.O_RDONLY)
     except OSError as error:
         raise HairlineError(f"output {output.root}: cannot be written: {error.strerror}") from error
+    locked = True
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise HairlineError(f"output {output.root}: another run is writing there; wait for it or stop it") from error
-    except OSError:
-        pass  # a file system without locks
+    except OSError:  # a file system without locks
+        locked = False
     try:
-        yield
+        yield locked
     finally:
         os.close(folder)
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
 
 from ..stages.errors import HairlineError
+from .cluster import check_cluster
 from .machine import Node, this_machine
 
 QUIET = {
@@ -25,10 +30,28 @@ OWN = {
     "RAY_enable_metrics_collection": "0",  # nobody looks at them in a batch job, and they cost a share of a core
     "RAY_event_stats": "0",
 }
+# A Ray of our own is nobody else's: it listens on the loopback interface alone, and only who has its token may ask.
+# The token is in the environment of our processes; left to itself, Ray 2.60 would write one into ~/.ray/auth_token,
+# which a later `ray start` then demands of everybody.
+PRIVATE = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # what Ray calls listening on loopback alone; read when ray is imported
+    "RAY_AUTH_MODE": "token",
+    "RAY_ENABLE_K8S_TOKEN_AUTH": "0",
+}
+SOCKET = "ray/session_2026-01-01_00-00-00_000000_9999999/sockets/plasma_store"  # below Ray's temporary folder
+LONGEST = 107  # bytes of a socket's path; the kernel's limit
 
 
 def joins_cluster() -> bool:
-    return bool(os.environ.get("RAY_ADDRESS"))
+    return os.environ.get("RAY_ADDRESS", "") not in ("", "local")
+
+
+def logs_folder() -> str:
+    """Where Ray's logs of the session that lasts are, on this machine."""
+    import ray
+
+    node = ray._private.worker._global_node
+    return str(Path(node.get_logs_dir_path()).resolve()) if node else "/tmp/ray/session_latest/logs"
 
 
 @contextmanager
@@ -39,38 +62,95 @@ def ray_session(node: Node | None = None) -> Iterator[None]:
         node: the machine to start Ray on with its cores and cards; None: join the cluster.
 
     Raises:
-        HairlineError: there is no cluster at RAY_ADDRESS, or Ray does not start.
+        HairlineError: the cluster at RAY_ADDRESS cannot be joined, or Ray does not start.
     """
+    if "ray" in sys.modules and sys.modules["ray"].is_initialized():  # by the program that we are part of
+        yield  # it also ends it
+        return
     for name, value in (QUIET | OWN if node else QUIET).items():
         os.environ.setdefault(name, value)
-    import ray
+    with ExitStack() as stack:
+        if node:
+            stack.enter_context(_environment({**PRIVATE, "RAY_AUTH_TOKEN": secrets.token_hex(32)}))
+        import ray
 
-    if ray.is_initialized():  # by the program that we are part of; it also ends it
+        try:
+            with _muted_stderr(), _own_sigterm():
+                if node is None:
+                    check_cluster(os.environ["RAY_ADDRESS"])
+                    ray.init(address=os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level=logging.FATAL)
+                else:
+                    ray.init(
+                        address="local",  # never a cluster that happens to run here
+                        num_cpus=int(node.cpus),
+                        num_gpus=node.gpus,
+                        include_dashboard=False,
+                        log_to_driver=False,
+                        logging_level=logging.FATAL,
+                        _temp_dir=f"{_short_enough(_temporary(), stack)}/ray",
+                    )
+        except SystemExit:  # a SIGTERM while Ray starts
+            raise KeyboardInterrupt from None
+        except HairlineError:
+            raise
+        except Exception as error:  # whatever keeps Ray from starting: its traceback helps nobody
+            where = f"at RAY_ADDRESS={os.environ['RAY_ADDRESS']}" if node is None else "on this machine"
+            raise HairlineError(f"Ray does not start {where}: {_reason(error)}") from error
+        try:
+            with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # where Ray tells of workers that died
+                yield
+        finally:
+            ray.shutdown()
+
+
+def _reason(error: Exception) -> str:
+    line = " ".join(str(error).split())[:200] or type(error).__name__
+    if "memory" in line:
+        return f"too little memory is free ({line}); stop what takes it, or give the machine or container more"
+    return line
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """The environment with other values, for us and the processes that we start."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    _read_environment()
+    try:
         yield
-        return
-    try:
-        with _muted_stderr(), _own_sigterm():
-            if node is None:
-                ray.init(address=os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level=logging.FATAL)
-            else:
-                ray.init(
-                    address="local",  # never a cluster that happens to run here
-                    num_cpus=int(node.cpus),
-                    num_gpus=node.gpus,
-                    include_dashboard=False,
-                    log_to_driver=False,
-                    logging_level=logging.FATAL,
-                )
-    except SystemExit:  # a SIGTERM while Ray starts
-        raise KeyboardInterrupt from None
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        where = f"at RAY_ADDRESS={os.environ['RAY_ADDRESS']}" if node is None else "on this machine"
-        raise HairlineError(f"Ray does not start {where}: {' '.join(str(error).split())[:200]}") from error
-    try:
-        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # where Ray tells of workers that died
-            yield
     finally:
-        ray.shutdown()
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        _read_environment()
+
+
+def _read_environment() -> None:
+    """Ray's C++ keeps the mode and the token as they were when they were first asked for."""
+    from ray import _raylet
+
+    ray_core: Any = _raylet
+    ray_core.Config.initialize("")
+    ray_core.AuthenticationTokenLoader.instance().reset_cache()
+
+
+def _temporary() -> str:
+    return str(Path(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp").absolute())
+
+
+def _short_enough(folder: str, stack: ExitStack) -> str:
+    """A way to the folder that is short enough for Ray's sockets: the folder itself, or a link in /tmp."""
+    if len(os.fsencode(f"{folder}/{SOCKET}")) <= LONGEST:
+        return folder
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        place = stack.enter_context(tempfile.TemporaryDirectory(prefix="hairline-", dir="/tmp"))
+        Path(f"{place}/t").symlink_to(folder)
+    except OSError as error:
+        raise HairlineError(
+            f"Ray does not start on this machine: {folder} is too long a path for its sockets, and no link to it can"
+            f" be made in /tmp ({error.strerror}); set RAY_TMPDIR to a folder with a short path"
+        ) from error
+    return f"{place}/t"
 
 
 @contextmanager

@@ -19,6 +19,7 @@ class Source(NamedTuple):
     etag: str = ""
     category: str = ""
     size: int = -1  # bytes; -1: not known
+    problem: str = ""  # why it cannot be read, where that is known already; it ends as failed
 
 
 def local_source(id: str, path: str, category: str = "") -> Source:

@@ -8,20 +8,25 @@ from __future__ import annotations
 import contextlib
 import os
 import uuid
+from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
+from inspect import signature
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import fsspec
 from fsspec.asyn import sync
 
 from ..stages.errors import HairlineError, PictureError
 from ..stages.limits import Limits
+from .atomic import Found, http_status, link, look_local, md5, s3_etag, write_file
 from .retry import HttpError, judge, with_retries
 
 WORK = ".partial"  # in the output, while a run lasts: unfinished files and marks of what is being worked on
+UNFINISHED = "unfinished"  # in a run's folder there: who works, and when they last gave a sign of life
 CHUNK = 1 << 18
+ONE_PUT = 100 << 20  # bytes; s3fs sends more in parts, which take no If-Match
 
 
 def is_local(uri: str) -> bool:
@@ -29,7 +34,17 @@ def is_local(uri: str) -> bool:
 
 
 def local_path(uri: str) -> str:
-    return uri[len("file://") :] if uri.startswith("file://") else uri
+    """The path of a local place. A file:// URL is percent-decoded (RFC 8089); a plain path is taken as it stands.
+
+    Raises:
+        HairlineError: the URL names another machine.
+    """
+    if not uri.startswith("file://"):
+        return uri
+    host, slash, path = uri[len("file://") :].partition("/")
+    if host not in ("", "localhost"):
+        raise HairlineError(f"{uri}: files of the machine {host} cannot be read; a path has three slashes, file:///…")
+    return os.fsdecode(unquote_to_bytes(os.fsencode(slash + path)))
 
 
 def display(path: str | bytes) -> str:
@@ -50,9 +65,14 @@ def filesystem(protocol: str) -> Any:
             "response_checksum_validation": "when_required",
         }
     try:
+        _, *arguments = signature(fsspec.get_filesystem_class(protocol).__init__).parameters.values()
+        if any(each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD for each in arguments):
+            raise ValueError("it needs more than an address")  # FTP, say, a host to log in to
         files = fsspec.filesystem(protocol, **options)
     except (ValueError, ImportError) as error:
-        raise HairlineError(f"{protocol}://: no such kind of storage here ({error})") from error
+        raise HairlineError(
+            f"{protocol}://: no such kind of storage here; paths, s3:// and https:// are ({error})"
+        ) from error
     files.retries = 1
     return files
 
@@ -146,7 +166,7 @@ class Folder:
         self.local = is_local(uri)
         self.root = os.path.abspath(local_path(uri)) if self.local else uri.rstrip("/")
         self.run_id = run_id
-        self._work = f"{WORK}/{run_id}" if run_id else WORK
+        self.work = f"{WORK}/{run_id}" if run_id else WORK
 
     def uri(self, name: str) -> str:
         """The full path or URL of a name."""
@@ -154,24 +174,50 @@ class Folder:
 
     def write(self, name: str, data: bytes) -> None:
         """Writes one file. A kill at any moment leaves the old file, or the new one, and at most a leftover in WORK."""
-        if not self.local:
+        if self.local:
+            self._put(name, data, os.replace)
+        else:
             files, path = remote(self.uri(name))
             with_retries(lambda: files.pipe_file(path, data))
-            return
-        target, part = self.uri(name), self.uri(f"{self._work}/{uuid.uuid4().hex}")
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Writes one file where nothing is; False, and nothing is changed, where something is.
+
+        Two that create the same name at the same time: one gets False. Only file systems without hard links and S3
+        servers that do not know `If-None-Match` leave a moment between the look and the write.
+        """
+        if self.local:
+            try:
+                self._put(name, data, link)
+            except (FileExistsError, NotADirectoryError):
+                return False
+            return True
+        return self.look(name) is None and self._put_if(name, data, {"mode": "create"}, md5(data))
+
+    def swap(self, name: str, data: bytes, found: Found) -> bool:
+        """Replaces a file that was `found`; False, and nothing is changed, if it is another one by now.
+
+        In S3 by `If-Match`. Local files, and S3 servers that do not know it, have a moment between look and write.
+        """
+        if not self.local and found.etag and self._put_if(name, data, {"IfMatch": f'"{found.etag}"'}, md5(data)):
+            return True
+        if self.look(name, {found.digest}) != found:
+            return False
+        self.write(name, data)
+        return True
+
+    def look(self, name: str, expected: Collection[str] = ()) -> Found | None:
+        """What lies at a name, or None. In S3 a HEAD; it is read only if its ETag is none of the expected digests."""
+        if self.local:
+            return look_local(self.uri(name))
+        files, path = remote(self.uri(name))
         try:
-            _write_file(part, data)
+            etag = with_retries(lambda: s3_etag(files, path))[0]
+            if etag in expected:
+                return Found(etag, etag)
+            return Found(md5(with_retries(lambda: files.cat_file(path))[0]) if expected else "", etag)
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(part), exist_ok=True)
-            _write_file(part, data)
-        try:
-            os.replace(part, target)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            os.replace(part, target)
-        if not self.run_id:
-            with contextlib.suppress(OSError):  # no run is under way that would clear it at its end
-                os.rmdir(self.uri(WORK))
+            return None
 
     def read(self, name: str) -> bytes:
         if self.local:
@@ -189,6 +235,21 @@ class Folder:
         files, path = remote(self.uri(folder))
         top = remote(self.root)[1]
         return sorted(key[len(top) + 1 :] for key in with_retries(lambda: files.find(path))[0])
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file, or a folder with something in it."""
+        if self.local:
+            return os.path.lexists(self.uri(name))
+        files, path = remote(self.uri(name))
+        there: bool = with_retries(lambda: files.exists(path))[0]
+        return there
+
+    def changed(self, name: str) -> float:
+        """When a file was written, seconds since 1970 by the clock of the storage."""
+        if self.local:
+            return os.stat(self.uri(name)).st_mtime
+        files, path = remote(self.uri(name))
+        return float(with_retries(lambda: files.modified(path))[0].timestamp())
 
     def delete(self, name: str) -> None:
         """Deletes a file; it need not be there."""
@@ -210,26 +271,72 @@ class Folder:
             self.delete(old)
 
     def clear(self, folder: str) -> None:
-        """Deletes a folder with all that is in it."""
+        """Deletes a folder with all that is in it, and the one above if that is empty then: for those in WORK alone."""
         for name in self.names(folder):
             self.delete(name)
         if self.local:
             for way, _, _ in os.walk(self.uri(folder), topdown=False):
                 with contextlib.suppress(OSError):
                     os.rmdir(way)
+            with contextlib.suppress(OSError):
+                os.rmdir(self.uri(WORK))
 
-    def check_writable(self) -> None:
+    def check_writable(self, data: bytes = b"") -> None:
         """Leaves a file in WORK, which says that a run is not finished.
 
         Raises:
             HairlineError: nothing can be written here.
         """
+        with self.writing():
+            self.write(f"{self.work}/{UNFINISHED}", data)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Makes a HairlineError, one line, of what the storage says inside."""
         try:
-            self.write(f"{self._work}/unfinished", b"")
+            yield
+        except HairlineError:
+            raise
+        except Exception as error:  # the system's, botocore's, Arrow's: all mean the same here
+            what = error.strerror if isinstance(error, OSError) and error.strerror else judge(error).detail
+            raise HairlineError(f"output {self.root}: cannot be written: {what}") from error
+
+    def _put(self, name: str, data: bytes, move: Callable[[str, str], None]) -> None:
+        """Writes a file into WORK and moves it to its name; what fails leaves nothing."""
+        target, part = self.uri(name), self.uri(f"{self.work}/{uuid.uuid4().hex}")
+        try:
+            try:
+                write_file(part, data)
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(part), exist_ok=True)
+                write_file(part, data)
+            try:
+                move(part, target)
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                move(part, target)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+            raise
+        finally:
+            if not self.run_id:
+                with contextlib.suppress(OSError):  # no run is under way that would clear it at its end
+                    os.rmdir(self.uri(WORK))
+
+    def _put_if(self, name: str, data: bytes, condition: dict[str, str], digest: str) -> bool:
+        files, path = remote(self.uri(name))
+        if not hasattr(files, "call_s3") or (len(data) >= ONE_PUT and "IfMatch" in condition):
+            condition = {}
+        try:
+            with_retries(lambda: files.pipe_file(path, data, **condition))
         except Exception as error:
-            raise HairlineError(f"output {self.root}: cannot be written: {judge(error).detail}") from error
-
-
-def _write_file(path: str, data: bytes) -> None:
-    with open(path, "wb") as file:
-        file.write(data)
+            status = http_status(error)
+            if status == 501:  # a server that knows no conditions
+                with_retries(lambda: files.pipe_file(path, data))
+                return True
+            if isinstance(error, FileExistsError) or status in (409, 412):
+                found = self.look(name, (digest,))
+                return found is not None and found.digest == digest  # an earlier try of ours whose answer was lost
+            raise
+        return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import resource
 import secrets
 import time
@@ -17,6 +18,7 @@ from .storage import Folder
 from .worker import Summary
 
 RUNS = "runs"
+RUN = re.compile(rf"{RUNS}/\d{{8}}T[^/]+Z-[0-9a-f]{{4}}\.json")  # what else lies there is not ours
 POINTS = 400  # of the throughput curve
 LIBRARIES = ("ray", "torch", "opencv-python-headless", "numpy", "pillow", "pyarrow")
 
@@ -118,7 +120,7 @@ def write_summary(output: Folder, run: dict[str, Any]) -> None:
 
 def last_summary(output: Folder) -> dict[str, Any] | None:
     """The newest run's summary that says how fast pictures were done."""
-    for name in reversed(output.names(RUNS)):
+    for name in reversed([name for name in output.names(RUNS) if RUN.fullmatch(name)]):
         run: dict[str, Any] = json.loads(output.read(name))
         if run.get("pictures_per_s_cold"):
             return run

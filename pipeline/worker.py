@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -26,8 +26,11 @@ from ..stages.item import Item
 from ..stages.limits import Limits
 from ..stages.registry import stage_class
 from . import ledger
+from .atomic import Found, md5
+from .made import Batch, Entry, Old
 from .marks import Marks
 from .names import output_name
+from .presence import CUT
 from .retry import WRONG_NAME, judge
 from .source import Source
 from .storage import Folder, display, fetch
@@ -61,10 +64,10 @@ class WorkerSpec:
 
 @dataclass
 class Task:
-    """One picture to do: the source, and the products (names in the output folder) that an earlier run made of it."""
+    """One picture to do: the source, and the products (names in the output, with digests) that an earlier run made."""
 
     source: Source
-    old: tuple[str, ...] = ()
+    old: Old = field(default_factory=dict)
 
 
 @dataclass
@@ -72,7 +75,19 @@ class Work:
     """One picture on its way from pool to pool."""
 
     item: Item
-    old: tuple[str, ...]
+    old: Old
+
+
+@dataclass
+class Placing:
+    """One product on its way into the output. `mine`: whether what was `found` at its name may be replaced."""
+
+    product: str
+    name: str
+    data: bytes
+    digest: str
+    found: Found | None
+    mine: bool
 
 
 @dataclass
@@ -107,23 +122,31 @@ class Worker:
         return list(self._storage.map(self._fetch, tasks))
 
     def work(self, batch: Sequence[Work]) -> None:
-        """Runs the stages over a batch."""
+        """Runs the stages over a batch. Raises HairlineError when nothing can be written any more."""
         self.marks.guard([each.item for each in batch], self._run, self._turn, self.spec.stages[0][0])
 
-    def write(self, batch: Sequence[Work]) -> list[dict[str, Any]]:
-        """Writes the products of a batch; those of an earlier run that are none now are deleted. Returns its rows.
+    @contextlib.contextmanager
+    def written(self, batch: Sequence[Work]) -> Iterator[list[dict[str, Any]]]:
+        """Writes the products of a batch; those of an earlier run that are none now are deleted. Gives its rows.
+
+        The block is to put the rows into a ledger: until it has ended, the batch's write-ahead list stays.
 
         Raises:
-            OSError: nothing can be written any more (disk full, permission gone, no answer from S3).
+            HairlineError: nothing can be written any more (disk full, permission gone, no answer from S3).
         """
-        return list(self._storage.map(self._write, batch))
+        with self.output.writing():
+            own = Batch(self.output, [each.item.id for each in batch])
+            placings = list(self._storage.map(lambda work: self._look(work, own), batch))
+            own.begin([entry for pair in zip(batch, placings, strict=True) for entry in _entries(*pair)])
+            rows = list(self._storage.map(self._write, batch, placings))
+            own.check()
+            yield rows
+            own.settle()
 
     def finish(self, batch: Sequence[Work]) -> Summary:
         """Writes the products of a batch, then its rows. Raises HairlineError when nothing can be written any more."""
-        try:
-            ledger.write_part(self.output, self.write(batch))
-        except Exception as error:
-            raise HairlineError(f"output {self.output.root}: cannot be written: {judge(error).detail}") from error
+        with self.written(batch) as rows:
+            ledger.write_part(self.output, rows)
         counts: dict[tuple[str, str], int] = {}
         seconds: dict[str, float] = {}
         for each in batch:
@@ -143,6 +166,8 @@ class Worker:
         item.attempts = 1
         started = time.perf_counter()
         try:
+            if source.problem:
+                raise PictureError("manifest_row", source.problem)
             item.data, item.attempts = fetch(source.uri, limits, source.size)
         except PictureError as error:
             item.fail("fetch", error)
@@ -160,24 +185,82 @@ class Worker:
                     item.finish()
                 item.forget_pixels()  # decoded pixels do not wait for the rest of the batch
 
-    def _write(self, work: Work) -> dict[str, Any]:
-        item, outputs = work.item, {}
+    def _look(self, work: Work, own: Batch) -> list[Placing]:
+        """What lies where a picture's products go, and whether it may be replaced."""
         started = time.perf_counter()
-        made = {product: output_name(product, item.id, out.ext) for product, out in item.outputs.items()}
+        placings = []
+        for product, made in work.item.outputs.items():
+            name, digest = output_name(product, work.item.id, made.ext), md5(made.data)
+            try:
+                found = self.output.look(name, {digest, work.old.get(name) or digest})
+            except OSError as error:
+                if error.errno not in WRONG_NAME:
+                    raise
+                found = None  # writing will say what is wrong with the name
+            mine = found is None or own.owns(name, found.digest, work.old)
+            placings.append(Placing(product, name, made.data, digest, found, mine))
+        work.item.seconds["write"] = time.perf_counter() - started
+        return placings
+
+    def _write(self, work: Work, placings: Sequence[Placing]) -> dict[str, Any]:
+        item, started = work.item, time.perf_counter()
+        outputs: dict[str, str] = {}
+        digests: dict[str, str] = {}
         try:
-            for product, name in made.items():
-                self.output.write(name, item.outputs[product].data)
-                outputs[product] = self.output.uri(name)
+            for each in placings:
+                digests[each.product] = self._place(each)
+                outputs[each.product] = self.output.uri(each.name)
         except OSError as error:
             if error.errno not in WRONG_NAME:
                 raise
             item.fail("write", PictureError("write", judge(error).detail))
-            outputs = {}
-        for name in {*work.old, *made.values()} - {made[product] for product in outputs}:
-            self.output.delete(name)
-        item.seconds["write"] = time.perf_counter() - started
+        except PictureError as error:
+            item.fail("write", error)
+        gone = dict(work.old)
+        if item.status == "failed":
+            gone |= {each.name: each.digest for each in placings if digests.get(each.product)}
+            outputs, digests = {}, {}
+        for name in gone.keys() - {each.name for each in placings if each.product in outputs}:
+            self._delete(name, gone[name])
+        item.seconds["write"] += time.perf_counter() - started
         item.release()
-        return ledger.row(item, outputs, self.spec.fingerprint, self.spec.run_id)
+        return ledger.row(item, outputs, self.spec.fingerprint, self.spec.run_id, digests)
+
+    def _place(self, each: Placing) -> str:
+        """Writes one product; returns its digest, or nothing where the same bytes, not a run's, were there already.
+
+        Raises:
+            PictureError: `occupied`.
+        """
+        if each.found and each.found.digest == each.digest:
+            return each.digest if each.mine else ""
+        if each.mine:
+            if each.found is None and self.output.create(each.name, each.data):
+                return each.digest
+            if each.found is not None and self.output.swap(each.name, each.data, each.found):
+                return each.digest
+        raise PictureError(
+            "occupied", f"{each.name} is there and {self._not_made}: move it away or choose another output"
+        )
+
+    @property
+    def _not_made(self) -> str:
+        by = "cut" if self.spec.run_id.startswith(CUT) else "run"
+        return f"was not made by a {by} into this output, or was changed since"
+
+    def _delete(self, name: str, digest: str | None) -> None:
+        """Deletes a product that is none any more, unless somebody has changed it."""
+        if digest is None or (digest and (found := self.output.look(name, {digest})) and found.digest == digest):
+            self.output.delete(name)
+
+
+def _entries(work: Work, placings: Sequence[Placing]) -> Iterator[Entry]:
+    """What a picture's write-ahead list holds: what is about to be written, and what is about to be deleted."""
+    for each in placings:
+        if each.mine:
+            yield Entry(work.item.id, each.name, each.digest)
+    for name in work.old.keys() - {each.name for each in placings}:
+        yield Entry(work.item.id, name, "")
 
 
 def set_up(pool: str, stages: Sequence[tuple[str, Settings]], threads: int, gpu: float) -> list[Stage[Settings]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from difflib import get_close_matches
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,18 @@ class Document:
             for index, value in enumerate(node.value):
                 self.places[(*key, index)] = f"{self.name}:{value.start_mark.line + 1}"
                 self._note(value, (*key, index))
+
+
+def find_job_file(path: str) -> Path:
+    """The file itself, or else the built-in configuration of that name."""
+    file = Path(path).expanduser()
+    if file.exists():
+        return file
+    builtin = {entry.name: entry for entry in files("hairline.configs").iterdir() if entry.name.endswith(".yaml")}
+    name = path if path.endswith(".yaml") else f"{path}.yaml"
+    if name in builtin:
+        return Path(str(builtin[name]))
+    raise HairlineError(f"no job file {path}; a file of your own, or one of {', '.join(sorted(builtin))}")
 
 
 def read_document(path: Path) -> Document:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from ..stages.item import Item, Output
@@ -19,6 +19,7 @@ from .desk import Desk
 from .errors import ApiError, ended
 from .intake import Form
 from .openapi import describe_api, options_schema
+from .reference import base_of, render
 from .work import ProductsOrder
 
 TYPES = {
@@ -43,6 +44,7 @@ class Api:
     def routes(self) -> list[Route]:
         return [
             Route("/openapi.json", self.openapi, methods=["GET"]),
+            Route("/docs", self.docs, methods=["GET"]),
             Route("/v1/products", self.products, methods=["GET"]),
             Route("/v1/analyze", self.analyze, methods=["POST"]),
             *(Route(f"/v1/{name}", self.product, methods=["POST"], name=name) for name in self.specs),
@@ -51,6 +53,11 @@ class Api:
     async def openapi(self, _: Request) -> Response:
         """The API's description."""
         return JSONResponse(describe_api(self.specs))
+
+    async def docs(self, request: Request) -> Response:
+        """The API's description as a page to read."""
+        base = base_of(request, f"{self.desk.service.host}:{self.desk.service.port}")
+        return HTMLResponse(render(describe_api(self.specs), base, self.desk.keys is not None))
 
     async def products(self, _: Request) -> Response:
         """What products there are, with their options as JSON schemas."""

@@ -21,6 +21,7 @@ from .desk import Desk
 from .errors import ApiError
 from .jobs_api import JobsApi
 from .middleware import Around, tell
+from .reference import STYLE
 from .removebg.route import RemoveBg
 
 PAGE = Path(__file__).parent / "page"
@@ -49,6 +50,9 @@ def build(desk: Desk) -> Starlette:
             raise HTTPException(404)
         return FileResponse(PAGE / "index.html")
 
+    async def style(_: Request) -> Response:
+        return FileResponse(STYLE)
+
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
         await desk.look()  # before the first request
@@ -67,7 +71,7 @@ def build(desk: Desk) -> Starlette:
                 CORSMiddleware,
                 allow_origins=list(desk.service.cors),
                 allow_methods=["GET", "POST"],
-                allow_headers=["X-Api-Key", "X-Request-Id"],
+                allow_headers=["Authorization", "X-Api-Key", "X-Request-Id"],
                 expose_headers=["*"],
             )
         )
@@ -76,6 +80,7 @@ def build(desk: Desk) -> Starlette:
         Route("/readyz", ready),
         Route("/metrics", metrics),
         *api.routes(),
+        Route("/docs/style.css", style),
         *jobs.routes(),
         *RemoveBg(desk).routes(),
         Route("/", page),

@@ -115,11 +115,13 @@ class Desk:
         """The request's key, which must be for what is asked; None where none is needed. Raises ApiError 403."""
         if self.keys is None:
             return None
-        given = request.headers.get("x-api-key")
+        given = given_key(request)
         key = self.keys.find(given)
         if key is None:
             title = "Invalid API Key" if given else "Missing API Key"
-            raise ApiError(403, "auth_failed", title, "send a valid key in the header X-Api-Key")
+            raise ApiError(
+                403, "auth_failed", title, "send a valid key in the header X-Api-Key, or Authorization: Bearer"
+            )
         request.state.key = key.name
         if key.opens != opens:
             detail = "this key is for /metrics alone"
@@ -127,6 +129,17 @@ class Desk:
                 detail = "/metrics needs a key of its own, made with: hairline keys add NAME --metrics"
             raise ApiError(403, "auth_failed", "This key opens something else", detail)
         return key
+
+    def limit(self, request: Request) -> tuple[int, int, float]:
+        """What a request's client may ask: (at most, of it left, seconds until all of it is there again).
+
+        With a key, requests in a minute; without, places in the queue.
+        """
+        key = self.keys.find(given_key(request)) if self.keys else None
+        if key:
+            return self.limiter.left(key)
+        places = self.service.queue.requests
+        return places, max(0, places - self.admission.inside), self.admission.wait() if self.admission.inside else 0.0
 
     async def form(self, request: Request, visit: Visit) -> Form:
         """The request's fields and files; two pictures in base64 may come."""
@@ -253,6 +266,13 @@ class Desk:
             raise ApiError(
                 503, "unavailable", "The service cannot work on pictures now", headers={"Retry-After": "5"}
             ) from error
+
+
+def given_key(request: Request) -> str:
+    """The key that a request brings, in `X-Api-Key` or as `Authorization: Bearer`; empty where it brings none."""
+    given = request.headers.get("x-api-key", "")
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return given or (token.strip() if scheme.lower() == "bearer" else "")
 
 
 def check(item: Item) -> bool:

@@ -10,6 +10,7 @@ end, and goes. The end of its standard input, with which its parent goes, counts
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -27,9 +28,9 @@ from ..pipeline.session import cluster_nodes, ray_session
 from ..stages.errors import HairlineError
 from .app import build
 from .desk import Desk
-from .job_files import JobFiles
 from .keys import Keys, demand_keys
 from .memory import room
+from .places import check_places
 from .protocol import Protocol
 from .service import Service, load_service
 
@@ -49,7 +50,8 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self._loop = loop = asyncio.get_running_loop()
         loop.add_reader(sys.stdin.fileno(), self._parent_gone)
-        tell(self._ready_fd, {"ready": True, "model": self.desk.model})
+        drain = self.desk.service.times.drain
+        tell(self._ready_fd, {"ready": True, "model": self.desk.model, "drain": drain})
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         if self.desk.draining:
@@ -77,13 +79,19 @@ def tell(fd: int, facts: dict[str, Any]) -> None:
     os.close(fd)
 
 
+def _refuse(ready_fd: int, error: str) -> int:
+    with contextlib.suppress(OSError):  # closed: it had been ready
+        tell(ready_fd, {"ready": False, "error": " ".join(error.split())})
+    return 2
+
+
 def serve(service: Service, listener: socket.socket, ready_fd: int) -> None:
     """Deploys and answers until SIGTERM. Raises HairlineError: the pools do not start."""
     from . import pools
 
     keys = Keys(Path(service.keys).expanduser()) if service.keys else None
     demand_keys(service.host, keys)
-    os.close(JobFiles(Path(service.jobs.folder).expanduser()).lock())  # before anything starts that has nowhere to go
+    check_places(service)
     nodes = cluster_nodes()
     pixels = room(service, place(service.pools, nodes), pools.memory())  # before anything is started that does not fit
     desk = Desk(service, pools.Pools(service, pools.deploy(service, nodes), pixels), keys)
@@ -114,10 +122,11 @@ def main(arguments: list[str]) -> int:
         with ray_session():
             serve(service, socket.socket(fileno=int(socket_fd)), int(ready_fd))
     except HairlineError as error:
-        tell(int(ready_fd), {"ready": False, "error": " ".join(str(error).split())})
-        return 2
+        return _refuse(int(ready_fd), str(error))
     except KeyboardInterrupt:  # asked to go while it started
         return 1
+    except Exception as error:  # code of the user's, such as a stage, may raise whatever it likes
+        return _refuse(int(ready_fd), f"the service does not start: {type(error).__name__}: {error}")
     return 0
 
 

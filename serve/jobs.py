@@ -92,9 +92,8 @@ class Store:
         while True:
             for job in [self.jobs[id] for id in self._ours if self._is_over(self.jobs[id])]:
                 self._ours.discard(job.id)
-                if await asyncio.to_thread(self.files.delete, job):
-                    del self.jobs[job.id]
-                else:
+                del self.jobs[job.id]
+                if not await asyncio.to_thread(self.files.delete, job):
                     log.warning("job %s: its files are deleted; its folder holds others, and stays", job.id)
             await asyncio.sleep(SWEEP_S)
             self._scan()  # a predecessor may have taken jobs in its last seconds

@@ -79,13 +79,20 @@ class JobsApi:
             form = await self.desk.form(request, visit)
             job, files = self._read(form)
             job.owner, job.request_id = visit.owner, request.state.id
-            async with self._writing:
-                if store.open >= self.settings.waiting:
-                    raise busy(f"{store.open} jobs have not ended", 30)
-                if await asyncio.to_thread(store.size) + sum(map(len, files)) > self.settings.mib << 20:
-                    raise busy("jobs take all the space that they may", 300)
-                await store.add(job, files)
+            try:
+                async with self._writing:
+                    await self._keep(store, job, files)
+            except OSError as error:
+                told = f"jobs cannot be kept now: {error.strerror}"
+                raise ApiError(503, "unavailable", "No place for jobs", told, {"Retry-After": "60"}) from error
         return JSONResponse(self._told(job), 202, {"Location": f"/v1/jobs/{job.id}"})
+
+    async def _keep(self, store: Store, job: Job, files: list[bytes]) -> None:
+        if store.open >= self.settings.waiting:
+            raise busy(f"{store.open} jobs have not ended", 30)
+        if await asyncio.to_thread(store.size) + sum(map(len, files)) > self.settings.mib << 20:
+            raise busy("jobs take all the space that they may", 300)
+        await store.add(job, files)
 
     async def state(self, request: Request) -> Response:
         """How far a job is."""

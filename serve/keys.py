@@ -115,6 +115,13 @@ class Limiter:
         self._started: dict[str, deque[float]] = {}
         self._running: dict[str, int] = {}
 
+    def left(self, key: Key) -> tuple[int, int, float]:
+        """(requests a minute, how many of them are left now, seconds until all of them are there again)."""
+        now = self._clock()
+        lately = [began for began in self._started.get(key.identity, ()) if began > now - MINUTE]
+        wait = lately[-1] + MINUTE - now if lately else 0.0
+        return key.per_minute, max(0, key.per_minute - len(lately)), wait
+
     @contextmanager
     def admit(self, key: Key) -> Iterator[None]:
         """Counts one request, from here to the end of the block.

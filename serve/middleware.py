@@ -19,19 +19,10 @@ from .desk import Desk
 from .errors import REASONS, ApiError
 from .guard import Guard, settle_client
 from .log import request_id
+from .security import SECURITY
 
 LEFT = 499  # what the log says of a client that did not wait
 PIECE = 256 << 10  # bytes of an answer that are handed to the connection at a time
-SECURITY = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'",
-    "Cache-Control": "private, no-cache",  # results are somebody's own; the page's files are asked for anew
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 TITLES = {404: "Not found", 405: "Method not allowed"}
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The API's description: `openapi.yaml`, and a route for each product of this service."""
+"""The API's description: `openapi.yaml`, a route for each product of this service, and what all routes share."""
 
 from __future__ import annotations
 
@@ -11,51 +11,70 @@ import yaml
 from ..stages.products.spec import ProductSpec
 
 FILE = Path(__file__).parent / "openapi.yaml"
-ERROR = {"$ref": "#/components/responses/Error"}
+PICTURES = {"png": "image/png", "webp": "image/webp", "jpeg": "image/jpeg"}
+REFUSALS = {  # of a route that takes a picture
+    400: "BadRequest",
+    403: "Forbidden",
+    408: "TooSlow",
+    413: "TooLarge",
+    415: "MediaType",
+    422: "NotCutOut",
+    429: "Busy",
+    504: "TooLate",
+}
 
 
 def describe_api(products: Mapping[str, ProductSpec]) -> dict[str, Any]:
     """The whole description as plain data."""
     api: dict[str, Any] = yaml.safe_load(FILE.read_text("utf-8"))
-    for name, spec in products.items():
-        options = options_schema(spec)
-        for key, schema in options.pop("$defs", {}).items():
-            api["components"]["schemas"][key] = schema
-        base = [{"$ref": f"#/components/schemas/{part}"} for part in ("Source", "Common")]
-        upload = [*base, {"$ref": "#/components/schemas/Upload"}]
-        plain = {"type": "object", "properties": options["properties"]}
-        api["paths"][f"/v1/{name}"] = {
-            "post": {
-                "summary": f"{name.replace('_', ' ').capitalize()} of a picture",
-                "operationId": name,
-                "requestBody": {
-                    "required": True,
-                    "content": {
-                        "multipart/form-data": {"schema": {"allOf": [*upload, plain]}},
-                        "application/x-www-form-urlencoded": {"schema": {"allOf": [*base, plain]}},
-                        "application/json": {
-                            "schema": {"allOf": [*base, plain]},
-                            "example": {"image_url": "https://example.org/cat.jpg"},
-                        },
-                    },
-                },
-                "responses": {
-                    "200": {
-                        "description": "The file, of the type that its options ask for",
-                        "headers": {
-                            f"X-Hairline-{part}": {"schema": {"type": "string"}}
-                            for part in ("Status", "Category", "Confidence", "Model")
-                        },
-                        "content": {
-                            kind: {"schema": {"type": "string", "format": "binary"}}
-                            for kind in ("image/png", "image/webp", "image/jpeg")
-                        },
-                    },
-                    "default": ERROR,
-                },
-            }
-        }
+    routes = {f"/v1/{name}": {"post": _route(name, spec, api)} for name, spec in products.items()}
+    api["paths"] = {**routes, **api["paths"]}
+    for methods in api["paths"].values():
+        for operation in methods.values():
+            operation.setdefault("parameters", []).append(_ref("parameters", "requestId"))
+            answers = operation["responses"]
+            answers.setdefault("500", _ref("responses", "Internal"))
+            if operation["operationId"] != "health":  # which answers while the service starts
+                answers.setdefault("503", _ref("responses", "Unavailable"))
+            operation["responses"] = dict(sorted(answers.items()))
+    for answer in (*api["components"]["responses"].values(), *_own_answers(api)):
+        answer.setdefault("headers", {})["X-Request-Id"] = _ref("headers", "X-Request-Id")
     return api
+
+
+def _route(name: str, spec: ProductSpec, api: dict[str, Any]) -> dict[str, Any]:
+    options = options_schema(spec)
+    api["components"]["schemas"] |= options.pop("$defs", {})
+    base = [_ref("schemas", part) for part in ("Source", "Common")]
+    plain = {"type": "object", "properties": options["properties"]}
+    url = {"image_url": "https://example.org/cat.jpg"}
+    made = options["properties"].get("format", {"enum": ["png"], "default": "png"})
+    kinds = sorted(made["enum"], key=lambda name: name != made["default"])  # what comes by default stands first
+    found = ("Status", "Category", "Confidence", "Model")
+    return {
+        "tags": ["Pictures"],
+        "summary": f"{name.replace('_', ' ').capitalize()} of a picture",
+        "operationId": name,
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {"allOf": [_ref("schemas", "Upload"), *base, plain]},
+                    "example": {"image_file": "cat.jpg"},
+                },
+                "application/x-www-form-urlencoded": {"schema": {"allOf": [*base, plain]}, "example": url},
+                "application/json": {"schema": {"allOf": [*base, plain]}, "example": url},
+            },
+        },
+        "responses": {
+            "200": {
+                "description": "The file, of the type that its options ask for",
+                "headers": {f"X-Hairline-{part}": _ref("headers", f"X-Hairline-{part}") for part in found},
+                "content": {PICTURES[kind]: {"schema": {"type": "string", "format": "binary"}} for kind in kinds},
+            },
+            **{str(status): _ref("responses", answer) for status, answer in REFUSALS.items()},
+        },
+    }
 
 
 def options_schema(spec: ProductSpec) -> dict[str, Any]:
@@ -65,3 +84,12 @@ def options_schema(spec: ProductSpec) -> dict[str, Any]:
         schema["properties"][option]["default"] = value
     schema["properties"].pop("per_subject", None)  # an answer is one file
     return schema
+
+
+def _own_answers(api: dict[str, Any]) -> list[dict[str, Any]]:
+    operations = [operation for methods in api["paths"].values() for operation in methods.values()]
+    return [answer for each in operations for answer in each["responses"].values() if "$ref" not in answer]
+
+
+def _ref(kind: str, name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/{kind}/{name}"}

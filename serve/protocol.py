@@ -18,7 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from .desk import Desk
 from .errors import ApiError
 from .log import request_id
-from .middleware import SECURITY
+from .security import SECURITY
 
 HEADERS_S = 10.0  # for a request's headers to arrive
 STALL_S = 20.0  # for the client to take what has been written, at most `middleware.PIECE` bytes

@@ -20,27 +20,34 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from ..pipeline.machine import place, this_machine
-from ..pipeline.session import cluster_nodes, joins_cluster, ray_session
 from ..stages.errors import HairlineError
-from .keys import Keys, demand_keys
-from .service import Service, load_service
+from .places import address, check_places, jobs_are_taken, listen_early, read_file
+from .starting import Starting
+
+if TYPE_CHECKING:
+    from ..pipeline.machine import Node
+    from .service import Service
 
 START_S = 900.0  # longest that a front and its pools may take to start
 TOO_OFTEN_S = 5.0  # a front that ends by itself sooner than this after it answered is not started again
-BACKLOG = 512
 ENDS = (signal.SIGTERM, signal.SIGINT)
 Events = deque[int]  # signals that have come
 
 
 class Front:
-    """One front process."""
+    """One front process.
+
+    Attributes:
+        model: fingerprint of what it was started with.
+        drain: seconds that it lets its requests have when it ends.
+    """
 
     def __init__(
-        self, path: str, changes: Sequence[str], listener: socket.socket, address: str, events: Events
+        self, path: str, changes: Sequence[str], listener: socket.socket, cluster: str, events: Events
     ) -> None:
         """Starts it and waits until it answers.
 
@@ -54,21 +61,22 @@ class Front:
             command,
             stdin=subprocess.PIPE,  # its end tells the front that we are gone
             pass_fds=(listener.fileno(), said),
-            env={**os.environ, "RAY_ADDRESS": address},
+            env={**os.environ, "RAY_ADDRESS": cluster},
             process_group=0,  # Ctrl-C is for us to pass on
         )
         os.close(said)
         self.started = time.monotonic()
         try:
-            self.model = self._wait(ready, events)
+            told = self._wait(ready, events)
+            self.model, self.drain = str(told["model"]), float(told["drain"])
         except BaseException:
-            self.end(10)
+            self.end(10, signal.SIGTERM)  # it has no handler yet: an end without a word
             raise
         finally:
             os.close(ready)
         self.started = time.monotonic()
 
-    def _wait(self, ready: int, events: Events) -> str:
+    def _wait(self, ready: int, events: Events) -> dict[str, Any]:
         line = b""
         while not line.endswith(b"\n"):
             if any(event in ENDS for event in events):
@@ -81,15 +89,15 @@ class Front:
             if not part:
                 raise HairlineError(f"the front ended while it started (exit code {self.process.wait()})")
             line += part
-        told = json.loads(line)
+        told: dict[str, Any] = json.loads(line)
         if not told["ready"]:
             raise HairlineError(told["error"])
-        return str(told["model"])
+        return told
 
-    def end(self, seconds: float, replaced: bool = False) -> None:
-        """Asks it to go, and waits so long. replaced: a successor answers on the same socket."""
+    def end(self, seconds: float, how: signal.Signals = signal.SIGINT) -> None:
+        """Asks it to go, and waits so long. how: SIGTERM if a successor answers on the same socket."""
         with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(signal.SIGTERM if replaced else signal.SIGINT)
+            self.process.send_signal(how)
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -100,36 +108,80 @@ class Front:
 def serve(path: str, changes: Sequence[str], console: Console) -> int:
     """Runs a service until SIGTERM or Ctrl-C.
 
+    Args:
+        console: is told the address and the model once requests are answered, and of every change after that. That it
+            starts is told on standard error.
+
     Raises:
-        HairlineError: a mistake in the file, an address that is taken, or pools that do not fit or start.
+        HairlineError: a mistake in the file, an address that is taken, a place that cannot be written, or pools that
+            do not fit or start.
     """
+    with contextlib.ExitStack() as stack:
+        listener = listen_early(read_file(path, changes))
+        if listener:
+            starting = stack.enter_context(Starting(stack.enter_context(listener)))
+        service, nodes = _checked(path, changes)
+        assert listener, "an address that is wrong has been told of"
+        _tell_of_the_start(service, path, address(listener))
+        return _serve(service, path, changes, listener, starting, nodes, console)
+
+
+def _checked(path: str, changes: Sequence[str]) -> tuple[Service, list[Node] | None]:
+    """The service of a file, and the machine for its pools; None: a cluster."""
+    from ..pipeline.machine import place, this_machine  # takes seconds, for it brings torch
+    from ..pipeline.session import joins_cluster
+    from .service import load_service
+
     service = load_service(path, changes)
     service.model  # noqa: B018  (finds and checks the weights before anything starts)
-    demand_keys(service.host, Keys(Path(service.keys).expanduser()) if service.keys else None)
     nodes = None if joins_cluster() else [this_machine()]
     if nodes:
         place(service.pools, nodes)
-    events: Events = deque()
-    with _listen(service) as listener, ray_session(nodes[0] if nodes else None):
+    check_places(service)
+    return service, nodes
+
+
+def _serve(
+    service: Service,
+    path: str,
+    changes: Sequence[str],
+    listener: socket.socket,
+    starting: Starting,
+    nodes: list[Node] | None,
+    console: Console,
+) -> int:
+    from ..pipeline.machine import place
+    from ..pipeline.session import cluster_nodes, ray_session
+
+    with ray_session(nodes[0] if nodes else None):
         import ray
 
         if nodes is None:
             place(service.pools, cluster_nodes())
+        events: Events = deque()
         for number in (*ENDS, signal.SIGHUP):
             signal.signal(number, lambda given, _: events.append(given))
-        address = ray.get_runtime_context().gcs_address
-        front = Front(path, changes, listener, address, events)
-        host, port = listener.getsockname()[:2]
-        told = f"[{host}]" if ":" in host else host
-        console.print(f"http://{told}:{port}  model {front.model}", highlight=False, soft_wrap=True)
+        cluster = ray.get_runtime_context().gcs_address
+        front = Front(path, changes, listener, cluster, events)
+        starting.stop()
+        console.print(f"{address(listener)}  model {front.model}", highlight=False, soft_wrap=True)
         try:
-            front = _keep(front, path, changes, listener, address, events, console)
+            front = _keep(front, path, changes, listener, cluster, events, console)
         finally:
             listener.close()
-            front.end(service.times.drain + 10)
+            front.end(front.drain + 10)
             if nodes is None:  # a Ray of our own ends with everything in it
                 _stop_pools()
     return 0
+
+
+def _tell_of_the_start(service: Service, path: str, url: str) -> None:
+    pools = "; ".join(f"{pool.name}: {', '.join(pool.stages)}" for pool in service.pools)
+    print(f"hairline: starting {Path(path).name} on {url}, loading {pools}", file=sys.stderr, flush=True)
+    if jobs_are_taken(service):
+        folder = Path(service.jobs.folder).expanduser().absolute()
+        told = f"jobs.folder {folder}: another service works on it, so there are no jobs here until that ends"
+        print(f"hairline: {told}", file=sys.stderr, flush=True)
 
 
 def _keep(
@@ -137,7 +189,7 @@ def _keep(
     path: str,
     changes: Sequence[str],
     listener: socket.socket,
-    address: str,
+    cluster: str,
     events: Events,
     console: Console,
 ) -> Front:
@@ -153,28 +205,15 @@ def _keep(
                 raise HairlineError(f"the front ended (exit code {front.process.returncode})")
         events.clear()  # several hang-ups are one
         try:
-            successor = Front(path, changes, listener, address, events)
+            successor = Front(path, changes, listener, cluster, events)
         except KeyboardInterrupt:
             return front
         except HairlineError as error:
             console.print(f"not changed: {error}", highlight=False, soft_wrap=True, markup=False)
             continue
-        front.end(load_service(path, changes).times.drain + 10, replaced=True)
+        front.end(front.drain + 10, signal.SIGTERM)
         front = successor
         console.print(f"model {front.model}", highlight=False)
-
-
-def _listen(service: Service) -> socket.socket:
-    family = socket.AF_INET6 if ":" in service.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((service.host, service.port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise HairlineError(f"cannot listen on {service.host}:{service.port}: {error.strerror or error}") from error
-    return listener
 
 
 def _stop_pools() -> None:

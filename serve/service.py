@@ -8,19 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from ..pipeline.fingerprint import fingerprint, ingredients
-from ..pipeline.job import Model, Pool, Setup, check_setup, find_job_file
-from ..pipeline.yamlfile import read_document
+from ..pipeline.job import Model, Pool, Setup, check_setup
 from ..stages.errors import HairlineError
 from ..stages.limits import Limits
 from ..stages.products.registry import PRODUCTS
 from ..stages.products.stage import ProductsSettings
 from .fetch import FetchLimits
+from .places import Address, read_file
 
 HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
 Seconds = Annotated[float, Field(gt=0)]
@@ -66,15 +65,12 @@ class Jobs(Model):
     at_once: int = Field(1, ge=1, description="pictures of jobs worked on at the same time")
 
 
-class Service(Setup):
+class Service(Setup, Address):
     """A checked service. `products` are the routes below /v1; their options are the defaults of the routes."""
 
-    host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535)
     products: tuple[str | dict[str, object], ...] = Field(tuple(PRODUCTS), min_length=1)
     pools: tuple[ServicePool, ...] = Field(min_length=1)
     limits: Limits = Limits(max_bytes=30 << 20, max_pixels=50_000_000)
-    keys: str = Field("", description="file of API keys, see `hairline keys`; needed beyond loopback")
     cors: tuple[str, ...] = Field((), description="origins whose pages may call the service; none by default")
     hosts: tuple[str, ...] = Field((), description="names of the service beside localhost and loopback addresses")
     proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
@@ -133,11 +129,7 @@ def load_service(path: str, changes: Sequence[str] = ()) -> Service:
     Raises:
         HairlineError: names the file, the line, the key and, for a misspelt one, the right one.
     """
-    file: Path = find_job_file(path)
-    document = read_document(file)
-    for change in changes:
-        document.set(change)
-    service = check_setup(Service, document)
+    service = check_setup(Service, read_file(path, changes))
     limits = service.limits
     products: ProductsSettings = service.stages["products"]
     for spec in products.products:

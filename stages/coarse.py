@@ -15,7 +15,8 @@ from . import weights
 from .base import Settings, Stage
 from .batch import in_fixed_batches
 from .crops import Crop as Part
-from .crops import CropSettings, crops_for, overview_wins, regrown
+from .crops import CropSettings, crops_for, cut, is_strip, overview_wins, regrown
+from .graphics import is_graphic
 from .item import U8, Crop, Item
 from .networks.blocks import fold_bn
 from .networks.coarse import SIZE, CoarseNet
@@ -75,6 +76,9 @@ class CoarseStage(Stage[CoarseSettings]):
             subjects = [box for box in item.boxes if box.label == "subject"]
             item.crops = []
             wanted.append((item, crops_for(subjects, item.width, item.height, options)))
+            self._take_over(item, wanted[-1][1])
+        wanted = [(item, boxes) for item, boxes in wanted if not item.crops]
+        items = [item for item, _ in wanted]
         for _ in range(options.regrow + 1):
             self._look(wanted)
             again = [
@@ -89,10 +93,19 @@ class CoarseStage(Stage[CoarseSettings]):
         for item in items:
             self._judge(item)
 
+    def _take_over(self, item: Item, boxes: Sequence[Part]) -> None:
+        """Fills `item.crops` with the matte that a picture brings itself, if it does: nothing is unsure about it."""
+        matte = item.picture.own_matte
+        if matte is None:
+            return
+        for x0, y0, x1, y1 in boxes if len(boxes) > 1 else [(0, 0, item.width, item.height)]:
+            part = cv2.resize(matte[y0:y1, x0:x1], (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+            item.crops.append(Crop((x0, y0, x1, y1), part.astype(np.uint8, copy=False), np.zeros_like(part)))
+
     def _overview(self, items: Sequence[Item]) -> None:
         """Looks at plain photographs as a whole, too: what was detected may be a part of the subject only.
 
-        Not at designs: there, text and logos would come along.
+        Not at designs: there, text and logos would come along. Nor at strips, which show nothing as a whole.
         """
         doubtful = [
             item
@@ -100,6 +113,7 @@ class CoarseStage(Stage[CoarseSettings]):
             if any(box.label == "subject" for box in item.boxes)
             and not any(box.label != "subject" and box.score >= DECORATED for box in item.boxes)
             and [crop.box for crop in item.crops] != [(0, 0, item.width, item.height)]
+            and not is_strip(item.width, item.height)
         ]
         self._look([(item, [*(c.box for c in item.crops), (0, 0, item.width, item.height)]) for item in doubtful])
         for item in doubtful:
@@ -113,7 +127,7 @@ class CoarseStage(Stage[CoarseSettings]):
             known = {crop.box: crop for crop in item.crops}
             item.crops = [known[box] for box in boxes if box in known]
             route = item.route if item.route in self.networks else "general"
-            jobs.setdefault(route, []).extend((item, box, cut(item, box)) for box in boxes if box not in known)
+            jobs.setdefault(route, []).extend((item, box, cut(item, box, SIZE)) for box in boxes if box not in known)
         for route, found in jobs.items():
             if not found:
                 continue
@@ -130,6 +144,8 @@ class CoarseStage(Stage[CoarseSettings]):
         return ask(self.networks[route], pictures, self.device)
 
     def _judge(self, item: Item) -> None:
+        if is_graphic(item):
+            return  # there is ink, whatever the network makes of it
         empty, area = emptiness(item)
         if area < self.settings.min_area:
             item.filter(self.name, "no_subject", "nothing in the picture stands out as a subject")
@@ -160,7 +176,7 @@ def evidence(item: Item) -> tuple[F32, float]:
         partial += share * float(crop.alpha.mean()) / 255
         doubt += share * float(crop.unsure.mean()) / 255
     scene = UNTOLD
-    if item.category:
+    if item.category and not is_strip(item.width, item.height):  # squeezed to a square, a strip looks like anything
         scene = item.category_score if item.category == "scene" else (1 - item.category_score) / 2
     odds = np.log((scene + 0.01) / (1.01 - scene))
     error = np.log(np.clip(doubt / max(partial, 1e-3), 0.02, 5))
@@ -198,17 +214,6 @@ def _look(network: nn.Module, pictures: Sequence[U8], side: int, device: torch.d
     samples = torch.from_numpy(stretched).permute(0, 3, 1, 2).float() / 255
     logits = in_fixed_batches(network, samples, device, weights.precision(device))
     return logits.permute(0, 2, 3, 1).contiguous().numpy()
-
-
-def cut(item: Item, box: tuple[int, int, int, int], side: int = SIZE) -> U8:
-    """The crop's pixels, uint8 [h, w, 3], from the smallest decoding in which its long side is at least `side`."""
-    x0, y0, x1, y1 = box
-    share = max(item.width, item.height) / max(x1 - x0, y1 - y0)
-    picture = item.picture.small(int(np.ceil(side * share)))
-    height, width = picture.shape[:2]
-    sx, sy = width / item.width, height / item.height
-    left, top = int(x0 * sx), int(y0 * sy)
-    return picture[top : max(top + 1, round(y1 * sy)), left : max(left + 1, round(x1 * sx))]
 
 
 def _with_error(alpha: np.ndarray) -> U8:

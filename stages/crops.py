@@ -10,11 +10,13 @@ import numpy as np
 from pydantic import Field
 
 from .base import Settings
-from .item import U8, Box
+from .item import U8, Box, Item
 from .item import Crop as Seen
 
 Crop = tuple[int, int, int, int]
 _HELD, _BEYOND = 0.9, 1.5  # shares of the crops' area that the whole picture's mask must hold and be
+STRIP = 4.0  # ratio of a picture's sides from which on it is a strip
+MOST_WINDOWS = 32  # of one strip
 _STEP = 0.6  # of a crop's longer side that is added where it was too small
 
 
@@ -38,12 +40,34 @@ class CropSettings(Settings):
     )
 
 
+def is_strip(width: int, height: int) -> bool:
+    """Whether a picture is so long that as a whole nothing in it can be told."""
+    return max(width, height) > STRIP * min(width, height)
+
+
+def windows(width: int, height: int) -> list[Crop]:
+    """The whole picture, or, where that is a strip, overlapping windows of it that networks can look at.
+
+    Seen as a whole, a strip is squeezed until nothing in it has its own shape. A window is as long as two of the
+    picture's shorter sides, longer where there would be too many, and shares half with either neighbour.
+    """
+    longer, shorter = max(width, height), min(width, height)
+    if not is_strip(width, height):
+        return [(0, 0, width, height)]
+    count = min(MOST_WINDOWS, math.ceil(longer / shorter) - 1)
+    length = max(2 * shorter, math.ceil(2 * longer / (count + 1)))
+    starts = [round(k * (longer - length) / (count - 1)) for k in range(count)]
+    if width >= height:
+        return [(start, 0, start + length, height) for start in starts]
+    return [(0, start, width, start + length) for start in starts]
+
+
 def crops_for(boxes: Sequence[Box], width: int, height: int, settings: CropSettings) -> list[Crop]:
     """The parts of a picture to look at, each (x0, y0, x1, y1) in whole pixels within it, x1 and y1 exclusive.
 
-    Without boxes that is the whole picture. With them, every one of the surest `max_subjects` lies in one of
-    the crops with a margin, no two crops overlap by more than `merge_overlap`, and the order of the boxes
-    does not matter. The largest crop comes first.
+    Without boxes that is the whole picture, a strip in `windows`. With them, every one of the surest `max_subjects`
+    lies in one of the crops with a margin, no two crops overlap by more than `merge_overlap`, and the order of the
+    boxes does not matter. The largest crop comes first.
 
     Args:
         boxes: subjects, in pixels of the picture; what sticks out is cut off.
@@ -59,7 +83,7 @@ def crops_for(boxes: Sequence[Box], width: int, height: int, settings: CropSetti
     while merged:
         crops = sorted({_grown(c, whole, settings.whole_picture_share) for c in crops}, key=lambda c: (-_area(c), c))
         merged = _merge_one(crops, settings.merge_overlap)
-    return crops or [whole]
+    return crops or windows(width, height)
 
 
 def regrown(crops: Sequence[Crop], alphas: Sequence[U8], width: int, height: int, settings: CropSettings) -> list[Crop]:
@@ -102,6 +126,17 @@ def overview_wins(parts: Sequence[Seen], whole: Seen, settings: CropSettings) ->
             found[y0:y1, x0:x1] |= cv2.resize(part.alpha, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA) > 127
     held = (mask & found).sum() > _HELD * found.sum()
     return bool(held and mask.sum() > _BEYOND * found.sum())
+
+
+def cut(item: Item, box: Crop, side: int) -> U8:
+    """The crop's pixels, uint8 [h, w, 3], from the smallest decoding in which its long side is at least `side`."""
+    x0, y0, x1, y1 = box
+    share = max(item.width, item.height) / max(x1 - x0, y1 - y0)
+    picture = item.picture.small(math.ceil(side * share))
+    height, width = picture.shape[:2]
+    sx, sy = width / item.width, height / item.height
+    left, top = int(x0 * sx), int(y0 * sy)
+    return picture[top : max(top + 1, round(y1 * sy)), left : max(left + 1, round(x1 * sx))]
 
 
 def _widened(box: Box, width: int, height: int, share: float) -> Crop:

@@ -12,11 +12,13 @@ from torch import Tensor
 from . import weights
 from .base import Settings, Stage
 from .batch import in_fixed_batches
+from .crops import Crop, cut, windows
 from .item import U8, Box, Item
 from .networks.anchors import anchors
 from .networks.blocks import fold_bn
 from .networks.detector import LABELS, SIDE, Detector, letterbox, select
 
+LIES_IN = 0.6  # share of a box from which on it shows what a larger one of another window shows
 SEEN = 512  # long side that is shrunk to the network's input: the filter stage has the picture decoded at it
 
 
@@ -52,12 +54,17 @@ class DetectStage(Stage[DetectSettings]):
         asked = list(self.one_by_one(items, _letterboxed))
         if not asked:
             return
-        samples = torch.from_numpy(np.stack([square for _, square in asked])).permute(0, 3, 1, 2).float() / 255
-        answers = in_fixed_batches(self.network, samples, self.device, self.dtype)
-        for (item, _), answer in zip(asked, answers, strict=True):
-            item.boxes = self._boxes(answer, item.width, item.height)
+        squares = np.stack([square for _, seen in asked for _, square in seen])
+        samples = torch.from_numpy(squares).permute(0, 3, 1, 2).float() / 255
+        answers = iter(in_fixed_batches(self.network, samples, self.device, self.dtype))
+        for item, seen in asked:
+            found = [box for window, _ in seen for box in self._boxes(next(answers), window)]
+            item.boxes = (_one_each(found) if len(seen) > 1 else found)[: self.settings.max_boxes]
 
-    def _boxes(self, answer: Tensor, width: int, height: int) -> list[Box]:
+    def _boxes(self, answer: Tensor, window: Crop) -> list[Box]:
+        """What was found in one window of a picture, in pixels of the picture."""
+        left, top, right, bottom = window
+        width, height = right - left, bottom - top
         found = select(answer, self.anchors, self.settings.min_score, self.settings.nms_iou)
         boxes, scale = [], SIDE / max(width, height)
         for (x0, y0, x1, y1), score, label in zip(
@@ -65,10 +72,32 @@ class DetectStage(Stage[DetectSettings]):
         ):
             x0, y0, x1, y1 = max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height))
             if x1 - x0 >= 1 and y1 - y0 >= 1:
-                boxes.append(Box(x0, y0, x1, y1, LABELS[label], score))
-        return boxes[: self.settings.max_boxes]
+                boxes.append(Box(left + x0, top + y0, left + x1, top + y1, LABELS[label], score))
+        return boxes
 
 
-def _letterboxed(item: Item) -> U8:
+def _letterboxed(item: Item) -> list[tuple[Crop, U8]]:
+    """What the network looks at: the picture, or windows of it; each with the square made of it."""
     item.width, item.height = item.picture.width, item.picture.height
-    return letterbox(item.picture.small(SEEN))[0]
+    parts = windows(item.width, item.height)
+    if len(parts) == 1:
+        return [(parts[0], letterbox(item.picture.small(SEEN))[0])]
+    return [(part, letterbox(cut(item, part, SIDE))[0]) for part in parts]
+
+
+def _one_each(boxes: list[Box]) -> list[Box]:
+    """Boxes of overlapping windows, best first, each thing once: the larger of two stands for both."""
+    kept: list[Box] = []
+    for box in sorted(boxes, key=lambda b: (-(b.x1 - b.x0) * (b.y1 - b.y0), b.x0, b.y0)):
+        same = next((k for k in kept if k.label == box.label and _lies_in(box, k) > LIES_IN), None)
+        if same:
+            same.score = max(same.score, box.score)
+        else:
+            kept.append(box)
+    return sorted(kept, key=lambda b: -b.score)
+
+
+def _lies_in(box: Box, other: Box) -> float:
+    """The share of a box that lies in another."""
+    width, height = min(box.x1, other.x1) - max(box.x0, other.x0), min(box.y1, other.y1) - max(box.y0, other.y0)
+    return max(0.0, width) * max(0.0, height) / ((box.x1 - box.x0) * (box.y1 - box.y0))

@@ -14,11 +14,15 @@ from torch import Tensor
 from . import signals, weights
 from .base import Settings, Stage
 from .batch import in_fixed_batches
+from .graphics import is_graphic
 from .item import U8, Item
 from .networks.blocks import fold_bn
 from .networks.quality import CLASSES, DEFECTS, SIZE, QualityNet
+from .transparency import FAINT
 
-Reason = Literal["too_dark", "over_exposed", "blurred", "occluded", "low_information", "too_small"]
+Reason = Literal[
+    "too_dark", "over_exposed", "blurred", "occluded", "low_information", "too_small", "wholly_transparent"
+]
 REASONS: dict[str, Reason] = {
     "exposure_dark": "too_dark",
     "exposure_over": "over_exposed",
@@ -26,6 +30,9 @@ REASONS: dict[str, Reason] = {
     "occlusion": "occluded",
     "low_information": "low_information",
 }  # by defect
+OF_PHOTOGRAPHS = frozenset(DEFECTS) - {"low_information"}  # defects that say nothing about a graphic
+BURNT = 0.25  # share of a cut-out's pixels that must be clipped before it can be over-exposed
+SOFT = 0.5  # share of a cut-out that is half transparent from which on, as with smoke, softness is no blur
 SPOILED = 3  # the severity that a probability speaks of: spoils the picture for a catalog, see networks/quality.py
 
 
@@ -49,7 +56,7 @@ class FilterSettings(Settings):
     min_side: int = Field(64, ge=1, description="a picture whose shorter side is less is too_small, pixels")
     thresholds: Thresholds = Thresholds()
     reject: tuple[Reason, ...] = Field(
-        ("too_small", *REASONS.values()),
+        ("too_small", "wholly_transparent", *REASONS.values()),
         description="the reasons that end a picture; the others are measured and noted only",
     )
 
@@ -61,6 +68,9 @@ class FilterStage(Stage[FilterSettings]):
     strong enough to spoil the picture (`exposure_dark`, `exposure_over`, `blur`, `occlusion`, `low_information`),
     the probabilities of the overall classes (`good`, `usable`, `poor`, `bad`) and `class`, the median one, 0 (good)
     to 3 (bad). Without a network, `occlusion` and the classes are left out.
+
+    Graphics (`graphic`, see `graphics`) are not judged as photographs. A picture that brings its own matte is judged by
+    what that shows, on a ground of contrast.
     """
 
     name = "filter"
@@ -99,8 +109,16 @@ class FilterStage(Stage[FilterSettings]):
         if min(item.width, item.height) < self.settings.min_side and "too_small" in self.settings.reject:
             item.filter(self.name, "too_small", f"{item.width}x{item.height} pixels")
             return None
-        rgb = item.picture.small(signals.SIDE)
-        item.quality = signals.measure(rgb)
+        rgb, alpha = item.picture.small(signals.SIDE), item.picture.source_alpha
+        if alpha is not None and alpha.max() < FAINT and "wholly_transparent" in self.settings.reject:
+            item.filter(self.name, "wholly_transparent", "its own alpha hides every pixel: it is wholly transparent")
+            return None
+        matte = item.picture.own_matte
+        item.quality = signals.measure(rgb, matte)
+        if matte is not None:
+            seen = cv2.countNonZero(cv2.inRange(matte, 1, 255))
+            item.quality["soft"] = cv2.countNonZero(cv2.inRange(matte, 1, 254)) / max(seen, 1)
+        is_graphic(item)
         return rgb
 
     def _ask(self, network: QualityNet, pictures: list[tuple[Item, U8]]) -> None:
@@ -118,11 +136,23 @@ class FilterStage(Stage[FilterSettings]):
             defect
             for defect, probability in found.items()
             if REASONS[defect] in self.settings.reject and probability > getattr(limits, REASONS[defect])
+            if not self._excused(item, defect)
         ]
         if over:
             # Where nothing can be seen, nothing is sharp either: blur gives way to an equally likely cause.
             worst = max(over, key=lambda defect: found[defect] - 0.1 * (defect == "blur"))
             item.filter(self.name, REASONS[worst], f"probability {found[worst]:.2f}")
+
+    @staticmethod
+    def _excused(item: Item, defect: str) -> bool:
+        """Whether a defect, however probable, cannot be one of this picture."""
+        if defect in OF_PHOTOGRAPHS and is_graphic(item):
+            return True
+        if "soft" not in item.quality:  # it brings no matte of its own
+            return False
+        if defect == "exposure_over":
+            return item.quality["subject_clip_high"] < BURNT
+        return defect == "blur" and item.quality["soft"] >= SOFT
 
 
 def probabilities(defects: Tensor, classes: Tensor) -> dict[str, float]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from . import weights
 from .base import Settings, Stage
 from .batch import in_fixed_batches
+from .graphics import is_graphic, keyed
 from .guided import upsample
 from .item import U8, Crop, Item, Subject
 from .networks.blocks import fold_bn
@@ -74,6 +75,10 @@ class FineStage(Stage[FineSettings]):
 
     def process(self, items: Sequence[Item]) -> None:
         for item in items:
+            matte = item.picture.own_matte
+            if matte is not None:
+                _take_over(item, matte)
+                continue
             clear = np.ones((item.height, item.width), np.float32)
             item.subjects, errors = [], 0.0
             for crop in item.crops:
@@ -84,12 +89,16 @@ class FineStage(Stage[FineSettings]):
                 errors += error
                 if len(item.crops) > 1:
                     item.subjects.append(Subject(crop.box, _to8(fusion)))
-            alpha = _to8(1 - clear)
+            by_colour = keyed(item.picture, 1 - clear) if is_graphic(item) else None
+            alpha = _to8(by_colour.alpha if by_colour else 1 - clear)
             area = float(alpha.mean()) / 255
             if area < self.settings.min_area:
                 item.filter(self.name, "no_subject", "at full resolution nothing is left of the subject")
                 continue
             item.alpha = alpha
+            if by_colour:
+                item.subjects, item.confidence = [], by_colour.confidence
+                continue
             # expected matte error, summed, against the subject's area
             item.confidence = float(np.clip(1 - errors / (area * alpha.size), 0, 1))
 
@@ -160,6 +169,13 @@ class FineStage(Stage[FineSettings]):
         wide = cv2.dilate((partial | (unsure & near) | (edge > 0)).astype(np.uint8), np.ones((3, 3), np.uint8))
         # a soft rim: the refined alpha fades into the copied one instead of meeting it in a seam
         return np.maximum(cv2.blur(wide.astype(np.float32), (3, 3)) * 2 - 1, 0).astype(np.float32)
+
+
+def _take_over(item: Item, matte: U8) -> None:
+    """What a picture's own matte says is so."""
+    item.alpha, item.confidence = matte.copy(), 1.0
+    boxes = [crop.box for crop in item.crops] if len(item.crops) > 1 else []
+    item.subjects = [Subject(box, matte[box[1] : box[3], box[0] : box[2]].copy()) for box in boxes]
 
 
 def places(band: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -1,7 +1,7 @@
 """One source picture: its header read at once, its pixels decoded when asked for and only as large as needed.
 
 Pixels are 8-bit RGB, upright (EXIF orientation applied), in the colour space that `icc_profile` names,
-or sRGB when it names none. CMYK and grey pictures with a profile are converted to sRGB.
+or sRGB when it names none, see `colours`; transparency is told in `transparency`.
 Not covered: later pages and frames, and tone mapping of high dynamic range.
 """
 
@@ -20,12 +20,14 @@ from importlib import metadata
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import AvifImagePlugin, ExifTags, Image, ImageCms, UnidentifiedImageError
+from PIL import AvifImagePlugin, ExifTags, Image, UnidentifiedImageError
 
+from . import jpeg, tiff, transparency
+from .colours import Space, kept, of_boxes, of_png, to_rgb
 from .errors import PictureError
 from .limits import DEFAULT_LIMITS, Limits
 from .parts import check_parts
-from .sniff import incomplete, png_exif, sniff
+from .sniff import incomplete, png_chunk, sniff
 
 U8 = NDArray[np.uint8]
 
@@ -49,7 +51,8 @@ TRANSPOSE = {
 TIFF_TILE_WIDTH, TIFF_TILE_HEIGHT = 322, 323  # tags
 TILE_PIXELS = 1 << 22  # of a tile that may be larger than its picture
 JPEG_SCALES = (8, 4, 2)
-ICC_SPACES = {"CMYK": b"CMYK", "L": b"GRAY"}
+META = 1 << 16  # bytes within which HEIC describes its pictures
+DEEP = ("I", "I;16", "I;16B", "F")  # grey of more than 8 bits
 
 
 class Picture:
@@ -60,7 +63,7 @@ class Picture:
         limits: what is refused before it is decoded.
 
     Attributes:
-        format: JPEG, PNG, WEBP, AVIF, TIFF, BMP or GIF, from the content.
+        format: JPEG, PNG, WEBP, AVIF, HEIF, JPEG2000, TIFF, BMP or GIF, from the content.
         width, height: of the upright picture, pixels.
         dpi: (x, y) of the upright picture as stated in the file, or None.
         icc_profile: the profile that the RGB pixels are in; None means sRGB.
@@ -78,30 +81,45 @@ class Picture:
             raise PictureError("too_many_bytes", f"{len(data):,} bytes; the limit is {limits.max_bytes:,}")
         self.format = sniff(data)
         check_parts(data, self.format)
+        if self.format == "HEIF":
+            _learn_heif()
         self._data = data
+        self._page = 0
         with self._trouble():
+            has_density = True
+            if self.format == "TIFF":
+                self._page, has_density = tiff.main_page(data)
             image = self._open()
             _check_size(image.size, limits)
             _check_tiles(image)
             self._orientation = self._read_orientation(image)
             swapped = self._orientation >= 5
             self.width, self.height = image.size[::-1] if swapped else image.size
-            self._is_cmyk = image.mode == "CMYK"
-            self._source_profile: bytes = image.info.get("icc_profile") or b""
-            dpi = _dpi(image)
+            self._space = self._read_space(image)
+            dpi = _dpi(image) if has_density else None
             self.dpi = dpi[::-1] if dpi and swapped else dpi
-        keeps_profile = not self._is_cmyk and self._source_profile[16:20] == b"RGB "
-        self.icc_profile = self._source_profile if keeps_profile else None
+            self.icc_profile = kept(self._space, image.mode)
         self._levels: dict[int, U8] = {}  # decoded at 1/1, 1/2, 1/4, 1/8
         self._smalls: dict[int, U8] = {}
+        self._straight: U8 | None = None
         self._alpha: U8 | None = None
+        self._is_matte = False
 
     def rgb(self) -> U8:
-        """uint8 [H, W, 3], 0..255, the whole picture upright; what is transparent lies on white.
+        """uint8 [H, W, 3], 0..255, the whole picture upright, as it is looked at.
 
+        What is transparent lies on one ground, which its own colours stand out from, see `transparency.ground_for`.
         Decoded once. Every caller gets the same array: do not write into it.
         """
         return self._level(1)
+
+    def colours(self) -> U8:
+        """uint8 [H, W, 3], 0..255: the picture's own colours, straight: no ground shines through half transparency.
+
+        What is wholly transparent has the ground's colour: what lies hidden there goes nowhere. Shared like `rgb`.
+        """
+        self._level(1)
+        return self._levels[1] if self._straight is None else self._straight
 
     def small(self, side: int) -> U8:
         """uint8 [h, w, 3], 0..255: the picture with its longer side at most `side`, never enlarged.
@@ -129,6 +147,11 @@ class Picture:
             self._level(1)
         return self._alpha
 
+    @property
+    def own_matte(self) -> U8 | None:
+        """`source_alpha` where it tells the subject from the background, else None; see `transparency.is_matte`."""
+        return self.source_alpha if self.format != "JPEG" and self.source_alpha is not None and self._is_matte else None
+
     def _level(self, scale: int) -> U8:
         if scale not in self._levels:
             with self._trouble():
@@ -138,33 +161,68 @@ class Picture:
     def _decode(self, scale: int) -> U8:
         if self.format in ("JPEG", "WEBP") and self._data.endswith(b"\0" * 64) and incomplete(self._data, self.format):
             raise PictureError("truncated", "its end is zeros: an unfinished download?")
+        image = self._loaded(scale)
+        if self._orientation in TRANSPOSE:
+            image = image.transpose(TRANSPOSE[self._orientation])
+        image, alpha = _parted(image)
+        rgb = np.array(to_rgb(image, self._space))
+        if scale == 1 and rgb.shape != (self.height, self.width, 3):
+            raise PictureError("decode_error", f"{rgb.shape[1]}x{rgb.shape[0]} pixels, unlike its header")
+        return rgb if alpha is None or alpha.min() == 255 else self._on_ground(rgb, alpha)
+
+    def _on_ground(self, rgb: U8, alpha: U8) -> U8:
+        self._alpha, self._is_matte = alpha, transparency.is_matte(alpha)
+        ground = transparency.ground_for(rgb, alpha, self._is_matte)
+        rgb[alpha == 0] = ground
+        self._straight = rgb
+        plain = Image.new("RGB", (self.width, self.height), ground)
+        plain.paste(Image.fromarray(rgb), (0, 0), Image.fromarray(alpha))
+        return np.array(plain)
+
+    def _loaded(self, scale: int) -> Image.Image:
+        """The decoded picture, a JPEG at 1/scale."""
         image = self._open()
         if scale > 1:
             image.draft(None, (max(1, image.width // scale), max(1, image.height // scale)))
-        image.load()
-        if self._orientation in TRANSPOSE:
-            image = image.transpose(TRANSPOSE[self._orientation])
-        if image.has_transparency_data and image.mode not in ("I", "I;16", "I;16B", "F"):
-            image, alpha = _on_white(image.convert("RGBA"))
-            self._alpha = alpha if alpha.min() < 255 else None
-        rgb = np.array(_to_rgb(image, self._source_profile))
-        if scale == 1 and rgb.shape != (self.height, self.width, 3):
-            raise PictureError("decode_error", f"{rgb.shape[1]}x{rgb.shape[0]} pixels, unlike its header")
-        return rgb
+        try:
+            image.load()
+        except OSError:
+            if self.format != "JPEG" or not jpeg.lacks_only_its_end(self._data):
+                raise
+            self._data += jpeg.END
+            return self._loaded(scale)
+        return image
 
     def _open(self) -> Image.Image:
-        return Image.open(io.BytesIO(self._data), formats=[self.format])
+        image = Image.open(io.BytesIO(self._data), formats=[self.format])
+        if self._page:
+            image.seek(self._page)
+        if self.format == "PNG" and self._data[24] == 16 and isinstance(key := image.info.get("transparency"), tuple):
+            image.info["transparency"] = tuple(value >> 8 for value in key)  # as Pillow reads the pixels
+        return image
 
     def _read_orientation(self, image: Image.Image) -> int:
         if self.format == "TIFF":  # Pillow itself turns TIFF, and says the upright size
             return 1
+        if self.format == "HEIF":  # libheif turns what a file's own properties say; EXIF repeats it, or stands alone
+            turned = any(self._data.find(name, 0, META) >= 0 for name in (b"irot", b"imir"))
+            return 1 if turned else image.info.get("original_orientation") or 1
         try:
-            if self.format == "PNG" and "exif" not in image.info and (exif := png_exif(self._data)):
+            if self.format == "PNG" and "exif" not in image.info and (exif := png_chunk(self._data, b"eXIf")):
                 image.info["exif"] = exif
             value = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)  # PNG's own getexif would decode
         except Exception:  # damaged EXIF is no reason to refuse the picture
             return 1
         return value if value in TRANSPOSE else 1
+
+    def _read_space(self, image: Image.Image) -> Space:
+        icc: bytes = image.info.get("icc_profile") or b""
+        if self.format == "PNG":
+            info, cicp = image.info, png_chunk(self._data, b"cICP")
+            return of_png(icc, cicp, "srgb" in info, info.get("gamma"), info.get("chromaticity"))
+        if self.format in ("AVIF", "HEIF") and not icc:
+            return of_boxes(self._data)
+        return Space(icc)
 
     @contextmanager
     def _trouble(self) -> Iterator[None]:
@@ -212,28 +270,6 @@ def _dpi(image: Image.Image) -> tuple[float, float] | None:
     return (x, y) if all(math.isfinite(v) and 1 <= v <= 100_000 for v in (x, y)) else None
 
 
-def _to_rgb(image: Image.Image, profile: bytes) -> Image.Image:
-    if image.mode == "RGB":
-        return image
-    if image.mode in ("I", "I;16", "I;16B", "F"):
-        image = Image.fromarray(_to_8_bits(np.asarray(image)))
-    transform = _to_srgb(profile, image.mode) if profile and image.mode in ICC_SPACES else None
-    if transform and (converted := ImageCms.applyTransform(image, transform)):
-        return converted
-    return image.convert("RGB")
-
-
-@lru_cache(maxsize=8)
-def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """From a mode through a profile of its kind; building one takes 0.1 s. A damaged profile is as good as none."""
-    if profile[16:20] != ICC_SPACES[mode]:
-        return None
-    try:
-        return ImageCms.buildTransform(io.BytesIO(profile), ImageCms.createProfile("sRGB"), mode, "RGB")
-    except ImageCms.PyCMSError:
-        return None
-
-
 def _to_8_bits(values: NDArray) -> U8:
     """16- and 32-bit grey to 0..255. Integers over 16 bits wide and floats do not say what white is:
     the smallest of 1 (floats), 255, 65,535, 2^32 - 1 that holds all values is taken."""
@@ -245,13 +281,29 @@ def _to_8_bits(values: NDArray) -> U8:
     return _u8(np.clip(np.rint(real / white * 255), 0, 255))
 
 
-def _on_white(image: Image.Image) -> tuple[Image.Image, U8]:
-    alpha = np.array(image.getchannel("A"))
-    if alpha.min() == 255:
-        return image.convert("RGB"), alpha
-    white = Image.new("RGB", image.size, "white")
-    white.paste(image, (0, 0), image)
-    return white, alpha
+def _parted(image: Image.Image) -> tuple[Image.Image, U8 | None]:
+    """The colours, straight and of 8 bits a channel, and the alpha, uint8 [h, w], where the mode can hold one."""
+    if image.mode in DEEP:
+        values, hidden = np.asarray(image), image.info.get("transparency")
+        alpha = np.where(values == hidden, 0, 255).astype(np.uint8) if isinstance(hidden, int) else None
+        return Image.fromarray(_to_8_bits(values)), alpha
+    if not image.has_transparency_data:
+        return image, None
+    whole = image.convert("LA" if image.mode in ("L", "LA", "La") else "RGBA")
+    return whole.convert(whole.mode[:-1]), np.array(whole.getchannel("A"))
+
+
+@lru_cache(maxsize=1)
+def _learn_heif() -> None:
+    """Lets Pillow read HEIF, where the extra is installed. Raises PictureError `unsupported` where it is not."""
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise PictureError(
+            "unsupported", "HEIC is read with an extra: pip install 'hairline[heic]'; or convert it to JPEG"
+        ) from error
+    pillow_heif.options.DECODE_THREADS = 1
+    pillow_heif.register_heif_opener()
 
 
 def _u8(array: NDArray) -> U8:

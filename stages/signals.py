@@ -40,11 +40,12 @@ NAMES = (
 )  # fmt: skip
 
 
-def measure(rgb: Image) -> dict[str, float]:
+def measure(rgb: Image, matte: Image | None = None) -> dict[str, float]:
     """All measures of one picture.
 
     Args:
         rgb: uint8 [h, w, 3], sRGB, long side at most `SIDE`.
+        matte: uint8, of any size, the subject where it is known; else it is estimated.
 
     Returns:
         The measures by the names in `NAMES`, each given for the `frame` and for the estimated `subject`:
@@ -69,6 +70,8 @@ def measure(rgb: Image) -> dict[str, float]:
     half = cv2.resize(luma, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) if min(luma.shape) >= 4 else luma
     _, sharp_half, _ = tile_sharpness(half, noise / 2, grid)
     weight, plain = subject_weight(rgb, energy)
+    if matte is not None:
+        weight = cv2.resize(matte, weight.shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     full = cv2.resize(weight, luma.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
     # Every second pixel is exact enough for shares and percentiles, where averaging would hide clipping.

@@ -7,7 +7,7 @@ from typing import Literal
 
 from .errors import PictureError
 
-Format = Literal["JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP"]
+Format = Literal["JPEG", "PNG", "GIF", "WEBP", "AVIF", "HEIF", "JPEG2000", "TIFF", "BMP"]
 
 READ: tuple[tuple[bytes, Format], ...] = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -18,13 +18,13 @@ READ: tuple[tuple[bytes, Format], ...] = (
     (b"II+\0", "TIFF"),
     (b"MM\0+", "TIFF"),
     (b"BM", "BMP"),
+    (b"\0\0\0\x0cjP  ", "JPEG2000"),
+    (b"\xff\x4f\xff\x51", "JPEG2000"),
 )
 PICTURES_NOT_READ = (
     (b"8BPS", "a Photoshop document"),
     (b"\xff\x0a", "JPEG XL"),
     (b"\0\0\0\x0cJXL ", "JPEG XL"),
-    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
-    (b"\xff\x4f\xff\x51", "JPEG 2000"),
     (b"\0\0\x01\0", "an icon"),
     (b"%!PS", "PostScript"),
     (b"\x76\x2f\x31\x01", "OpenEXR"),
@@ -43,7 +43,10 @@ NO_PICTURES = (
     (b"MZ", "a program"),
     (b"SQLite format 3", "a database"),
 )
-STILL_BRANDS = {b"avif": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"crx ": "a camera's raw file"}
+BRANDS: tuple[tuple[Format, frozenset[bytes]], ...] = (
+    ("AVIF", frozenset({b"avif", b"avis"})),
+    ("HEIF", frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"mif2", b"msf1"})),
+)
 
 
 def sniff(data: bytes) -> Format:
@@ -84,18 +87,20 @@ def incomplete(data: bytes, kind: Format) -> bool:
         return len(data) < 30 or _u32(data, 4) + 8 > len(data) or zeros > max(256, len(data) // 100)
     if kind == "BMP":
         return len(data) < 26 or _u32(data, 2) > len(data)
+    if kind == "JPEG2000":
+        return not body.endswith(b"\xff\xd9")
     if kind == "TIFF":
         offset = struct.unpack_from("<I" if data[:1] == b"I" else ">I", data.ljust(8, b"\0"), 4)[0]
         return len(data) < 8 or bool(data[2:4] in (b"*\0", b"\0*") and offset + 2 > len(data))
     return _boxes_end(data) > len(data) or zeros > max(256, len(data) // 100)
 
 
-def png_exif(data: bytes) -> bytes:
-    """The eXIf chunk of a PNG, which may stand behind the pixels; empty if there is none."""
+def png_chunk(data: bytes, name: bytes) -> bytes:
+    """The first chunk of a PNG with this name, which may stand behind the pixels; empty if there is none."""
     position = 8
     while position + 12 <= len(data):
         length = struct.unpack_from(">I", data, position)[0]
-        if data[position + 4 : position + 8] == b"eXIf":
+        if data[position + 4 : position + 8] == name:
             return data[position + 8 : position + 8 + length]
         position += 12 + length
     return b""
@@ -103,12 +108,12 @@ def png_exif(data: bytes) -> bytes:
 
 def _sniff_boxes(data: bytes) -> Format:
     size = min(int.from_bytes(data[:4], "big"), 256)
-    brands = [data[8:12], *(data[i : i + 4] for i in range(16, size, 4))]
-    if b"avif" in brands or b"avis" in brands:
-        return "AVIF"
-    for brand in brands:
-        if brand in STILL_BRANDS:
-            raise PictureError("unsupported", f"{STILL_BRANDS[brand]} is not read: convert it to JPEG, PNG or AVIF")
+    brands = {data[8:12], *(data[i : i + 4] for i in range(16, size, 4))}
+    for kind, known in BRANDS:
+        if brands & known:
+            return kind
+    if b"crx " in brands:
+        raise PictureError("unsupported", "a camera's raw file is not read: develop it to JPEG or TIFF")
     raise PictureError("not_a_picture", "looks like a video")
 
 

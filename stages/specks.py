@@ -1,7 +1,9 @@
-"""Specks: tiny pieces of a matte that lie away from the subject, such as the tops of letters that a crop cut through.
+"""Specks: tiny pieces of a matte that lie away from the subject, such as the tops of letters that a crop cut through,
+and a veil so faint that nobody sees it, only its traces on a dark ground.
 
 What hangs near the subject stays, a strand of hair that seems to float as well as the bead of a chain, and so does
-anything that is not tiny: drops, snowflakes, the wheels of a thing of which only parts were found.
+anything that is not tiny: drops, snowflakes, the wheels of a thing of which only parts were found. The faint tails of
+soft edges, of smoke and of hair stay too: they run out next to what can be seen.
 """
 
 from __future__ import annotations
@@ -13,11 +15,27 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 FAINT = 0.02  # alpha that does not join two pieces any more
 TINY = 1 / 500  # share of the largest piece's area below which a piece may be a speck
+VEIL = 5.5 / 255  # alpha that cannot be seen by itself
+TAIL = 0.015  # share of the longer side that such alpha may reach from what can be seen
 AWAY = 0.03  # share of the longer side by which it must be apart from all larger pieces
 
 
 def without_specks(alpha: F32) -> F32:
-    """The matte without its specks. float32 [H, W], 0..1."""
+    """The matte without its specks and its veil. float32 [H, W], 0..1."""
+    return _without_veil(_without_pieces(alpha))
+
+
+def _without_veil(alpha: F32) -> F32:
+    seen = (alpha >= VEIL).astype(np.uint8)
+    veil = (alpha < VEIL) & (alpha >= 0.5 / 255)  # less is none in a file
+    if not seen.any() or not veil.any():
+        return alpha
+    reach = max(2, round(TAIL * max(alpha.shape)))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    return np.where(veil & (cv2.dilate(seen, disc) == 0), np.float32(0), alpha)
+
+
+def _without_pieces(alpha: F32) -> F32:
     count, pieces, stats, _ = cv2.connectedComponentsWithStats((alpha > FAINT).astype(np.uint8), connectivity=8)
     area = stats[:, cv2.CC_STAT_AREA]
     area[0] = 0  # what is clear

@@ -173,7 +173,9 @@ KINDS: dict[str, Kind] = {
     "random_after_magic": Kind("jpg", lambda p, r: b"\xff\xd8\xff\xe0" + r.bytes(3000), DECODING),
     "corrupt_png_stream": Kind("png", lambda p, r: corrupt_stream(p), DECODING),
     "zero_sized": Kind("png", lambda p, r: png_of(0, 100, zlib.compress(b"")), DECODING),
-    "heic": Kind("jpg", lambda p, r: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + r.bytes(500), ("unsupported",)),
+    "heic": Kind(
+        "jpg", lambda p, r: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + r.bytes(500), ("truncated", "decode_error")
+    ),
     "svg": Kind("png", lambda p, r: b'<svg xmlns="http://www.w3.org/2000/svg"/>', ("unsupported",)),
     "bomb_20000": Kind("png", lambda p, r: png_of(20_000, 20_000, zlib.compress(bytes(9999))), ("too_many_pixels",)),
     "strip_65535": Kind("jpg", lambda p, r: encode(np.full((4, 65_500, 3), 200, np.uint8), "JPEG"), ("too_large",)),

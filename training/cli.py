@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from importlib import import_module
 from pathlib import Path
 
@@ -16,10 +17,15 @@ NETWORKS = ("quality", "classify", "detect", "coarse", "fine")
 
 def main(argv: list[str]) -> int:
     """Runs a recipe; its weights and card land in `stages/weights/`. Raises HairlineError for a user's mistake."""
+    if argv[:1] == ["label"]:  # it reads its own arguments
+        from .label import main as label
+
+        return label(argv[1:])
     parser = argparse.ArgumentParser(
         prog="hairline train",
         description="Trains one network on the pictures in $HAIRLINE_DATA. A run that was stopped goes on "
-        "where it was when the same command is given again.",
+        "where it was when the same command is given again. `hairline train label --help`: masks for photographs of "
+        "yours by a strong model, to train on.",
     )
     parser.add_argument("network", choices=NETWORKS)
     parser.add_argument("--minutes", type=float, default=30, help="wall-clock budget in all")
@@ -31,7 +37,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--every", type=float, default=5, help="minutes between looks at it (the first after one)")
     parser.add_argument("--route", default="", help="of fine: a route that gets weights of its own")
     parser.add_argument("--start", type=Path, help="weight file that a new run starts from")
+    parser.add_argument(
+        "--without-stock", action="store_true", help="leave out photographs under the licences of Unsplash and Pexels"
+    )
     args = parser.parse_args(argv)
+    if args.without_stock:
+        os.environ["HAIRLINE_STOCK"] = "0"
     cv2.setNumThreads(0)  # its thread pool does not survive the fork of the processes that make samples
     try:
         recipe = import_module(f".{args.network}", __package__)

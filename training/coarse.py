@@ -1,21 +1,26 @@
 """`hairline train coarse`: the recipe of the coarse network.
 
-Half of the samples are composites (photographs, rooms, shelves, panoramas and studio paper behind one to
-three foregrounds, categories drawn evenly), two fifths are photographs with masks, a tenth are cut from design
-pictures, where text and logos are background; one in eight holds no subject. Half of the portraits are dressed in
-photographed garments, and a third of all subjects have parts dyed, shaded or printed, so that no subject is taken for
-several by its colours. A fifth of the composed subjects grow hair or fur, some are lattices, so that what the fine
-stage is to refine is not lost here, and a quarter of the things are put together from plates, wheels, tubes and blocks,
-as machines are, and a cup on its saucer.
-The encoder hardly learns, and goes a share of the way back to ImageNet's weights first where a run starts from given
-ones: the few photographs make it forget. At the end the network leans towards the subject, and a run that started from
-given weights meets them.
-Pictures grow from 160 to 224 pixels, and for the second half of the budget to 224 and 320 by turns, the two sizes at
+Two fifths of the samples are photographs with masks, as many are composites (photographs, rooms, shelves, panoramas and
+studio paper behind one to three foregrounds), an eighth are scenes of goods, laid out flat or standing on paper or on a
+floor with shadows and reflections that are none of theirs, the rest are cut from design pictures, where text and logos
+are background, or hold nothing at all. Most photographs have their masks from a
+teacher, IS-Net: the more it doubts a picture, and a pixel in it, the less they count; what it cut out surely and whole
+also becomes a foreground. Others are drawn: devices with screens, boxes, bottles and cards, printed or blank.
+Half of the portraits are dressed in photographed garments, and a third of all subjects have parts dyed, shaded or
+printed, so that no subject is taken for several by its colours. A fifth of the composed subjects grow hair or fur, some
+are lattices, so that what the fine stage is to refine is not lost here, and a fifth of the things are put together from
+plates, wheels, tubes and blocks, as machines are, and a cup on its saucer. One composed picture in eight is wide or
+tall.
+The encoder hardly learns, for the photographs are few enough to make it forget, and in a run that starts from given
+weights not at all, which shows such a run two thirds more samples. At the end the network leans towards the subject,
+and a run that started from given weights meets them halfway.
+Pictures grow from 160 to 224 pixels early, and for the second half of the budget to 224 and 320 by turns, the sizes at
 which the stage looks at them: shapes first, edges later, at a third of the cost.
 """
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,153 +30,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..stages.coarse import FAR, ask
+from ..stages.coarse import ask
 from ..stages.networks.coarse import SIZE, CoarseNet
 from . import data, pretrained
 from .card import card
+from .coarse_samples import Sampler
 from .loop import Batch, Plan, Stream, fit, given, loader, publish
-from .synth import bodies, design, strands
 from .synth import composite as c
 
-# how often each category is drawn: what people cut out, not what the folder holds most of
-FOREGROUNDS = {
-    "person": 3, "portrait": 3, "animal": 4, "product_simple": 5, "product_hollow": 4, "clothing": 2,
-    "cartoon": 2, "food": 2, "plant_hollow": 1, "vehicle": 1, "soft_translucent": 0.5,
-}  # fmt: skip
-PHOTOS = {"clothing": 3, "portrait": 3, "person": 3, "animal": 4, "product_simple": 2, "food": 0.5, "vehicle": 0.7}
-PATCHED = 0.35  # share of the subjects that get parts in other colours
-CLOSE_UP = {"animal": 0.45}  # how often it fills the frame; others every fifth time
-CUT_OFF = {"portrait": 0.6, "person": 0.3, "animal": 0.3}  # how often a frame cuts them off below
-HAIRY = 0.2  # share of the composed subjects that grow hair or fur
-LATTICE, ASSEMBLED = 0.05, 0.25  # shares of them that are lattices, and, of `CORES`, things of many parts
-CORES = ("product_simple", "product_hollow", "food", "vehicle", "cartoon")
-EMPTY = 0.12  # share of the samples without a subject
-ENCODER_LR = 0.05  # share of the learning rate: with more it forgets what the training pictures do not show
-RETURNED = 0.4  # how far the encoder of given weights goes back to ImageNet's before it learns on
-KEPT = 0.7  # share of the given weights in what such a run ends with: new and old together see more than either
+TAUGHT_SET = tuple(f"taught {name}" for name in ("product", "person", "animal", "portrait"))  # enough to judge by
+ENCODER_LR = 0.1  # share of the learning rate: with more it forgets what the training pictures do not show
+KEPT = 0.5  # share of the given weights in what such a run ends with: new and old together see more than either
 LEAN = 0.4  # added to alpha's logit in the end: parts of things left out are more, and cost more, than pieces too many
-# share of the budget: side in pixels; in the end both sides that the stage looks at, the smaller one for what is what
-SIZES = ((0.0, 160), (0.3, FAR), *((0.5 + k / 120, (SIZE, FAR)[k % 2]) for k in range(60)))
-
-
-class Sampler:
-    """Draws training samples; seeded by the generator it is handed.
-
-    A sample: image uint8 [3, S, S], alpha uint8 [S, S], trust uint8 [S, S] (how far the label is to be
-    believed, 255 fully; less in the edge band of a mask that a program made).
-    """
-
-    def __init__(self, split: str) -> None:
-        self.foregrounds = data.foregrounds(split, 320)
-        self.garments = [f.rgba for f in self.foregrounds["clothing"] if 0.75 < f.rgba.shape[0] / f.rgba.shape[1] < 1.5]
-        self.photos = data.photos(split, 448)
-        self.varied = split == "train"  # the validation set stays what it was
-        by_category = data.backgrounds(split, 320)
-        self.backgrounds = [b for group in by_category.values() for b in group]
-        self.empty = [b for name, group in by_category.items() for b in group if name != "bg_shelf"]
-
-    def __call__(self, rng: np.random.Generator, progress: float) -> dict[str, np.ndarray]:
-        size = next(side for share, side in reversed(SIZES) if progress >= share)
-        return self.sample(rng, size)
-
-    def sample(self, rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
-        kind = rng.random()
-        if kind < 0.4:
-            picture, alpha, pseudo = self.photo(rng, size)
-        elif kind < 0.5:
-            picture, alpha, pseudo = self.design(rng, size)
-        else:
-            picture, alpha, pseudo = self.composite(rng, size, count=0 if kind > 1 - EMPTY else None)
-        image = c.camera(picture, rng)
-        alpha8 = (alpha * 255 + 0.5).astype(np.uint8)
-        trust = np.full(alpha8.shape, 255, np.uint8)
-        if pseudo:
-            band = cv2.dilate(alpha8, None, iterations=max(1, size // 64)) - cv2.erode(
-                alpha8, None, iterations=max(1, size // 64)
-            )
-            trust[band > 25] = 90
-        return {"image": image.transpose(2, 0, 1).copy(), "alpha": alpha8, "trust": trust}
-
-    def photo(self, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray, bool]:
-        group = draw(rng, PHOTOS, self.photos)
-        photo = group[rng.integers(len(group))]
-        picture, alpha = c.cut(photo.rgb, photo.alpha, size, rng)
-        if self.varied and rng.random() < PATCHED:
-            layer = bodies.patchwork(c.Layer(picture, alpha), self.background(rng, size, empty=False), rng)
-            picture, _ = c.over([layer], picture)
-        return c.relight(picture, rng, 0.8), alpha, photo.pseudo
-
-    def design(self, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray, bool]:
-        count = int(rng.choice([0, 1, 2, 3, 4], p=[0.15, 0.45, 0.2, 0.12, 0.08]))
-        products = []
-        for _ in range(count):
-            group = draw(rng, FOREGROUNDS, self.foregrounds)
-            products.append(group[rng.integers(len(group))].rgba)
-        backdrop = self.empty[rng.integers(len(self.empty))] if rng.random() < 0.3 else None
-        side, ratio = size * rng.uniform(1.0, 1.6), float(np.exp(rng.uniform(-0.5, 0.5)))
-        picture, _, alpha = design.render(products, backdrop, rng, (int(side * ratio**0.5), int(side / ratio**0.5)))
-        return *c.cut(picture, alpha, size, rng), False
-
-    def composite(
-        self, rng: np.random.Generator, size: int, count: int | None = None
-    ) -> tuple[np.ndarray, np.ndarray, bool]:
-        if count is None:
-            count = int(rng.choice([1, 2, 3], p=[0.72, 0.2, 0.08]))
-        background = self.background(rng, size, empty=count == 0)
-        layers, pseudo = [], False
-        area = (0.3, 1.1) if count == 1 else (0.25, 0.65)
-        for _ in range(count):
-            group = draw(rng, FOREGROUNDS, self.foregrounds)
-            foreground = group[rng.integers(len(group))]
-            kind = rng.random() if self.varied else 1.0
-            if kind < LATTICE:
-                layer = strands.lattice(size, rng)
-            elif kind < LATTICE + ASSEMBLED and foreground.category in CORES:
-                layer = bodies.assembly(foreground.rgba, size, rng, area)
-            else:
-                layer = self.placed(foreground, rng, size, area, alone=count == 1)
-            layer = c.match_light(layer, background, rng)
-            if rng.random() < 0.5:
-                background = c.shadow(background, layer.alpha, rng)
-            layers.append(layer)
-            pseudo |= foreground.pseudo
-        picture, alpha = c.over(layers, background)
-        return c.relight(picture, rng, 0.5), alpha, pseudo
-
-    def placed(
-        self, foreground: data.Foreground, rng: np.random.Generator, size: int, area: tuple[float, float], alone: bool
-    ) -> c.Layer:
-        """A foreground somewhere in the frame, at times larger than it, and changed as the recipe says."""
-        name, rgba, cut_off = foreground.category, foreground.rgba, False
-        close_up = alone and rng.random() < (CLOSE_UP.get(name, 0.2) if self.varied else 0.15)
-        if self.varied and name in CUT_OFF:
-            rgba, cut_off = self.dressed(foreground, rng), rng.random() < CUT_OFF[name]
-        size_in_frame, wander = ((1.1, 2.2), 0.3) if close_up else (area, 0.06)
-        layer = c.place(rgba, size, rng, size_in_frame, wander=wander, cut_off=cut_off)
-        if self.varied and rng.random() < PATCHED:
-            layer = bodies.patchwork(layer, self.background(rng, size, empty=False), rng)
-        if self.varied and rng.random() < HAIRY:
-            layer = strands.hair(layer, rng)
-        layer.color = c.relight(layer.color, rng)
-        return layer
-
-    def dressed(self, foreground: data.Foreground, rng: np.random.Generator) -> np.ndarray:
-        """The subject, a portrait every other time in a garment and sometimes with something before it."""
-        if foreground.category != "portrait" or rng.random() < 0.5:
-            return foreground.rgba
-        garment = self.garments[rng.integers(len(self.garments))]
-        group = draw(rng, FOREGROUNDS, self.foregrounds)
-        held = group[rng.integers(len(group))].rgba if rng.random() < 0.3 else None
-        return bodies.dressed(foreground.rgba, garment, rng, held)
-
-    def background(self, rng: np.random.Generator, size: int, empty: bool) -> np.ndarray:
-        if rng.random() < 0.3:
-            return c.studio(size, rng)
-        choice = self.empty if empty else self.backgrounds
-        picture = c.cover(choice[rng.integers(len(choice))], size, rng)
-        if rng.random() < 0.3:  # depth of field
-            picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.5, 5) * size / 256)
-        return c.relight(picture, rng)
 
 
 def loss(model: nn.Module, batch: Batch) -> Tensor:
@@ -187,7 +57,7 @@ def loss(model: nn.Module, batch: Batch) -> Tensor:
     entropy = (F.binary_cross_entropy_with_logits(logits[:, 0], alpha, reduction="none") * weight).mean((1, 2))
     both = (probability * alpha * trust).sum((1, 2))
     union = ((probability + alpha - probability * alpha) * trust).sum((1, 2))
-    overlap = 1 - (both + 20) / (union + 20)
+    overlap = (1 - (both + 20) / (union + 20)) * trust.mean((1, 2))
     error = (probability.detach() - alpha).abs()
     unsure = F.binary_cross_entropy_with_logits(logits[:, 1], error, reduction="none").mean((1, 2))
     return (entropy + overlap + 0.3 * unsure).mean()
@@ -207,10 +77,19 @@ class Validation:
                 )
                 for p in photos[:per_category]
             ]
-        rng = np.random.default_rng(7)
+        for category, photos in data.taught("val", 448).items():
+            self.groups[f"taught {category}"] = [
+                tuple(cv2.resize(x, (size, size), interpolation=cv2.INTER_AREA) for x in (p.rgb, p.alpha))
+                for p in photos
+                if p.doubt < 0.2
+            ]
+        rng, one = np.random.default_rng(7), copy(sampler)
         self.groups["composite"], self.groups["empty"] = [], []
+        categories = sorted(sampler.foregrounds)
         for index in range(composites):
-            picture, alpha, _ = sampler.composite(rng, size, count=0 if index % 6 == 5 else 1 if index % 6 else 2)
+            name = categories[index % len(categories)]  # as many of each, however often training draws them
+            one.foregrounds = {name: sampler.foregrounds[name]}
+            picture, alpha, _ = one.composite(rng, size, count=0 if index % 6 == 5 else 1 if index % 6 else 2)
             image = c.camera(picture, rng, 0.5)
             self.groups["empty" if index % 6 == 5 else "composite"].append((image, (alpha * 255).astype(np.uint8)))
 
@@ -230,14 +109,9 @@ class Validation:
                 if len(sheet) < 120 and len(found) <= 10:
                     sheet.append(np.hstack([image, *(np.repeat(x[..., None], 3, 2) for x in (truth, alpha, unsure))]))
             metrics[name] = float(np.mean(found))
-        metrics["iou"] = float(
-            np.mean(
-                [
-                    metrics["composite"],
-                    np.mean([v for k, v in metrics.items() if k in ("clothing", "portrait", "animal", "person")]),
-                ]
-            )
-        )
+        sets = [("composite",), ("clothing", "portrait", "animal", "person"), TAUGHT_SET]
+        means = [[metrics[name] for name in names if name in metrics] for names in sets]
+        metrics["iou"] = float(np.mean([np.mean(values) for values in means if values]))
         columns = [np.vstack(sheet[i::4][:14]) for i in range(4)]
         height = min(x.shape[0] for x in columns)
         page = np.hstack([x[:height] for x in columns])
@@ -253,8 +127,8 @@ def train(plan: Plan, workers: int, batch: int) -> None:
     validation = Validation()
     model = pretrained.start(CoarseNet())
     if plan.start:
-        model = pretrained.remember(given(model, plan.start), RETURNED)
-    slow = replace(plan, encoder_lr=ENCODER_LR, start=None)
+        given(model, plan.start)
+    slow = replace(plan, encoder_lr=ENCODER_LR, encoder_until=0.0 if plan.start else 1.0, start=None)
     model, _ = fit(model, loader(stream, batch, workers), loss, validation, "iou", slow, stream.progress)
     model = lean(model)
     if plan.start:
@@ -270,10 +144,3 @@ def lean(model: CoarseNet) -> CoarseNet:
     assert isinstance(answer, nn.Conv2d) and answer.bias is not None
     answer.bias[0] += LEAN
     return model
-
-
-def draw(rng: np.random.Generator, shares: dict[str, float], groups: dict[str, list]) -> list:
-    """One group, drawn by weight among the groups that are there."""
-    names = [name for name in shares if groups.get(name)]
-    share = np.array([shares[name] for name in names], float)
-    return groups[names[rng.choice(len(names), p=share / share.sum())]]

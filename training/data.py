@@ -2,6 +2,11 @@
 
 The folder is `$HAIRLINE_DATA`, else `../shared/data` beside the project. It holds labels.csv with the
 columns path, category, mask_path, mask_kind and split, and the pictures. Nothing of it is committed.
+
+Masks by a strong network, a teacher, lie in folders of their own, whose labels.csv also has `doubt` and paths that
+are relative to it: `teacher` in the data folder where there is one, and those that `$HAIRLINE_LABELS` lists. Where a
+teacher is sure, its mask takes the place of one by GrabCut in training; never that of a human or an exact one.
+With `HAIRLINE_STOCK=0` photographs under the licences of Unsplash and Pexels are left out.
 """
 
 from __future__ import annotations
@@ -9,7 +14,7 @@ from __future__ import annotations
 import csv
 import os
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,6 +26,9 @@ from ..stages.errors import HairlineError
 
 U8 = NDArray[np.uint8]
 REPOSITORY = Path(__file__).resolve().parent.parent
+TEACHER = "teacher"  # how the mask kinds of teachers begin
+SHOWN = ("scikit-image/scikit-image",)  # sources of the demo's photographs: what shows how good we are is not learned
+SURE = 0.1  # doubt below which a teacher's mask takes the place of one by GrabCut
 
 
 @dataclass(frozen=True)
@@ -33,11 +41,24 @@ class Row:
     mask_kind: str
     split: str
     source: str  # path in the source it comes from
+    licence: str = ""
+    doubt: float = 0.0  # of a teacher: 2 * sum(min(a, 1 - a)) / sum(a)
+    weight_path: str = ""  # how far each pixel of the mask is to be believed
 
     @property
     def pseudo(self) -> bool:
         """Whether the mask was made by a program: its edges are soft and not to be trusted."""
         return self.mask_kind == "pseudo_grabcut"
+
+    @property
+    def taught(self) -> bool:
+        """Whether the mask is a teacher's."""
+        return self.mask_kind.startswith(TEACHER)
+
+    @property
+    def stock(self) -> bool:
+        """Whether the picture comes under the licence of a site for stock photographs."""
+        return any(site in self.licence.lower() for site in ("unsplash", "pexels"))
 
 
 @dataclass(frozen=True)
@@ -51,12 +72,16 @@ class Foreground:
 
 @dataclass(frozen=True)
 class Photo:
-    """A photograph with its alpha. rgb: uint8 [H, W, 3]; alpha: uint8 [H, W]."""
+    """A photograph, uint8 [H, W, 3], with its alpha and, where there is one, weight, uint8 [H, W]."""
 
     rgb: U8
     alpha: U8
     category: str
     pseudo: bool
+    taught: bool = False
+    doubt: float = 0.0
+    path: str = ""
+    weight: U8 | None = None
 
 
 def folder() -> Path:
@@ -67,13 +92,76 @@ def folder() -> Path:
     return path
 
 
+def with_stock() -> bool:
+    """Whether photographs from sites for stock photographs are used."""
+    return os.environ.get("HAIRLINE_STOCK", "1") != "0"
+
+
+def label_folders() -> list[Path]:
+    """The folders of teachers' masks. Raises HairlineError where `$HAIRLINE_LABELS` names one without labels.csv."""
+    built_in = folder() / TEACHER
+    named = [Path(name) for name in os.environ.get("HAIRLINE_LABELS", "").split(os.pathsep) if name]
+    for path in named:
+        if not (path / "labels.csv").is_file():
+            raise HairlineError(f"HAIRLINE_LABELS: {path}/labels.csv is missing")
+    return [*([built_in] if (built_in / "labels.csv").is_file() else []), *named]
+
+
 @lru_cache(maxsize=1)
 def rows() -> tuple[Row, ...]:
-    with open(folder() / "labels.csv", newline="", encoding="utf-8") as file:
-        return tuple(
-            Row(r["path"], r["category"], r["mask_path"], r["mask_kind"], r["split"], r["source_path"])
+    """What labels.csv of the data folder lists, in training with a teacher's mask where that is the better one."""
+    found = {row.path: row for row in _listed(folder())}
+    for row in _by_teachers():
+        known = found.get(row.path)
+        if known and known.pseudo and known.split == "train" and row.doubt < SURE:
+            better = {name: getattr(row, name) for name in ("mask_path", "mask_kind", "doubt", "weight_path")}
+            found[row.path] = replace(known, **better)
+    return tuple(row for row in found.values() if with_stock() or not row.stock)
+
+
+def taught_rows() -> list[Row]:
+    """The pictures that only a teacher gave masks; in validation also those whose other mask is by GrabCut."""
+    masked = {row.path for row in _listed(folder()) if row.mask_path and not (row.pseudo and row.split == "val")}
+    return [row for row in _by_teachers() if row.path not in masked and (with_stock() or not row.stock)]
+
+
+def _by_teachers() -> list[Row]:
+    return [row for place in label_folders() for row in _listed(place)]
+
+
+def _listed(place: Path) -> list[Row]:
+    """The rows of a folder's labels.csv; paths relative to the data folder where they lie in it, absolute elsewhere."""
+    root = folder().resolve()
+
+    def at(path: str) -> str:
+        full = Path(os.path.normpath(place.resolve() / path))
+        return str(full.relative_to(root) if full.is_relative_to(root) else full)
+
+    rejected = set(rejects(place))
+    with open(place / "labels.csv", newline="", encoding="utf-8") as file:
+        return [
+            Row(
+                at(r["path"]),
+                r["category"],
+                at(r["mask_path"]) if r["mask_path"] else "",
+                r["mask_kind"],
+                r["split"],
+                r["source_path"],
+                r.get("licence", ""),
+                float(r.get("doubt") or 0),
+                at(r["weight_path"]) if r.get("weight_path") else "",
+            )
             for r in csv.DictReader(file)
-        )
+            if r["path"] not in rejected and r.get("source_repo") not in SHOWN
+        ]
+
+
+def rejects(place: Path) -> dict[str, str]:
+    """The paths that a folder's rejects.txt leaves out, with the reasons: a line `path<TAB>reason` each."""
+    path = place / "rejects.txt"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    parts = (line.partition("\t") for line in lines if line.strip())
+    return {name.strip(): reason for name, _, reason in parts}
 
 
 def foregrounds(split: str, max_side: int = 384) -> dict[str, list[Foreground]]:
@@ -93,13 +181,27 @@ def foregrounds(split: str, max_side: int = 384) -> dict[str, list[Foreground]]:
 
 
 def photos(split: str, max_side: int = 512) -> dict[str, list[Photo]]:
-    """The photographs with masks of a split, by category."""
+    """The photographs of labels.csv with masks of a split, by category."""
+    return _photos(select("photos_masks/", split), max_side)
+
+
+def taught(split: str, max_side: int = 512) -> dict[str, list[Photo]]:
+    """The photographs of `taught_rows` of a split, by the teacher's category."""
+    return _photos([row for row in taught_rows() if row.split == split], max_side)
+
+
+def _photos(chosen: list[Row], max_side: int) -> dict[str, list[Photo]]:
     found: dict[str, list[Photo]] = defaultdict(list)
-    for row in select("photos_masks/", split):
+    for row in chosen:
         rgb = shrink(_rgb_first(_read(row.path, cv2.IMREAD_COLOR)), max_side)
-        alpha = _read(row.mask_path, cv2.IMREAD_GRAYSCALE)
-        alpha = cv2.resize(alpha, rgb.shape[1::-1], interpolation=cv2.INTER_AREA)
-        found[row.category].append(Photo(rgb, alpha, row.category, row.pseudo))
+        alpha, weight = (
+            cv2.resize(_read(path, cv2.IMREAD_GRAYSCALE), rgb.shape[1::-1], interpolation=cv2.INTER_AREA)
+            if path
+            else None
+            for path in (row.mask_path, row.weight_path)
+        )
+        photo = Photo(rgb, alpha, row.category, row.pseudo, row.taught, row.doubt, row.path, weight)
+        found[row.category].append(photo)
     return dict(found)
 
 

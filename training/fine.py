@@ -25,8 +25,8 @@ from ..stages.networks.blocks import fold_bn
 from ..stages.networks.coarse import CoarseNet
 from ..stages.networks.fine import FineNet, Matte
 from .card import card
-from .coarse import Sampler as CoarseSampler
-from .coarse import draw
+from .coarse_samples import Sampler as CoarseSampler
+from .coarse_samples import draw
 from .loop import Batch, Plan, Stream, fit, loader, publish
 from .synth import composite as c
 from .synth import strands

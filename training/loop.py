@@ -34,6 +34,7 @@ class Plan:
         run: folder for the log, the state to resume from and the contact sheets.
         lr: peak learning rate; rises over the first 3% and falls as a cosine to 2% of it.
         encoder_lr: share of it for any `encoder` within the model, which has already learned elsewhere.
+        encoder_until: share of the budget after which an encoder stays as it is, and a step takes 0.6 of the time.
         validate_every: minutes between validations; the first comes after one at the latest: an early look.
         threads: of torch; 0: as many as there are cores.
         route: whose own weights are to be made, by a recipe that knows routes; empty: those for all.
@@ -44,6 +45,7 @@ class Plan:
     run: Path
     lr: float = 1.5e-3
     encoder_lr: float = 0.25
+    encoder_until: float = 1.0
     weight_decay: float = 0.02
     ema: float = 0.998
     validate_every: float = 5.0
@@ -136,6 +138,8 @@ def fit(
         share = state["spent"] / budget
         if progress is not None:
             progress.fill_(share)
+        if share >= plan.encoder_until:
+            _fix_encoder(model)
         for group in optimizer.param_groups:
             group["lr"] = plan.lr * _schedule(share) * group["scale"]
         batch = {k: _to(v, device) for k, v in next(batches).items()}
@@ -218,6 +222,13 @@ def _groups(model: nn.Module, plan: Plan) -> list[dict[str, Any]]:
         groups.append({"params": [p for p in learned if p.ndim > 1], "weight_decay": plan.weight_decay, "scale": scale})
         groups.append({"params": [p for p in learned if p.ndim <= 1], "weight_decay": 0.0, "scale": scale})
     return groups
+
+
+def _fix_encoder(model: nn.Module) -> None:
+    for name, parameter in model.named_parameters():
+        if "encoder." in name:
+            parameter.requires_grad_(False)
+            parameter.grad = None  # a gradient of before would be applied again and again
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,18 +21,31 @@ from . import data
 from .command import run
 
 MIB = 1 << 20
-SIDE = {"foregrounds": 320, "photos_masks": 448, "backgrounds": 384}  # longest side that a recipe asks for, pixels
+PACKING = "shards.json"  # beside the shards: name -> size and time of change
+SIDE = {
+    "foregrounds": 320,
+    "photos_masks": 448,
+    "backgrounds": 384,
+    data.TEACHER: 448,
+}  # longest side that a recipe asks for, pixels
 QUALITY = {".webp": (cv2.IMWRITE_WEBP_QUALITY, 82), ".jpg": (cv2.IMWRITE_JPEG_QUALITY, 86)}  # alpha stays lossless
 
 
 def pack(folder: Path, most: float) -> list[Path]:
     """Writes `shard-NN.tar`, each of at most `most` MiB, into a folder; all of labels.csv's pictures and masks.
 
-    Raises HairlineError when there are no pictures, or one is larger than a shard.
+    Shards of an earlier packing go: those that are as its list, `shards.json`, says. Raises HairlineError when there
+    are no pictures, one is larger than a shard, or another file has the name of one.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    packing = folder / PACKING
+    before: dict[str, list[int]] = json.loads(packing.read_text()) if packing.exists() else {}
     for old in folder.glob("shard-*.tar"):
-        old.unlink()
+        if before.get(old.name) != _stamp(old):
+            raise HairlineError(f"{old} is there and was not packed here, or was changed since: name another folder")
+    for name in before:
+        (folder / name).unlink(missing_ok=True)
+    packing.unlink(missing_ok=True)
     room = int(most * MIB) - tarfile.RECORDSIZE
     shards: list[Path] = []
     held: dict[str, bytes] = {}
@@ -54,7 +68,16 @@ def _write(path: Path, files: dict[str, bytes]) -> Path:
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             packed.addfile(entry, io.BytesIO(content))
+    packing = path.with_name(PACKING)
+    listed = json.loads(packing.read_text()) if packing.exists() else {}
+    packing.write_text(json.dumps({**listed, path.name: _stamp(path)}) + "\n")
     return path
+
+
+def _stamp(path: Path) -> list[int]:
+    """Size and time of change (ns): another file has others."""
+    facts = path.stat()
+    return [facts.st_size, facts.st_mtime_ns]
 
 
 def unpack(shards: list[Path], folder: Path) -> None:
@@ -68,16 +91,22 @@ def unpack(shards: list[Path], folder: Path) -> None:
 
 
 def _files() -> Iterator[tuple[str, bytes]]:
-    """Every file of the data folder that training reads, under its path there."""
+    """Every file of the data folder that training reads, under its path there; a teacher's masks, too."""
     root = data.folder()
     yield "labels.csv", (root / "labels.csv").read_bytes()
     for path in sorted(root.glob("detection/**/*.json")):
         yield str(path.relative_to(root)), path.read_bytes()
-    for row in data.rows():
+    for listed in (data.TEACHER + "/labels.csv", data.TEACHER + "/rejects.txt"):
+        if (root / listed).is_file():
+            yield listed, (root / listed).read_bytes()
+    given: set[str] = set()
+    for row in (*data.rows(), *data.taught_rows()):
         # boxes are in pixels of their picture: those of detection stay as they are
         side = SIDE.get(row.path.split("/")[0])
-        for path in filter(None, (row.path, row.mask_path)):
-            yield path, _smaller(root / path, side) if side else (root / path).read_bytes()
+        for path in filter(None, (row.path, row.mask_path, row.weight_path)):
+            if path not in given and not Path(path).is_absolute():  # labels that lie elsewhere travel by themselves
+                given.add(path)
+                yield path, _smaller(root / path, side) if side else (root / path).read_bytes()
 
 
 def _smaller(path: Path, side: int) -> bytes:

@@ -35,7 +35,7 @@ def spread(ask: Callable[[Picture], T], pictures: Sequence[Picture], every: int 
 
 
 @cache
-def stage(name: str, **options: float) -> Stage[Settings]:
+def stage(name: str, **options: float | str) -> Stage[Settings]:
     """A stage that is ready, with its default settings but for the options."""
     kind = stage_class(name)
     made = kind(kind.Settings(**options))

@@ -1,8 +1,9 @@
 // The service's API. One request at a time for each picture, a few pictures at once; a service that is busy is asked again.
-import { $ } from "./dom.js";
+import { currentKey, newKey, refused } from "./key.js";
 
 const TRIES = 20;
 const LONGEST_WAIT = 15; // seconds
+const HEADINGS = { invalid_image_url: "This address is refused", failed_image_download: "The picture could not be fetched" };
 
 export class ServiceError extends Error {
   constructor(heading, detail, again) {
@@ -12,8 +13,6 @@ export class ServiceError extends Error {
   }
 }
 
-let key = sessionStorage.getItem("key") ?? "";
-
 export async function listProducts() {
   const answer = await ask("/v1/products");
   return (await answer.json()).products;
@@ -22,7 +21,8 @@ export async function listProducts() {
 // What every stage found in a picture, with the images named in `include`; `options`: {product: {option: value}}.
 export async function analyze(picture, include, options = {}, waiting = () => {}) {
   const form = new FormData();
-  form.append("image_file", picture.file, "picture"); // the file's own name is nobody's business
+  if (picture.file) form.append("image_file", picture.file, "picture"); // the file's own name is nobody's business
+  else form.append("image_url", picture.address);
   if (picture.anyway) form.append("reject", "false");
   form.append("include", include.join(","));
   if (Object.keys(options).length) form.append("products", JSON.stringify(options));
@@ -32,6 +32,7 @@ export async function analyze(picture, include, options = {}, waiting = () => {}
 
 async function ask(path, request = {}, waiting = () => {}) {
   for (let tried = 1; ; tried += 1) {
+    const key = currentKey();
     let answer;
     try {
       answer = await fetch(path, { ...request, headers: { Accept: "application/json", ...(key && { "X-Api-Key": key }) } });
@@ -43,8 +44,8 @@ async function ask(path, request = {}, waiting = () => {}) {
       waiting();
       const told = Number(answer.headers.get("Retry-After")) || 1;
       await sleep(Math.min(told, LONGEST_WAIT) * (0.8 + 0.4 * Math.random()));
-    } else if (answer.status === 401 || answer.status === 403) {
-      if (!(await askForKey())) throw new ServiceError("A key is needed", "This service asks for an API key.", true);
+    } else if (refused(answer.status)) {
+      if (!(await newKey(key))) throw new ServiceError("A key is needed", "This service asks for an API key.", true);
     } else {
       throw await understand(answer);
     }
@@ -57,27 +58,8 @@ async function understand(answer) {
   if (answer.status >= 500) {
     return new ServiceError("The service has a problem", "The picture is not to blame. Try again in a moment.", true);
   }
-  const again = answer.status === 408 || answer.status === 429;
-  return new ServiceError(told?.title ?? `Refused (${answer.status})`, told?.detail ?? "", again);
-}
-
-let asking = null; // one dialog for all who wait
-
-function askForKey() {
-  asking ??= new Promise((resolve) => {
-    const dialog = $("key");
-    dialog.addEventListener("close", () => {
-      asking = null;
-      if (dialog.returnValue === "ok") {
-        key = $("key-value").value.trim();
-        sessionStorage.setItem("key", key);
-      }
-      resolve(dialog.returnValue === "ok");
-    }, { once: true });
-    dialog.returnValue = "cancel";
-    dialog.showModal();
-  });
-  return asking;
+  const again = answer.status === 408 || answer.status === 429 || told?.code === "failed_image_download";
+  return new ServiceError(HEADINGS[told?.code] ?? told?.title ?? `Refused (${answer.status})`, told?.detail ?? "", again);
 }
 
 const sleep = (time) => new Promise((resolve) => { setTimeout(resolve, time * 1000); });

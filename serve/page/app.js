@@ -5,6 +5,7 @@ import { setUpIntake } from "./intake.js";
 import { setUpPanel } from "./panel.js";
 import { bench } from "./pictures.js";
 import { setUpProducts } from "./products.js";
+import { setUpStore } from "./store.js";
 import { setUpStrip } from "./strip.js";
 import { setUpViewer } from "./viewer.js";
 
@@ -18,4 +19,5 @@ setUpViewer();
 setUpPanel();
 setUpDownload();
 setUpIntake();
-setUpProducts();
+await setUpProducts(); // what is kept may be waiting still, and is made in the products that are chosen
+await setUpStore();

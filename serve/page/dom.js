@@ -14,19 +14,6 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-export function say(text) {
-  $("say").textContent = text;
-}
-
-let fading = 0;
-export function toast(text) {
-  const box = $("toast");
-  box.textContent = text;
-  box.hidden = false;
-  clearTimeout(fading);
-  fading = setTimeout(() => { box.hidden = true; }, 8000);
-}
-
 export const percent = (share) => `${Math.round(share * 100)}\u00a0%`;
 
 export function bytes(count) {
@@ -37,3 +24,5 @@ export function bytes(count) {
 export const seconds = (s) => (s < 1 ? `${Math.round(s * 1000)} ms` : `${s.toFixed(s < 10 ? 2 : 1)} s`);
 
 export const title = (name) => (name.charAt(0).toUpperCase() + name.slice(1)).replaceAll("_", " ");
+
+export const many = (count, one, more = `${one}s`) => `${count} ${count === 1 ? one : more}`;

@@ -21,14 +21,18 @@ export function keep(picture, images, options) {
 }
 
 // A map from each wanted product, {name: options}, to its files; asks the service for what is not there yet, once.
-export async function makeAll(picture, wanted) {
+// `tell` is called when something new is there.
+export async function makeAll(picture, wanted, tell = () => {}) {
   const missing = Object.entries(wanted).filter(([name, options]) => !picture.made.has(keyOf(name, options)));
   if (missing.length) {
     const options = Object.fromEntries(missing);
     const request = JSON.stringify(options);
     picture.asked ??= new Map();
     if (!picture.asked.has(request)) {
-      const asked = analyze(picture, Object.keys(options), options).then((answer) => keep(picture, answer.images ?? {}, options));
+      const asked = analyze(picture, Object.keys(options), options).then((answer) => {
+        keep(picture, answer.images ?? {}, options);
+        tell(picture);
+      });
       picture.asked.set(request, asked.finally(() => picture.asked.delete(request)));
     }
     await picture.asked.get(request);

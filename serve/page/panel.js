@@ -1,12 +1,12 @@
 // What the stages found in the selected picture, in plain words.
-import { $, h, percent, seconds, title } from "./dom.js";
+import { $, h, many, percent, seconds, title } from "./dom.js";
 import { bench } from "./pictures.js";
-import { meaning } from "./words.js";
+import { doubtful, meaning } from "./words.js";
 
 const DEFECTS = { exposure_dark: "Too dark", exposure_over: "Over-exposed", blur: "Blurred", occlusion: "Covered", low_information: "Nothing to see" };
+const KINDS = { product_hollow: "product with holes" }; // whose names do not say it
 const UNSURE = 0.6; // a category below this picks no weights of its own, by default
-const DOUBTFUL = 0.75; // a matte less sure than this should be looked at
-const STAGES = { filter: "Usable?", classify: "What is it?", detect: "Where?", coarse: "Roughly", fine: "To the hair", products: "Files" };
+const STAGES = { fetch: "Reading", prepare: "Preparing", filter: "Usable?", classify: "What is it?", detect: "Where is it?", coarse: "Roughly", fine: "To the hair", products: "Files" };
 
 export function setUpPanel() {
   bench.addEventListener("selected", render);
@@ -23,15 +23,15 @@ function render() {
     parts.push(verdict("error", error.heading ?? "Something went wrong", error.message));
     if (error.again !== false) parts.push(button("Try again", () => bench.again(picture, picture.anyway)));
   }
-  if (state === "ok" && answer.confidence >= DOUBTFUL) parts.push(verdict("ok", "Cut out", summary(answer)));
-  else if (state === "ok") parts.push(verdict("doubtful", "Cut out, with doubts", summary(answer), "Look at “Unsure edges” before you use it."));
+  if (doubtful(picture)) parts.push(verdict("doubtful", "Cut out, with doubts", summary(picture), "Look at “Unsure edges” before you use it."));
+  else if (state === "ok") parts.push(verdict("ok", "Cut out", summary(picture)));
   if (state === "filtered" || state === "failed") {
     const { heading, means, remedy } = meaning(answer.reason, answer.detail);
     parts.push(verdict(state, heading, means, remedy));
     if (answer.stage === "filter" && state === "filtered") parts.push(button("Cut out anyway", () => bench.again(picture, true)));
     if (answer.reason === "internal_error") parts.push(button("Try again", () => bench.again(picture)));
   }
-  if (answer) parts.push(facts(answer));
+  if (answer) parts.push(facts(picture));
   $("found").replaceChildren(...parts.filter(Boolean));
   const measured = answer ? [times(answer.seconds ?? {}), quality(answer)].filter(Boolean) : [];
   $("measured").replaceChildren(...measured);
@@ -50,23 +50,24 @@ function count(answer, label) {
   return (answer.boxes ?? []).filter((box) => box.label === label).length;
 }
 
-function summary(answer) {
-  const subjects = count(answer, "subject");
+function summary({ answer, subjects }) {
   const left = count(answer, "text") + count(answer, "logo");
   const what = subjects > 1 ? `${subjects} subjects` : "The subject";
   return `${what} with ${subjects > 1 ? "their" : "its"} own colours along the edge${left ? "; text and logos are left out" : ""}.`;
 }
 
-function facts(answer) {
+function facts({ answer, subjects }) {
   const rows = [];
   if (answer.category) {
+    const kind = KINDS[answer.category] ?? answer.category;
     const unsure = answer.category_score < UNSURE;
-    rows.push(["Category", `${unsure ? `Perhaps ${answer.category.replaceAll("_", " ")}` : title(answer.category)}, ${percent(answer.category_score)}`, answer.category_score]);
+    rows.push(["Category", `${unsure ? `Perhaps ${kind.replaceAll("_", " ")}` : title(kind)}, ${percent(answer.category_score)}`, answer.category_score]);
   }
-  if (typeof answer.confidence === "number") rows.push(["Matte", `${percent(answer.confidence)} sure`, answer.confidence]);
-  const found = ["subject", "text", "logo"].map((label) => [label, count(answer, label)]).filter(([, n]) => n);
-  if (found.length) rows.push(["Found", found.map(([label, n]) => `${n} ${label}${n > 1 && label !== "text" ? "s" : ""}`).join(", ")]);
-  if (answer.width) rows.push(["Size", `${answer.width} × ${answer.height}`]);
+  if (typeof answer.confidence === "number") rows.push(["Edges", `${percent(answer.confidence)} sure`, answer.confidence]);
+  if (subjects) rows.push(["Cut out", many(subjects, "subject")]);
+  const left = [[count(answer, "text"), "piece of text", "pieces of text"], [count(answer, "logo"), "logo"]].filter(([n]) => n);
+  if (left.length) rows.push(["Left out", left.map((each) => many(...each)).join(", ")]);
+  if (answer.width) rows.push(["Size", `${answer.width} × ${answer.height} pixels`]);
   return rows.length ? h("dl", { class: "facts" }, rows.map(([name, value, share]) => h("div", {},
     h("dt", {}, name), h("dd", {}, value, typeof share === "number" ? bar(share) : null)))) : null;
 }
@@ -79,14 +80,14 @@ function times(spent) {
   return h("details", { class: "fold", open: true },
     h("summary", {}, "Time", h("span", {}, seconds(total))),
     h("ul", { class: "bars" }, rows.map(([stage, s]) => h("li", {},
-      h("span", { title: STAGES[stage] ?? "" }, title(stage)), bar(s / most), h("span", {}, seconds(s))))));
+      h("span", {}, STAGES[stage] ?? title(stage)), bar(s / most), h("span", {}, seconds(s))))));
 }
 
 function quality({ quality: found = {} }) {
   const rows = Object.entries(DEFECTS).filter(([name]) => typeof found[name] === "number");
   if (!rows.length) return null;
   return h("details", { class: "fold" },
-    h("summary", {}, "Quality", h("span", {}, "probability")),
+    h("summary", {}, "Faults", h("span", {}, "how likely")),
     h("ul", { class: "bars" }, rows.map(([name, label]) => h("li", {},
       h("span", {}, label), bar(found[name]), h("span", {}, percent(found[name]))))));
 }

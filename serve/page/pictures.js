@@ -1,38 +1,60 @@
-// The pictures on the bench and what is known of each. Others listen for "added", "changed", "removed" and "selected".
+// The pictures on the bench and what is known of each. Others listen for "added", "changed", "made", "removed", "selected".
 import { analyze, toBlob } from "./api.js";
+import { countSubjects } from "./subjects.js";
 import { keep } from "./made.js";
-import { say } from "./dom.js";
-import { meaning } from "./words.js";
+import { say, toast } from "./tell.js";
+import { doubtful, meaning } from "./words.js";
 
 const AT_ONCE = 3;
-const MOST = 200;
+export const MOST = 200;
+const isPending = (picture) => picture.state === "waiting" || picture.state === "working";
 
 class Bench extends EventTarget {
   list = [];
   selected = null;
   wanted = () => ({}); // products to be made along with the first look: {name: options}
   #waiting = [];
-  #running = 0;
+  #running = new Set();
   #number = 0;
+  #removed = []; // what undo brings back, as [place, picture]
 
-  // Returns how many of the files were taken.
-  add(files) {
-    const taken = [...files].slice(0, MOST - this.list.length);
-    for (const file of taken) {
-      this.#number += 1;
-      const picture = {
-        number: this.#number, file, name: file.name || "Pasted picture", url: URL.createObjectURL(file),
-        state: "waiting", // waiting, working, ok, filtered, failed (by the picture's fault), error (by the service's)
-        answer: null, error: null, cutout: null, unsure: null, // the last two as URLs
-        made: new Map(), // products, see made.js
-      };
-      this.list.push(picture);
-      this.#tell("added", picture);
-      this.#waiting.push(picture);
-    }
+  // sources: files, {name, address} to be fetched by the service, or records of store.js. Returns how many were taken.
+  add(sources) {
+    const taken = [...sources].slice(0, MOST - this.list.length).map((source) => this.#enter(source));
+    for (const picture of taken) this.#put(picture, this.list.length);
     if (taken.length && !this.selected) this.select(this.list[0]);
     this.#next();
     return taken.length;
+  }
+
+  #enter(source) {
+    this.#number += 1;
+    const blank = {
+      id: `${Date.now()}-${Math.random()}`, // over reloads and tabs
+      file: source instanceof Blob ? source : null, address: "", // where it lies on the web, if there is no file
+      name: source.name || "Pasted picture",
+      state: "waiting", // waiting, working, ok, filtered, failed (by the picture's fault), error (by the service's)
+      anyway: false, answer: null, error: null, subjects: 0,
+      unsureMap: null, // a blob
+      made: new Map(), // products, see made.js
+    };
+    const picture = Object.assign(blank, source instanceof Blob ? {} : source, { number: this.#number });
+    if (picture.state === "working") picture.state = "waiting"; // it was left in the middle
+    picture.url = picture.file && URL.createObjectURL(picture.file);
+    this.#show(picture);
+    return picture;
+  }
+
+  // URLs of what is shown in large
+  #show(picture) {
+    picture.cutout = picture.made.get("cutout {}")?.[0].url ?? null;
+    picture.unsure ??= picture.unsureMap && URL.createObjectURL(picture.unsureMap);
+  }
+
+  #put(picture, place) {
+    this.list.splice(place, 0, picture);
+    this.#tell("added", picture);
+    if (isPending(picture) && !this.#running.has(picture)) this.#waiting.push(picture);
   }
 
   select(picture) {
@@ -40,15 +62,38 @@ class Bench extends EventTarget {
     this.#tell("selected", picture);
   }
 
-  remove(picture) {
-    const place = this.list.indexOf(picture);
-    this.list.splice(place, 1);
-    this.#waiting = this.#waiting.filter((other) => other !== picture);
-    picture.removed = true;
-    if (this.selected === picture) this.select(this.list[Math.min(place, this.list.length - 1)] ?? null);
-    this.#tell("removed", picture);
+  // Takes pictures off the bench; the last ones can be brought back by `undo`.
+  remove(...pictures) {
+    this.#removed.forEach(([, picture]) => this.#forget(picture));
+    this.#removed = pictures.map((picture) => [this.list.indexOf(picture), picture]).sort(([a], [b]) => a - b);
+    const place = this.list.indexOf(this.selected);
+    const left = new Set(pictures);
+    this.list = this.list.filter((picture) => !left.has(picture));
+    this.#waiting = this.#waiting.filter((picture) => !left.has(picture));
+    if (left.has(this.selected)) this.select(this.list[Math.min(place, this.list.length - 1)] ?? null);
+    for (const picture of pictures) {
+      picture.removed = true;
+      this.#tell("removed", picture);
+    }
+  }
+
+  undo() {
+    const back = this.#removed.slice(0, MOST - this.list.length);
+    this.#removed = this.#removed.slice(back.length);
+    for (const [place, picture] of back) {
+      picture.removed = false;
+      this.#put(picture, Math.min(place, this.list.length));
+    }
+    if (back.length) this.select(back[0][1]);
+    this.#next();
+    return back.length;
+  }
+
+  #forget(picture) {
+    picture.forgotten = true;
     const files = [...picture.made.values()].flat();
     for (const url of [picture.url, picture.unsure, ...files.map((file) => file.url)]) if (url) URL.revokeObjectURL(url);
+    for (const made of files.flatMap((file) => [...(file.laid?.values() ?? [])])) made.then(({ url }) => URL.revokeObjectURL(url), () => {});
   }
 
   // anyway: also if the filter thinks that it is not worth it
@@ -59,18 +104,21 @@ class Bench extends EventTarget {
   }
 
   get busy() {
-    return this.#running + this.#waiting.length;
+    return this.#running.size + this.#waiting.length;
   }
 
-  changed(picture) {
-    this.#tell("changed", picture);
+  // A product has been made.
+  made(picture) {
+    if (!picture.removed) this.#tell("made", picture);
   }
 
   #next() {
-    while (this.#running < AT_ONCE && this.#waiting.length) {
-      this.#running += 1;
-      this.#look(this.#waiting.shift()).finally(() => {
-        this.#running -= 1;
+    while (this.#running.size < AT_ONCE && this.#waiting.length) {
+      const picture = this.#waiting.shift();
+      this.#running.add(picture);
+      this.#look(picture).finally(() => {
+        this.#running.delete(picture);
+        if (picture.forgotten) this.#forget(picture);
         this.#next();
       });
     }
@@ -79,34 +127,42 @@ class Bench extends EventTarget {
   async #look(picture) {
     this.#set(picture, { state: "working" });
     try {
-      const wanted = this.wanted();
       const { cutout, ...options } = this.wanted(); // the viewer's own cut-out is plain, and as large as the picture
       const include = ["unsure", "cutout", ...Object.keys(options)];
       const answer = await analyze(picture, include, options, () => this.#set(picture, { state: "waiting" }));
       const { unsure, ...images } = answer.images ?? {};
       delete answer.images; // as text they would be kept twice
-      if (picture.removed) return;
       keep(picture, images, options);
-      this.#set(picture, {
-        state: answer.status, answer, cutout: picture.made.get("cutout {}")?.[0].url ?? null,
-        unsure: unsure ? URL.createObjectURL(toBlob(unsure)) : null,
-      });
-      say(`${picture.name}: ${answer.status === "ok" ? "cut out" : meaning(answer.reason, answer.detail).heading}`);
+      const subjects = await countSubjects(answer, picture.made.get("cutout {}")?.[0].blob);
+      this.#set(picture, { state: answer.status, answer, subjects, unsure: null, unsureMap: unsure ? toBlob(unsure) : null });
     } catch (error) {
-      this.#set(picture, { state: "error", error });
-      say(`${picture.name}: ${error.heading ?? "something went wrong"}`);
+      const { heading = "Something went wrong", message, again = true } = error;
+      this.#set(picture, { state: "error", error: { heading, message, again } });
+      if (picture.address && !picture.removed) toast(`${picture.name}: ${heading}. ${message}`);
     }
+    if (!picture.removed) say(`${picture.name}: ${outcome(picture)}${this.busy > 1 ? `. ${this.busy - 1} to go` : ""}`);
   }
 
   #set(picture, facts) {
-    if (picture.removed) return;
     Object.assign(picture, facts);
-    this.changed(picture);
+    this.#show(picture);
+    if (!picture.removed) this.#tell("changed", picture);
   }
 
   #tell(name, picture) {
     this.dispatchEvent(new CustomEvent(name, { detail: picture }));
   }
+}
+
+// How a picture stands, in a few words.
+export function outcome(picture) {
+  const { state, answer, error } = picture;
+  if (state === "waiting") return "waiting";
+  if (state === "working") return "being cut out";
+  if (state === "error") return error.heading;
+  if (state === "ok") return doubtful(picture) ? "cut out, with doubts" : "cut out";
+  const usable = state === "filtered" ? "not usable" : "failed";
+  return `${usable}, ${meaning(answer.reason, answer.detail).heading}`;
 }
 
 export const bench = new Bench();

@@ -1,20 +1,24 @@
 // A form field for one option of a product, from its JSON schema. `read()` gives its value.
-import { h, title } from "./dom.js";
+import { h } from "./dom.js";
+import { wordsOf } from "./options.js";
 
-const FORMATS = { png: "PNG", webp: "WebP", jpeg: "JPEG", jpg: "JPEG", avif: "AVIF", tiff: "TIFF" };
+let fields = 0;
 
 export function field(name, schema, definitions, changed) {
   const kinds = (schema.anyOf ?? schema.oneOf ?? [schema]).map((kind) => resolve(kind, definitions));
-  const words = kinds.flatMap((kind) => kind.enum ?? (kind.const !== undefined ? [kind.const] : []));
+  const values = kinds.flatMap((kind) => kind.enum ?? (kind.const !== undefined ? [kind.const] : []));
   const number = kinds.find((kind) => kind.type === "integer" || kind.type === "number");
   const list = kinds.find((kind) => kind.type === "array");
   const start = schema.default;
-  if (kinds.some((kind) => kind.type === "boolean")) return tick(name, schema, start, changed);
-  if (list && list.minItems === 3) return colour(name, schema, start, changed);
-  if (words.length && list?.minItems === 2) return choice(name, schema, start, changed, words, pair(start));
-  if (words.length) return choice(name, schema, start, changed, words, number ? amount(number, start) : null);
-  if (number) return choice(name, schema, start, changed, [], amount(number, start));
-  if (kinds.some((kind) => kind.type === "string" && kind.format !== "binary")) return text(name, schema, start, changed);
+  fields += 1;
+  const words = { id: `option-${fields}`, ...wordsOf(name, schema, values) };
+  const marks = { id: words.id, "aria-describedby": words.note ? `${words.id}-note` : null, onchange: changed };
+  if (kinds.some((kind) => kind.type === "boolean")) return tick(words, marks, start);
+  if (list && list.minItems === 3) return colour(words, marks, start);
+  if (values.length && list?.minItems === 2) return choice(words, marks, start, values, pair(start, changed));
+  if (values.length) return choice(words, marks, start, values, number ? amount(words, number, start, { "aria-label": words.label, onchange: changed }) : null);
+  if (number) return single(words, amount(words, number, start, marks));
+  if (kinds.some((kind) => kind.type === "string" && kind.format !== "binary")) return text(words, marks, start);
   return null; // what no form can hold, such as a file
 }
 
@@ -22,61 +26,60 @@ function resolve(kind, definitions) {
   return kind.$ref ? resolve(definitions[kind.$ref.split("/").pop()] ?? {}, definitions) : kind;
 }
 
-const note = ({ description }) => description.charAt(0).toUpperCase() + description.slice(1).replaceAll("`", "");
-const label = (name, schema, ...controls) => h("label", { class: "field" }, h("span", {}, title(name)), ...controls,
-  schema.description ? h("small", {}, note(schema)) : null);
+const note = ({ id, note: said }) => (said ? h("small", { id: `${id}-note` }, said) : null);
+const framed = (words, ...controls) => h("div", { class: "field" }, h("label", { for: words.id }, words.label), ...controls, note(words));
+const single = (words, { element, read }) => ({ element: framed(words, element), read });
 
-function tick(name, schema, start, changed) {
-  const box = h("input", { type: "checkbox", checked: Boolean(start), onchange: changed });
-  const element = h("label", { class: "field tick" }, box, h("span", {}, title(name)), schema.description ? h("small", {}, note(schema)) : null);
+function tick(words, marks, start) {
+  const box = h("input", { type: "checkbox", checked: Boolean(start), ...marks });
+  const element = h("div", { class: "field" }, h("label", { class: "tick" }, box, h("span", {}, words.label)), note(words));
   return { element, read: () => box.checked };
 }
 
-function text(name, schema, start, changed) {
-  const input = h("input", { type: "text", value: start ?? "", onchange: changed });
-  return { element: label(name, schema, input), read: () => input.value };
+function text(words, marks, start) {
+  const input = h("input", { type: "text", value: start ?? "", ...marks });
+  return single(words, { element: input, read: () => input.value });
 }
 
-function colour(name, schema, start, changed) {
+function colour(words, marks, start) {
   const hex = `#${(start ?? [255, 255, 255]).slice(0, 3).map((v) => v.toString(16).padStart(2, "0")).join("")}`;
-  const input = h("input", { type: "color", value: hex, onchange: changed });
-  return { element: label(name, schema, input), read: () => [1, 3, 5].map((at) => parseInt(input.value.slice(at, at + 2), 16)) };
+  const input = h("input", { type: "color", value: hex, ...marks });
+  return single(words, { element: input, read: () => [1, 3, 5].map((at) => parseInt(input.value.slice(at, at + 2), 16)) });
 }
 
-// A choice of words, or of words and something to be typed, or that alone.
-function choice(name, schema, start, changed, words, typed) {
-  if (!words.length) {
-    typed.inputs.forEach((input) => input.addEventListener("change", changed));
-    return { element: label(name, schema, typed.element), read: typed.read };
-  }
-  const select = h("select", {}, words.map((word) => h("option", { value: word, selected: word === start }, FORMATS[word] ?? title(String(word)))),
-    typed ? h("option", { value: "…", selected: !words.includes(start) }, typed.name) : null);
-  const element = h("div", { class: "field" }, label(name, {}, select), typed?.element, schema.description ? h("small", {}, note(schema)) : null);
+// A choice of values, perhaps with something to be typed as the last one.
+function choice(words, marks, start, values, typed) {
+  const options = values.map((value) => h("option", { value, selected: value === start }, words.choices(value)));
+  if (typed) options.push(h("option", { value: "…", selected: !values.includes(start) }, typed.name));
+  const select = h("select", marks, options);
   const update = () => { if (typed) typed.element.hidden = select.value !== "…"; };
-  select.addEventListener("change", () => { update(); changed(); });
-  typed?.inputs.forEach((input) => input.addEventListener("change", changed));
+  select.addEventListener("change", update);
   update();
-  return { element, read: () => (select.value === "…" ? typed.read() : words.find((word) => String(word) === select.value)) };
+  const read = () => (select.value === "…" ? typed.read() : values.find((value) => String(value) === select.value));
+  return { element: framed(words, select, typed?.element), read };
 }
 
-function amount(kind, start) {
-  const whole = kind.type === "integer";
-  const step = whole ? 1 : 0.01;
-  const min = kind.minimum ?? (kind.exclusiveMinimum === undefined ? undefined : kind.exclusiveMinimum + step);
-  const max = kind.maximum ?? (kind.exclusiveMaximum === undefined ? undefined : kind.exclusiveMaximum - step);
-  const first = typeof start === "number" ? start : max ?? min ?? 0;
-  const input = h("input", { type: "number", step: String(step), min: String(min ?? ""), max: String(max ?? ""), value: String(first), "aria-label": "Number" });
+// A number with its unit. Shares of 0..1 are shown and typed as percent.
+function amount({ unit }, kind, start, marks) {
+  const share = kind.type === "number" && (kind.minimum ?? kind.exclusiveMinimum) >= 0 && (kind.maximum ?? kind.exclusiveMaximum) <= 1;
+  const whole = share || kind.type === "integer";
+  const [scale, step] = [share ? 100 : 1, whole ? 1 : 0.01];
+  const min = kind.minimum !== undefined ? kind.minimum * scale : kind.exclusiveMinimum !== undefined ? kind.exclusiveMinimum * scale + step : undefined;
+  const max = kind.maximum !== undefined ? kind.maximum * scale : kind.exclusiveMaximum !== undefined ? kind.exclusiveMaximum * scale - step : undefined;
+  const first = typeof start === "number" ? Math.round(start * scale * 100) / 100 : max ?? min ?? 0;
+  const input = h("input", { type: "number", step: String(step), min: String(min ?? ""), max: String(max ?? ""), value: String(first), ...marks });
   const read = () => {
     const value = Number.isFinite(input.valueAsNumber) ? input.valueAsNumber : first;
-    return Math.min(max ?? value, Math.max(min ?? value, whole ? Math.round(value) : value));
+    return Math.min(max ?? value, Math.max(min ?? value, whole ? Math.round(value) : value)) / scale;
   };
-  return { name: "Number…", element: h("span", { class: "typed" }, input), inputs: [input], read };
+  return { name: "Number…", element: h("span", { class: "typed" }, input, share ? "%" : unit), read };
 }
 
-function pair(start) {
-  const [w, t] = Array.isArray(start) ? start : [1600, 1600];
-  const inputs = [["Width", w], ["Height", t]].map(([name, value]) =>
-    h("input", { type: "number", min: "1", max: "10000", step: "1", value: String(value), "aria-label": `${name} in pixels` }));
+function pair(start, changed) {
+  const [width, height] = Array.isArray(start) ? start : [1600, 1600];
+  const inputs = [["Width", width], ["Height", height]].map(([name, value]) => h("input", {
+    type: "number", min: "1", max: "10000", step: "1", value: String(value), "aria-label": `${name} in pixels`, onchange: changed,
+  }));
   const read = () => inputs.map((input) => Math.min(10000, Math.max(1, Math.round(input.valueAsNumber || 1))));
-  return { name: "Size…", element: h("span", { class: "typed" }, inputs[0], "×", inputs[1]), inputs, read };
+  return { name: "Own size…", element: h("span", { class: "typed" }, inputs[0], "×", inputs[1], "pixels"), read };
 }

@@ -33,8 +33,7 @@ export function reveal() {
   const frame = $("frame");
   frame.classList.remove("reveal");
   split(100);
-  requestAnimationFrame(() => requestAnimationFrame(() => {
-    frame.classList.add("reveal");
-    split(50);
-  }));
+  void frame.offsetWidth; // the browser takes note of it, so that there is a way to go
+  frame.classList.add("reveal");
+  split(50);
 }

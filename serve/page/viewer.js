@@ -1,9 +1,9 @@
 // The picture in large: before and after under a slider, backgrounds, boxes, where the matte is unsure, 1:1.
-import { setUpBackdrops } from "./backdrops.js";
+import { backdrops, setUpBackdrops } from "./backdrops.js";
 import { $, h } from "./dom.js";
 import { renderBoxes, renderUnsure } from "./overlays.js";
 import { bench } from "./pictures.js";
-import { chosen, make, products } from "./products.js";
+import { chosen, make, order, products } from "./products.js";
 import { reveal, setUpSlider } from "./slider.js";
 
 const MOST_ENLARGED = 2;
@@ -23,7 +23,7 @@ export function setUpViewer() {
   });
   bench.addEventListener("selected", render);
   bench.addEventListener("changed", (event) => event.detail === bench.selected && render());
-  products.addEventListener("changed", render);
+  for (const choice of [products, backdrops]) choice.addEventListener("changed", render);
 }
 
 function render() {
@@ -54,7 +54,7 @@ function renderViews(picture) {
 
 function showPicture(picture) {
   const ok = picture.state === "ok";
-  const viewable = !unviewable.has(picture.url);
+  const viewable = Boolean(picture.url) && !unviewable.has(picture.url);
   const now = `${picture.number} compare ${ok}`;
   const isNew = shown !== now;
   shown = now;
@@ -65,7 +65,7 @@ function showPicture(picture) {
   for (const part of [$("slider"), $("divider")]) part.hidden = !comparable;
   $("frame").classList.toggle("alone", !comparable);
   $("frame").hidden = !viewable && !picture.cutout;
-  message($("frame").hidden ? "This browser cannot show the file itself." : "");
+  message($("frame").hidden ? withoutPicture(picture) : "");
   $("show-boxes").disabled = !picture.answer?.boxes?.length;
   $("show-unsure").disabled = !picture.unsure;
   renderBoxes(picture, overlays.boxes);
@@ -73,7 +73,16 @@ function showPicture(picture) {
   if (isNew && comparable) reveal();
 }
 
+function withoutPicture({ file, state }) {
+  if (file) return "This browser cannot show the file itself.";
+  return state === "waiting" || state === "working" ? "" : "The service asked for this picture; the page has none to show.";
+}
+
+let asked = 0;
 async function showProduct(picture, name) {
+  asked += 1;
+  const mine = asked;
+  const isWanted = () => shown === now && mine === asked;
   const now = `${picture.number} ${name}`;
   if (shown !== now) {
     for (const part of ["before", "after", "slider", "divider", "boxes", "unsure"]) $(part).hidden = true;
@@ -86,12 +95,12 @@ async function showProduct(picture, name) {
   $("busy").hidden = false;
   $("busy").textContent = "Making it…";
   try {
-    const { url } = (await make(picture, [name])).get(name)[0];
-    if (shown === now) place($("after"), url, `${picture.name}, ${name.replaceAll("_", " ")}`);
+    const { url } = (await make(picture, order([name]))).get(name)[0];
+    if (isWanted()) place($("after"), url, `${picture.name}, ${name.replaceAll("_", " ")}`);
   } catch (error) {
-    if (shown === now) message(`${error.heading ?? "That did not work"}. ${error.message}`);
+    if (isWanted()) message(`${error.heading ?? "That did not work"}. ${error.message}`);
   }
-  if (shown === now) $("busy").hidden = true;
+  if (isWanted()) $("busy").hidden = true;
 }
 
 function place(image, url, alt) {

@@ -7,6 +7,7 @@ const WORDS = {
   occluded: ["Covered", "Something in front hides a large part of the subject.", "Use a picture in which the subject is free."],
   low_information: ["Nothing to see", "The picture holds next to no detail: a flat colour, a blank page or noise.", "Check that it is the picture you meant."],
   too_small: ["Too small", "There are too few pixels for a clean edge.", "Use the original instead of its thumbnail."],
+  wholly_transparent: ["Wholly transparent", "The file's own transparency hides every pixel.", "Export it again with its layers shown."],
   no_subject: ["No subject found", "Nothing in the picture stands out as something to cut out.", "Crop it closer to what you want to keep, and try that."],
   not_a_picture: ["Not a picture", "The file is in no picture format, whatever its name says.", "Choose a JPEG, PNG, WebP, AVIF, TIFF, BMP or GIF."],
   empty_file: ["Empty file", "The file holds no bytes.", "Copy or download it again."],
@@ -20,6 +21,10 @@ const WORDS = {
   encode_error: ["Could not be saved", "The product's file could not be made.", "Choose another format in its options."],
   out_of_memory: ["Too much for this machine", "The picture needs more memory than there is.", "Make a smaller copy."],
 };
+
+const DOUBTFUL = 0.75; // a matte less sure than this should be looked at
+
+export const doubtful = ({ state, answer }) => state === "ok" && !(answer.confidence >= DOUBTFUL);
 
 export function meaning(reason, detail = "") {
   const [heading, means, remedy] = WORDS[reason] ?? ["Something went wrong", detail || "It was none of your doing.", "Try again; if it happens again, please report it."];

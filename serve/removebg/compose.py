@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ...stages.errors import PictureError
 from ...stages.item import Output
 from ...stages.picture import Picture
-from ...stages.products.base import FAINT
 from ...stages.products.encode import jpeg, png, webp
+from ...stages.transparency import FAINT
 from .options import PNG_MEGAPIXELS, Options
 
 U8 = NDArray[np.uint8]

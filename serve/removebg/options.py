@@ -33,10 +33,13 @@ TYPES = {  # type -> the category that the classify stage is told; empty: it fin
     "graphic": "cartoon",
     "graphics": "cartoon",
     "transportation": "vehicle",
+    "car_interior": "product",  # cut out as things are, and without the shadow of a whole car
+    "car_part": "product",
+    "other": "",
 }
 FORMATS = ("auto", "png", "jpg", "zip", "webp")
 MOST_MARGIN_PX, MOST_MARGIN_SHARE = 500.0, 0.5
-LENGTH = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(px|%)")
+LENGTH = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(px|%)?")  # a bare number is in pixels
 HEX = re.compile(r"#?([0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 
 
@@ -153,7 +156,7 @@ def _length(text: str) -> Length:
 
 def _share(text: str, lowest: float) -> float:
     length = _length(text)
-    if not length.relative or not lowest <= length.value <= 1:
+    if not (length.relative or length == NONE) or not lowest <= length.value <= 1:  # 0 is 0 in any unit
         raise ValueError(text)
     return length.value
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ...stages.errors import PictureError
-from ...stages.foreground import estimate_foreground
 from ...stages.item import Item, Output
 from ...stages.picture import Picture
+from ...stages.products.base import Matte
 from ...stages.products.encode import png
 from ..work import Order
 from .compose import Layer, Rect, compose, ground_shadow, with_margins
@@ -60,21 +60,21 @@ class RemoveBgOrder(Order):
         if self.roi:
             x0, y0, x1, y1 = self.roi
             whole = item.picture
-            part = np.ascontiguousarray(whole.rgb()[y0:y1, x0:x1])
+            pixels, own = whole.colours(), whole.source_alpha
+            part = np.ascontiguousarray((pixels if own is None else np.dstack([pixels, own]))[y0:y1, x0:x1])
             self.original, item.data = item.data, png(part, whole)
             item.forget_pixels()
             item.width, item.height = item.picture.width, item.picture.height
 
     def make(self, item: Item) -> dict[str, Output]:
         picture, alpha = self._whole(item)
-        own = picture.source_alpha
-        alpha = alpha if own is None else np.minimum(alpha, own)
-        if not alpha.any():
+        matte = Matte(picture, alpha, item)
+        if not matte.alpha.any():
             item.filter("products", "no_subject", "nothing of the picture is left in its alpha")
             return {}
-        layer = Layer(estimate_foreground(picture.rgb(), alpha), alpha)
+        layer = Layer(matte.foreground, matte.alpha)
         if self.options.add_shadow and item.category == CAR:
-            layer.shadow = ground_shadow(alpha)
+            layer.shadow = ground_shadow(matte.alpha)
         result, (x0, y0, x1, y1), (width, height) = compose(
             layer, self.options, self._background(item), picture, item.limits.max_pixels
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import math
+import time
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -29,6 +31,12 @@ COARSE = {
     "scene": "other",
 }
 FINE = {**COARSE, "cartoon": "graphics"}
+ASKED = {  # types that the picture itself does not tell: (at level 1, at the finer levels)
+    "car_interior": ("car", "car_interior"),
+    "car_part": ("car", "car_part"),
+    "transportation": ("car", "transportation"),
+    "other": ("other", "other"),
+}
 CALLS = 1_000_000  # of the account: nothing is charged, and clients that look before they call must go on
 
 
@@ -54,11 +62,24 @@ class RemoveBg:
     async def removebg(self, request: Request) -> Response:
         """A picture without its background."""
         try:
-            return await self._removebg(request)
+            answer = await self._removebg(request)
         except ApiError as error:
             if error.status in (408, 413, 415, 422):  # remove.bg knows no other status for a wrong request
                 error.status = 400
+            if error.status != 403:
+                error.headers |= self._limits(request, float(error.headers.get("Retry-After", 0)))
             raise
+        answer.headers.update(self._limits(request))
+        return answer
+
+    def _limits(self, request: Request, wait: float = 0.0) -> dict[str, str]:
+        """What remove.bg tells of a limit with every answer. wait: seconds, where one has been reached."""
+        limit, left, seconds = self.desk.limit(request)
+        return {
+            "X-RateLimit-Limit": str(limit),
+            "X-RateLimit-Remaining": "0" if wait else str(left),
+            "X-RateLimit-Reset": str(math.ceil(time.time() + (wait or seconds))),
+        }
 
     async def _removebg(self, request: Request) -> Response:
         with self.desk.visit(request) as visit:
@@ -136,8 +157,8 @@ def kind_of(category: str, options: Options) -> str:
     """remove.bg's word for a category at the level asked for; empty where none is wanted."""
     if options.type_level == "none":
         return ""
-    if options.type_level != "1" and options.kind == "transportation":
-        return "transportation"
+    if options.kind in ASKED:
+        return ASKED[options.kind][options.type_level != "1"]
     return (COARSE if options.type_level == "1" else FINE).get(category, "product")
 
 

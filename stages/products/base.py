@@ -19,9 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..foreground import estimate_foreground
 from ..item import Item, Output
 from ..picture import Picture
+from ..transparency import FAINT, joined
 
 U8 = NDArray[np.uint8]
-FAINT = 13  # alpha below this (5%) does not count for where the subject is
 
 
 class ProductSettings(BaseModel):
@@ -42,18 +42,29 @@ class Matte:
 
     Attributes:
         picture: the source.
-        alpha: uint8 [H, W], 0..255, of the upright picture; not all zero.
+        found: uint8 [H, W], 0..255, of the upright picture: the alpha that was found.
         item: the facts found so far; for reading.
     """
 
     picture: Picture
-    alpha: U8
+    found: U8
     item: Item
 
     @cached_property
+    def alpha(self) -> U8:
+        """uint8 [H, W], 0..255: what was found, and nowhere more opaque than the source itself."""
+        own = self.picture.source_alpha
+        return self.found if own is None else joined(self.found, own, self.picture.own_matte is not None)
+
+    @cached_property
     def foreground(self) -> U8:
-        """uint8 [H, W, 3]: the subject's own colours; estimated when first asked for. Do not write into it."""
-        return estimate_foreground(self.picture.rgb(), self.alpha)
+        """uint8 [H, W, 3]: the subject's own colours; estimated when first asked for. Do not write into it.
+
+        Under a matte that the source brings they are the source's, which are straight already.
+        """
+        if self.picture.own_matte is not None:
+            return self.picture.colours()
+        return estimate_foreground(self.picture.colours(), self.found)
 
     @cached_property
     def box(self) -> tuple[int, int, int, int]:

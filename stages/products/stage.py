@@ -37,7 +37,7 @@ class ProductsStage(EachStage[ProductsSettings]):
     """Makes every wanted product of a picture.
 
     Reads item.alpha, and item.subjects where a product is wanted per subject; fills in item.outputs. A
-    source that is itself transparent somewhere stays so: of its alpha and the found one the smaller counts.
+    source that is itself transparent somewhere stays so, see `transparency.joined`.
     """
 
     name: ClassVar[str] = "products"
@@ -71,5 +71,4 @@ def _matte(item: Item, alpha: U8) -> Matte:
     picture = item.picture
     if alpha.shape != (picture.height, picture.width):
         raise ValueError(f"alpha is {alpha.shape}, the picture {(picture.height, picture.width)}")
-    own = picture.source_alpha
-    return Matte(picture, alpha if own is None else np.minimum(alpha, own), item)
+    return Matte(picture, alpha, item)

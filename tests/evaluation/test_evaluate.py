@@ -57,6 +57,7 @@ def test_mattes_by_name(folders: tuple[Path, Path], capsys: pytest.CaptureFixtur
     assert main(["evaluate", *map(str, folders)]) == 0
     shown = capsys.readouterr().out
     assert "transition band" in shown and "sad/1000" in shown
+    assert all(name in shown for name in ("interior_soft", "holes", "specks"))
 
 
 def test_trimaps_say_where_the_band_is(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:

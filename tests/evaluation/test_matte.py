@@ -110,3 +110,25 @@ def test_regions_as_scikit_image_has_them() -> None:
     largest = regions == 1 + np.bincount(regions.ravel())[1:].argmax()
     assert (matte._largest(noise) == largest).all()
     assert not matte._largest(noise & False).any()
+
+
+def test_flaws_by_hand() -> None:
+    truth = square(200, 50, 150)
+    band = matte.transition_band(truth)  # two pixels around either side of the edge
+    inside = 100 - 2 * 3
+    predicted = truth.copy()
+    predicted[60:70, 60:70] = 0.9  # a veil of 100 pixels
+    predicted[90:100, 90:100] = 0.2  # a hole
+    predicted[120, 60:63] = 0  # three pixels are none
+    predicted[10:20, 10:20] = 0.8  # a speck
+    predicted[145:160, 100:110] = 1  # too much, but no speck: it hangs on the subject
+    found = matte.flaws(predicted, truth, band)
+    assert found["holes"] == 1 and found["specks"] == 1
+    assert found["interior_soft"] == pytest.approx((100 + 100 + 3) / inside**2)
+    predicted[60:70, 60:70] = 254.9 / 255  # eight bits call that opaque
+    assert matte.flaws(predicted, truth, band)["interior_soft"] == pytest.approx(103 / inside**2)
+    assert matte.flaws(np.zeros_like(truth), np.zeros_like(truth), band) == {
+        "interior_soft": 0,
+        "holes": 0,
+        "specks": 0,
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 
 def jpeg(seed: int, width: int = 96, height: int = 64, dark: bool = False) -> bytes:
@@ -49,11 +51,37 @@ def as_nobody() -> Iterator[None]:
         os.seteuid(0)
 
 
+@contextmanager
+def small_disk(size: str) -> Iterator[Path]:
+    """A file system of its own that is soon full; skips the test where nothing can be mounted."""
+    folder = Path(tempfile.mkdtemp())
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(mount, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        mounted = False
+    try:
+        if not mounted:
+            pytest.skip("mounting is not possible here")
+        yield folder
+    finally:
+        if mounted:
+            subprocess.run(["umount", "-l", str(folder)], check=True)
+        folder.rmdir()
+
+
 def hairline(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs the command in a process of its own."""
     command = [sys.executable, "-c", "import sys; from hairline.pipeline.cli import main; sys.exit(main())"]
     environ = {**os.environ, **environment}
-    return subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True, env=environ, timeout=300)
+    return subprocess.run(
+        [*command, *map(str, arguments)],
+        capture_output=True,
+        env=environ,
+        timeout=300,
+        text=True,
+        errors="backslashreplace",
+    )
 
 
 class Web:

@@ -13,7 +13,7 @@ from hairline.pipeline import demo
 from hairline.pipeline.demo_catalog import expected, make_catalog
 from hairline.pipeline.job import load_job
 from hairline.pipeline.reasons import MEANINGS
-from hairline.stages.errors import PictureError
+from hairline.stages.errors import HairlineError, PictureError
 from hairline.stages.picture import Picture
 
 
@@ -96,3 +96,18 @@ def test_job_is_valid_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_expected_is_read_from_the_name() -> None:
     assert expected("a/b c.too_dark.jpg") == "too_dark" and expected("x.ok.png") == "ok"
+
+
+def test_files_that_are_not_the_demos_stay(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text("input: mine\n")
+    with pytest.raises(HairlineError, match="is not the demo's job"):
+        demo.make_demo(str(tmp_path), Console(quiet=True))
+    assert (tmp_path / "job.yaml").read_text() == "input: mine\n"
+    mine = tmp_path / "photographs/cat.ok.jpg"
+    mine.parent.mkdir()
+    mine.write_bytes(b"mine")
+    with pytest.raises(HairlineError, match=r"cat\.ok\.jpg: is there and is no picture of the demo"):
+        make_catalog(tmp_path, lambda line: None, side=64)
+    assert mine.read_bytes() == b"mine"
+    mine.unlink()
+    assert make_catalog(tmp_path, lambda line: None, side=64) == make_catalog(tmp_path, lambda line: None, side=64)

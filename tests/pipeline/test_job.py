@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from kit import small_job
 
-from hairline.pipeline.job import Job, check, find_job_file, load_job
-from hairline.pipeline.yamlfile import Document
+from hairline.pipeline.job import Job, check, load_job
+from hairline.pipeline.yamlfile import Document, find_job_file
 from hairline.stages.errors import HairlineError
 
 SMALL = """\

@@ -1,7 +1,12 @@
+import math
+import os
+from pathlib import Path
+
 import pytest
 
 from hairline.pipeline.job import Pool
 from hairline.pipeline.machine import Node, Placement, cores, place, this_machine
+from hairline.pipeline.quota import quota
 from hairline.stages.errors import HairlineError
 
 
@@ -63,3 +68,95 @@ def test_what_does_not_fit(pools: list[Pool], node: Node, message: str) -> None:
 
 def test_this_machine() -> None:
     assert 1 <= cores() == this_machine().cpus
+
+
+def machine(root: Path, cgroup: str, mounts: str, **files: str) -> Path:
+    """Lays out /proc/self and groups; `files` are paths with __ for /."""
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/self/cgroup").write_text(cgroup)
+    (root / "proc/self/mountinfo").write_text(mounts)
+    for name, text in files.items():
+        path = root / "sys/fs/cgroup" / name.replace("__", "/").replace("cpu_", "cpu.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n")
+    return root
+
+
+V1 = (
+    "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"
+    "32 31 0:29 {} /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu,cpuacct\n"
+)
+V2 = "41 31 0:38 {} /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "mounts", "files", "cores"),
+    [
+        ("0::/\n", V2.format("/"), {"cpu_max": "150000 100000"}, 1.5),
+        ("0::/\n", V2.format("/"), {"cpu_max": "max 100000"}, None),
+        ("0::/\n", V2.format("/"), {}, None),
+        ("0::/a/b\n", V2.format("/"), {"a__b__cpu_max": "max 100000", "a__cpu_max": "200000 100000"}, 2),
+        ("0::/a/b\n", V2.format("/"), {"a__b__cpu_max": "100000 100000", "a__cpu_max": "400000 100000"}, 1),
+        ("0::/a/b\n", V2.format("/"), {"a__b__cpu_max": "400000 100000", "cpu_max": "50000 100000"}, 0.5),
+        ("0::/a/b\n", V2.format("/a"), {"b__cpu_max": "300000 100000"}, 3),  # a mount of a part of the tree
+        ("0::/../x\n", V2.format("/"), {"cpu_max": "300000 100000"}, 3),  # a group outside of the namespace
+        ("0::/a b\n", V2.format("/"), {"a b__cpu_max": "300000 100000"}, 3),
+        ("0::/\n", V2.format("/") + "garbage\n\n", {"cpu_max": "rubbish"}, None),
+        (
+            "3:cpu,cpuacct:/docker/1\n0::/\n", V1.format("/docker/1"),
+            {"cpu__cpu_cfs_quota_us": "100000", "cpu__cpu_cfs_period_us": "50000"}, 2,
+        ),
+        (
+            "3:cpu,cpuacct:/\n", V1.format("/"),
+            {"cpu__cpu_cfs_quota_us": "-1", "cpu__cpu_cfs_period_us": "100000"}, None,
+        ),
+        (
+            "3:cpu:/a/b\n4:cpuset:/c\n", V1.format("/"),
+            {"cpu__a__cpu_cfs_quota_us": "100000", "cpu__a__cpu_cfs_period_us": "100000",
+             "cpu__a__b__cpu_cfs_quota_us": "-1", "cpu__a__b__cpu_cfs_period_us": "100000"}, 1,
+        ),
+    ],
+)  # fmt: skip
+def test_quotas_of_control_groups(
+    tmp_path: Path, cgroup: str, mounts: str, files: dict[str, str], cores: float | None
+) -> None:
+    assert quota(machine(tmp_path, cgroup, mounts, **files)) == cores
+
+
+def test_no_control_groups_at_all(tmp_path: Path) -> None:
+    assert quota(tmp_path) is None
+
+
+def test_a_quota_of_the_kernel() -> None:
+    """A real group, where this machine lets us make one."""
+    version_1, version_2 = Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")
+    try:
+        if (version_1 / "cpu.cfs_quota_us").exists():
+            group = version_1 / f"hairline-test-{os.getpid()}"
+            limits = {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "150000"}
+        else:
+            group, limits = version_2 / f"hairline-test-{os.getpid()}", {"cpu.max": "150000 100000"}
+        (group / "inner").mkdir(parents=True)
+    except OSError as error:
+        pytest.skip(f"no control group can be made here: {error}")
+    reader, writer = os.pipe()
+    try:
+        for name, value in limits.items():
+            try:
+                (group / name).write_text(value)
+            except OSError as error:
+                pytest.skip(f"the CPU controller is not ours to set: {error}")
+        child = os.fork()
+        if not child:  # in the group below: the quota above it holds
+            try:
+                (group / "inner" / "cgroup.procs").write_text(str(os.getpid()))
+                os.write(writer, f"{quota()} {cores()}".encode())
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        os.close(writer)
+        granted, count = os.read(reader, 100).decode().split()
+        assert (float(granted), int(count)) == (1.5, min(math.floor(1.5), len(os.sched_getaffinity(0))))
+    finally:
+        (group / "inner").rmdir()
+        group.rmdir()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hairline.pipeline.charts import Rates, rates
+from hairline.pipeline.compare import write_comparison
 from hairline.pipeline.ledger import write_part
 from hairline.pipeline.outcome import load_outcome
 from hairline.pipeline.reasons import MEANINGS, meaning
@@ -258,3 +259,25 @@ def test_summary_keys_are_those_of_a_real_run() -> None:
 
     real = json.loads(json.dumps(summary(Tally(), RUN, {})))
     assert set(SPEED_FIELDS.values()) <= set(real) and "throughput" in real
+
+
+def test_a_page_that_is_not_ours_stays(tmp_path: Path) -> None:
+    output = Output(tmp_path)
+    output.ok("a.jpg")
+    place = Path(write_report(output.write()))
+    assert write_report(output.folder.root) == str(place)  # its own is replaced
+    place.write_bytes(place.read_bytes().replace(b"Pictures", b"My pictures"))
+    edited = place.read_bytes()
+    with pytest.raises(HairlineError, match=r"report/index\.html: is there and was not written by Hairline"):
+        write_report(output.folder.root)
+    assert place.read_bytes() == edited
+    place.write_bytes(b'<div class="brand">Hairline report</div>')  # as an earlier version left it
+    write_report(output.folder.root)
+    notes = tmp_path / "notes.html"
+    notes.write_text("mine")
+    with pytest.raises(HairlineError, match="was not written by Hairline"):
+        write_comparison(output.folder.root, output.folder.root, str(notes))
+    assert notes.read_text() == "mine"
+    (tmp_path / "out" / "runs" / "notes.json").write_text("[]")
+    (tmp_path / "out" / "runs" / "notes.txt").write_text("mine")
+    write_report(output.folder.root)

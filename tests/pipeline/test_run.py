@@ -184,7 +184,8 @@ def test_killed_and_interrupted_and_run_again(job_file: Callable[..., Path], tmp
         return len(list((out / "results").glob("*.parquet"))) if (out / "results").exists() else 0
 
     for how in (signal.SIGKILL, signal.SIGTERM):
-        before, process = parts(), start(job)
+        # one process after the other's batch, so that none of the two runs is through before it is stopped
+        before, process = parts(), start(job, "--set", "pools.0.workers=1")
         while process.poll() is None and parts() == before:
             time.sleep(0.02)
         children = [p for p in psutil.Process(process.pid).children(recursive=True) if "MapWorker" in p.name()]
@@ -196,9 +197,13 @@ def test_killed_and_interrupted_and_run_again(job_file: Callable[..., Path], tmp
         _, alive = psutil.wait_procs(children, timeout=30)
         assert children and not alive  # nobody goes on writing
         assert 0 < parts() < 10
-    (out / "negative" / "shelf 0" / "p9999.jpg.png").write_bytes(b"written just before a kill, its row was not")
-    code, summary, _ = run(job)
+    theirs = out / "negative" / "shelf 0" / "p9999.jpg.png"
+    theirs.write_bytes(b"no run made this")
+    code, summary, text = run(job)
     assert code == 0 and 0 < summary["done"] < 20
+    assert theirs.read_bytes() == b"no run made this"
+    assert f"1 file in {out} was not made by runs into it and stays as it is" in text
+    theirs.unlink()
     code, summary, _ = run(job, f"output={tmp_path / 'whole'}")
     assert len(summary["peak_mib"]["workers"]) == min(this_machine().cpus, 5)  # all of them worked
     assert files(out / "negative") == files(tmp_path / "whole" / "negative")

@@ -30,6 +30,9 @@ def test_local_sources(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     assert fetch(str(tmp_path / "a"), LIMITS) == (b"x" * 1000, 1)
     assert fetch(f"file://{tmp_path}/a", LIMITS)[0] == b"x" * 1000
+    (tmp_path / "a b%.jpg").write_bytes(b"1")
+    assert fetch(f"file://localhost{tmp_path}/a%20b%25.jpg", LIMITS)[0] == b"1"
+    assert reason(f"file://elsewhere{tmp_path}/a") == "fetch"
     assert reason(str(tmp_path / "big")) == "too_many_bytes"
     assert reason(str(tmp_path / "nothing")) == "not_found"
     assert reason(str(tmp_path / "loop")) == "not_found"
@@ -71,6 +74,7 @@ def test_http(web: Web) -> None:
     assert web.requests.count("/missing.jpg") == 1
     assert reason("http://127.0.0.1:9/closed.jpg") == "fetch"
     assert reason("nonsense://x/y") == "fetch"
+    assert reason("ftp://x/y") == "fetch"
 
 
 def test_s3(bucket: str) -> None:
@@ -120,6 +124,11 @@ def test_an_output_folder(kind: str, tmp_path: Path, request: pytest.FixtureRequ
     folder.clear(WORK)
     assert folder.names(WORK) == []
     assert folder.uri("a/b.png") == f"{root}/a/b.png"
+
+
+def test_an_output_folder_given_as_a_url(tmp_path: Path) -> None:
+    Folder(f"file://{tmp_path}/my%20cuts").write("a.png", b"1")
+    assert (tmp_path / "my cuts" / "a.png").read_bytes() == b"1"
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,10 +79,10 @@ def test_products_that_are_none_any_more_are_deleted(tmp_path: Path) -> None:
     for name in ("negative/x/a.webp", "mask/x/a.png"):
         worker.output.write(name, b"from an earlier run")
     old = ("negative/x/a.png", "negative/x/a.webp", "mask/x/a.png", "mask/never/made.png")
-    run(worker, [Task(task.source, old)])
+    run(worker, [Task(task.source, dict.fromkeys(old))])
     assert worker.output.names("") == ["negative/x/a.png", *worker.output.names("results")]
     (tmp_path / "in" / "a").write_bytes(jpeg(1, dark=True))
-    assert run(worker, [Task(task.source, ("negative/x/a.png",))])["x/a"]["status"] == "filtered"
+    assert run(worker, [Task(task.source, {"negative/x/a.png": None})])["x/a"]["status"] == "filtered"
     assert worker.output.names("negative") == []
 
 

@@ -14,16 +14,49 @@ import numpy as np
 import pytest
 from PIL import Image
 
+try:
+    from playwright.sync_api import expect, sync_playwright
+except ImportError:  # `launched` says so; the service's other tests go on
+    expect = sync_playwright = None
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-DONE = """
-(count) => {
-  const all = [...document.querySelectorAll("#strip li")];
-  return all.length === count && all.every((e) => !/waiting|working/.test(e.className));
+PENDING = "#strip li.waiting, #strip li.working"
+LONGEST_MS = 90_000  # until what a test waits for has come; nothing is slower on two busy cores
+UNTIL = """
+async ([argument, longest]) => {
+  const predicate = PREDICATE, end = performance.now() + longest;
+  while (!(await predicate(argument))) { // Playwright's own wait_for_function takes a promise for a yes
+    if (performance.now() > end) throw new Error(`it did not come to that: ${predicate}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 """
+STEADY = """
+async () => {
+  const images = [...document.querySelectorAll("#frame img:not([hidden])")];
+  if (!document.querySelector("#busy").hidden) return false;
+  if (document.querySelector("#product-list").getAttribute("aria-busy") === "true") return false;
+  return Promise.all(images.map((image) => image.decode())).then(() => true, () => false);
+}
+"""
+KEPT = """
+(count) => document.body.dataset.kept === "all" && new Promise((resolve, reject) => {
+  const opening = indexedDB.open("hairline");
+  opening.onerror = () => reject(opening.error);
+  opening.onsuccess = () => {
+    const database = opening.result;
+    const asking = database.transaction("pictures").objectStore("pictures").getAll();
+    asking.onsuccess = () => {
+      database.close();
+      resolve(asking.result.length === count);
+    };
+  };
+})
+"""
 DROP = """
-([files, name]) => {
+([files, name, text]) => {
   const transfer = new DataTransfer();
+  for (const [type, data] of Object.entries(text)) transfer.setData(type, data);
   for (const [file, type, data] of files)
     transfer.items.add(new File([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))], file, {type}));
   const options = {bubbles: true, cancelable: true};
@@ -55,6 +88,7 @@ class Page:
         self.url = url
         self.context = browser.new_context(**{"viewport": {"width": 1180, "height": 760}, **options})
         self.tab = self.context.new_page()
+        self.tab.set_default_timeout(LONGEST_MS)
         self.requests: list[str] = []
         self.errors: list[str] = []
         self.tab.on("request", lambda request: self.requests.append(request.url))
@@ -68,24 +102,40 @@ class Page:
         """Drops or pastes files, and waits until every picture on the page has ended."""
         before = self.tab.locator("#strip li").count()
         data = [[name, "image/jpeg", base64.b64encode(content).decode()] for name, content in files.items()]
-        self.tab.evaluate(DROP, [data, way])
+        self.tab.evaluate(DROP, [data, way, {}])
         if wait:
             self.done(before + len(files))
 
+    def give_text(self, text: dict[str, str], way: str = "paste") -> None:
+        """Pastes or drops text, such as an address, by its type."""
+        self.tab.evaluate(DROP, [[], way, text])
+
     def done(self, count: int) -> None:
-        self.tab.wait_for_function(DONE, arg=count, timeout=90_000)
-        self.tab.wait_for_timeout(1100)  # the reveal
+        """Waits until so many pictures are there, all have ended, and the selected one is shown with its products."""
+        expect(self.tab.locator("#strip li")).to_have_count(count)
+        expect(self.tab.locator(PENDING)).to_have_count(0)
+        self.steady()
+
+    def steady(self) -> None:
+        """Waits until everything that is to be shown is shown."""
+        self.tab.evaluate(UNTIL.replace("PREDICATE", f"({STEADY.strip()})"), [None, LONGEST_MS])
+
+    def kept(self, count: int) -> None:
+        """Waits until so many pictures are kept for the next visit, and nothing of them is still to be written."""
+        self.tab.evaluate(UNTIL.replace("PREDICATE", f"({KEPT.strip()})"), [count, LONGEST_MS])
 
     def pick(self, *names: str) -> None:
         """Chooses exactly these products."""
         for box in self.tab.locator(".product").all():
             box.locator(".pick input").set_checked(box.locator(".pick").inner_text().strip() in names)
+        self.steady()
 
     def state(self, place: int = 0) -> str:
+        """How a picture has ended; of those that `done` has waited for."""
         return str(self.tab.locator("#strip li").nth(place).get_attribute("class"))
 
     def download(self, button: str, folder: Path) -> Path:
-        with self.tab.expect_download(timeout=90_000) as waiting:
+        with self.tab.expect_download() as waiting:
             self.tab.locator(button).click()
         path = folder / waiting.value.suggested_filename
         waiting.value.save_as(path)
@@ -103,16 +153,21 @@ class Page:
 def launched() -> Iterator[Any]:
     """A headless Chromium."""
     path = chromium()
-    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: dev)")
-    with driver.sync_playwright() as playwright:
+    if sync_playwright is None:
+        pytest.skip("playwright is not installed (extra: dev)")
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
 
 
+if expect:
+    expect.set_options(timeout=LONGEST_MS)
 Open = Callable[..., Page]
 
 
 def pixels(page: Page, selector: str = "#frame") -> np.ndarray:
+    """What is to be seen, uint8 values as int [h, w, 3], once everything is there."""
+    page.steady()
     shot = page.tab.locator(selector).screenshot(animations="disabled")
     return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(int)

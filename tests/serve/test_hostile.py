@@ -186,10 +186,9 @@ def test_urls_in_jobs_reach_nothing(service: Server, victim: Web, pictures_on_th
     if made.status_code >= 400:  # refused as a whole
         return
     job = made.json()["id"]
-    for _ in range(200):
-        told = service.get(f"/v1/jobs/{job}").json()
-        if told["status"] not in ("waiting", "running", "pending"):
-            break
+    deadline = time.monotonic() + 120
+    while (told := service.get(f"/v1/jobs/{job}").json())["status"] in ("waiting", "running", "pending"):
+        assert time.monotonic() < deadline, told
         time.sleep(0.1)
     assert {entry["status"] for entry in told["pictures"]} == {"failed"} and victim.requests == []
 
@@ -244,9 +243,8 @@ def test_file_names_are_not_used(name: str, service: Server) -> None:
 
 
 def test_too_much_is_refused_before_it_is_taken_in(service: Server) -> None:
-    started = time.monotonic()
     answer = send(service.url, request(MULTIPART, b"--x\r\n", length=50_000_000))
-    assert answer.status == 413 and time.monotonic() - started < 2  # told by the length alone
+    assert answer.status == 413  # told by the length alone: the body never comes, and waiting for it would end as 408
     large = base64.b64encode(bytes(6_000_000)).decode()
     for response in (
         service.post("/v1/analyze", files={"image_file": bytes(6_000_000)}),
@@ -285,7 +283,7 @@ def test_slow_headers_hold_nobody_up(service: Server) -> None:
         for _ in range(100):
             stream = stack.enter_context(socket.create_connection((place.hostname, place.port), timeout=5))
             stream.sendall(b"POST /v1/analyze HTTP/1.1\r\nHost: a\r\nX-Slow: ")
-        assert service.get("/healthz").elapsed.total_seconds() < 2
+        assert service.get("/healthz").elapsed.total_seconds() < SOON
         assert service.post("/v1/mask", files={"image_file": photo()}).status_code == 200
 
 

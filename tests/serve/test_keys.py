@@ -4,9 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
 
 from hairline.pipeline.cli import main
+from hairline.serve.desk import Desk
+from hairline.serve.errors import ApiError
 from hairline.serve.keys import Key, Keys, Limited, Limiter, add_key, demand_keys, is_loopback, read_keys, remove_key
+from hairline.serve.service import load_service
 from hairline.stages.errors import HairlineError
 
 
@@ -128,6 +132,20 @@ def test_so_many_a_minute_and_then_a_time_to_wait() -> None:
         pass
 
 
+def test_what_is_left_of_a_minute() -> None:
+    clock = Clock()
+    limiter = Limiter(clock)
+    assert limiter.left(key()) == (3, 3, 0.0)
+    for _ in range(2):
+        with limiter.admit(key()):
+            clock.now += 10
+    assert limiter.left(key()) == (3, 1, 50.0)  # the second one began 10 s ago
+    clock.now += 45
+    assert limiter.left(key()) == (3, 2, 5.0)
+    clock.now += 5
+    assert limiter.left(key()) == (3, 3, 0.0)
+
+
 def test_so_many_at_once_also_after_errors() -> None:
     limiter = Limiter(Clock())
     many = key(per_minute=100)
@@ -169,3 +187,48 @@ def test_the_file_is_a_list_that_others_can_read(file: Path) -> None:
         ["concurrent", "created", "name", "per_minute", "sha256"]
     ]
     assert list(file.parent.iterdir()) == [file]
+
+
+def request(**headers: str) -> Request:
+    raw = [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()]
+    return Request({"type": "http", "headers": raw})
+
+
+def test_a_key_comes_in_either_header(file: Path) -> None:
+    secret = add_key(file, "shop", 3, 2)
+    desk = Desk(load_service("service-laptop.yaml", [f"keys={file}", "access_log=''"]), None, Keys(file))  # type: ignore
+    for given in (
+        {"x_api_key": secret},
+        {"authorization": f"Bearer {secret}"},
+        {"authorization": f"bearer  {secret}"},
+        {"x_api_key": secret, "authorization": "Basic Og=="},  # a proxy's own
+    ):
+        found = desk.authorize(request(**given))
+        assert found is not None and found.name == "shop"
+    for given, title in (
+        ({}, "Missing API Key"),
+        ({"authorization": f"Basic {secret}"}, "Missing API Key"),
+        ({"authorization": secret}, "Missing API Key"),
+        ({"authorization": "Bearer"}, "Missing API Key"),
+        ({"authorization": "Bearer x"}, "Invalid API Key"),
+        ({"x_api_key": "x", "authorization": f"Bearer {secret}"}, "Invalid API Key"),
+    ):
+        with pytest.raises(ApiError) as caught:
+            desk.authorize(request(**given))
+        assert (caught.value.status, caught.value.title) == (403, title)
+
+
+def test_limits_are_told_by_key_and_without_one_by_the_queue(file: Path) -> None:
+    secret = add_key(file, "shop", 3, 2)
+    service = load_service("service-laptop.yaml", ["access_log=''"])
+    desk = Desk(service, None, Keys(file))  # type: ignore[arg-type]
+    asked = request(authorization=f"Bearer {secret}")
+    assert desk.limit(asked) == (3, 3, 0.0)
+    with desk.visit(asked):
+        limit, left, seconds = desk.limit(asked)
+    assert (limit, left) == (3, 2) and 59 < seconds <= 60
+    everybody = Desk(service, None, None)  # type: ignore[arg-type]
+    assert everybody.limit(request()) == (service.queue.requests, service.queue.requests, 0.0)
+    with everybody.visit(request()) as visit:
+        visit.enter()
+        assert everybody.limit(request())[1] == service.queue.requests - 1

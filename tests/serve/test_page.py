@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import Open, pixels
+from browser import Open, expect, pixels
 from PIL import Image
 from serve_kit import Server, encoded, photo
 
@@ -21,6 +22,18 @@ NASTY = {
     "Größe 鞋子\u202egpj.jpg": "Größe 鞋子_gpj",
     "....jpg": "picture",
 }
+BACKDROP_LOADED = """async () => {
+  const url = getComputedStyle(document.querySelector(".backdrop")).backgroundImage.match(/blob:[^"]+/);
+  const image = new Image();
+  image.src = url[0];
+  await image.decode();
+  return true;
+}"""
+UNSURE_DRAWN = """() => {
+  const canvas = document.querySelector("#unsure");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return data.some((value, n) => n % 4 === 3 && value);
+}"""
 
 
 def asked(service: Server, route: str, picture: bytes) -> bytes:
@@ -38,11 +51,12 @@ def test_several_pictures_from_drop_to_zip(
 ) -> None:
     cup = photo("coffee", 300, 200)
     page = open_page()
-    assert page.tab.locator("#choose").is_visible() and page.tab.locator("#download").is_hidden()
+    expect(page.tab.locator("#choose")).to_be_visible()
+    expect(page.tab.locator("#download")).to_be_hidden()
     page.give({"cat.jpg": good, "soft.jpg": blurred, "cup.jpg": cup})
     assert [page.state(n).split()[0] for n in range(3)] == ["ok", "filtered", "ok"]
     page.pick("Cutout", "Mask", "White background")
-    assert page.tab.locator("#views button").all_inner_texts() == ["Compare", "Cutout", "Mask", "White background"]
+    expect(page.tab.locator("#views button")).to_have_text(["Compare", "Cutout", "Mask", "White background"])
     path = page.download("#download", tmp_path)
     assert path.name == "hairline.zip"
     with zipfile.ZipFile(path) as archive:
@@ -53,7 +67,7 @@ def test_several_pictures_from_drop_to_zip(
         assert set(archive.namelist()) == expected
         for product in ("cutout", "mask", "white_background"):
             assert archive.read(f"{product}/cat.png") == asked(service, f"/v1/{product}", good)
-    page.tab.locator(".product .save").first.wait_for(timeout=60_000)
+    expect(page.tab.locator(".product .save")).to_have_count(3)
     single = page.download(".product .save >> nth=1", tmp_path)
     assert single.name == "cat-mask.png" and single.read_bytes() == asked(service, "/v1/mask", good)
 
@@ -64,13 +78,16 @@ def test_the_slider_by_keyboard(open_page: Open, service: Server, good: bytes) -
     page.tab.locator("[name=backdrop][value=black]").check()
     slider = page.tab.get_by_role("slider", name="Before and after")
     slider.focus()
-    assert slider.get_attribute("aria-valuetext") == "50 % original"
+    expect(slider).to_have_attribute("aria-valuetext", "50 % original")
     for _ in range(3):
         page.tab.keyboard.press("ArrowLeft")
-    assert (slider.input_value(), slider.get_attribute("aria-valuetext")) == ("47", "47 % original")
+    expect(slider).to_have_value("47")
+    expect(slider).to_have_attribute("aria-valuetext", "47 % original")
     page.tab.keyboard.press("End")
+    expect(slider).to_have_value("100")
     before = pixels(page)
     page.tab.keyboard.press("Home")
+    expect(slider).to_have_value("0")
     after = pixels(page)
     height, width = before.shape[:2]
     cutout = Image.open(io.BytesIO(asked(service, "/v1/cutout", good))).resize((width, height))
@@ -88,8 +105,10 @@ def test_the_slider_by_keyboard(open_page: Open, service: Server, good: bytes) -
 def test_backdrops_and_what_lies_over_the_picture(open_page: Open, good: bytes) -> None:
     page = open_page()
     page.give({"cat.jpg": good})
-    page.tab.get_by_role("slider").focus()
+    slider = page.tab.get_by_role("slider", name="Before and after")
+    slider.focus()
     page.tab.keyboard.press("Home")
+    expect(slider).to_have_value("0")
     looks = []
     for name in ("checker", "white", "black", "color"):
         page.tab.locator(f"[name=backdrop][value={name}]").check()
@@ -98,20 +117,21 @@ def test_backdrops_and_what_lies_over_the_picture(open_page: Open, good: bytes) 
     looks.append(pixels(page))
     page.tab.set_input_files("#photo-file", {"name": "b.jpg", "mimeType": "image/jpeg", "buffer": good})
     page.tab.locator("[name=backdrop][value=photo]").check()
-    page.tab.wait_for_timeout(200)
+    page.tab.evaluate(BACKDROP_LOADED)
     looks.append(pixels(page))
     assert all(np.abs(a - b).mean() > 1 for n, a in enumerate(looks) for b in looks[:n])
     page.tab.get_by_role("button", name="Boxes").click()
     label = page.tab.locator("#boxes .box.subject span").first
-    assert label.inner_text().startswith("subject ")
+    expect(label).to_have_text(re.compile("^subject "))
     box, frame = page.tab.locator("#boxes .box").first.bounding_box(), page.tab.locator("#frame").bounding_box()
     assert frame["x"] - 2 <= box["x"] and box["x"] + box["width"] <= frame["x"] + frame["width"] + 2
     plain = pixels(page)
     page.tab.get_by_role("button", name="Unsure edges").click()
-    page.tab.wait_for_timeout(300)
+    page.tab.wait_for_function(UNSURE_DRAWN)
     assert np.abs(pixels(page) - plain).mean() > 0.5
     width = frame["width"]
     page.tab.get_by_role("button", name="1:1").click()
+    expect(page.tab.locator("#zoom")).to_have_attribute("aria-pressed", "true")
     assert page.tab.locator("#frame").bounding_box()["width"] == pytest.approx(320, abs=1) != width
 
 
@@ -126,25 +146,27 @@ def test_options_of_a_product(open_page: Open, good: bytes, tmp_path: Path) -> N
     row.get_by_label("Width in pixels").fill("300")
     row.get_by_label("Height in pixels").fill("200")
     row.get_by_label("Height in pixels").blur()
-    page.tab.wait_for_function("() => document.querySelector('.save')?.download.endsWith('.jpg')", timeout=60_000)
-    page.tab.wait_for_timeout(1500)  # the last of several changes
+    page.steady()  # after the last of several changes
     path = page.download(".save", tmp_path)
     image = Image.open(path)
     assert (path.name, image.format, image.size) == ("cat-white_background.jpg", "JPEG", (300, 200))
     page.tab.locator("#views button", has_text="White background").click()
-    page.tab.wait_for_function("() => document.getElementById('after').naturalWidth === 300", timeout=60_000)
+    expect(page.tab.locator("#after")).to_have_js_property("naturalWidth", 300)
 
 
 def test_a_reject_says_why_and_can_be_overruled(open_page: Open, blurred: bytes) -> None:
     page = open_page()
     page.give({"soft.jpg": blurred})
     found = page.tab.locator("#found")
-    assert "out of focus" in found.inner_text() and "Use a sharper picture" in found.inner_text()
-    assert page.tab.locator("#slider").is_hidden() and page.tab.locator("#download").is_disabled()
+    expect(found).to_contain_text("out of focus")
+    expect(found).to_contain_text("Use a sharper picture")
+    expect(page.tab.locator("#slider")).to_be_hidden()
+    expect(page.tab.locator("#download")).to_be_disabled()
     page.tab.get_by_role("button", name="Cut out anyway").click()
+    expect(found).not_to_contain_text("out of focus")
     page.done(1)
     assert page.state().split()[0] in ("ok", "filtered")  # with a subject, or for the want of one
-    assert "out of focus" not in found.inner_text()
+    expect(found).not_to_contain_text("out of focus")
 
 
 def test_files_that_are_no_pictures_say_what_to_do(open_page: Open, good: bytes) -> None:
@@ -157,12 +179,14 @@ def test_files_that_are_no_pictures_say_what_to_do(open_page: Open, good: bytes)
             "big.jpg": bytes(5 << 20),
         }
     )
-    said = []
-    for thumb in page.tab.locator(".thumb").all():
-        thumb.click()
-        said.append(page.tab.locator("#found .verdict").inner_text())
-    for text, part in zip(said, ("Not a picture", "Cut short", "", "too large"), strict=True):
-        assert part.lower() in text.lower() and text.count("\n") >= 1, text
+    verdict = page.tab.locator("#found .verdict")
+    thumbs = page.tab.locator(".thumb")
+    for place, part in enumerate(("Not a picture", "Cut short", "", "too large")):
+        thumbs.nth(place).click()
+        expect(thumbs.nth(place)).to_have_attribute("aria-current", "true")
+        expect(verdict).to_contain_text(part, ignore_case=True)
+        expect(verdict.locator("p")).not_to_have_count(0)  # beside the heading, what it means
+        assert all(text.strip() for text in verdict.locator("h3, p").all_inner_texts())
 
 
 def test_errors_of_the_service(open_page: Open, good: bytes) -> None:
@@ -180,16 +204,17 @@ def test_errors_of_the_service(open_page: Open, good: bytes) -> None:
 
     page.tab.route("**/v1/analyze", answer)
     page.give({"cat.jpg": good})
-    assert "No connection" in page.tab.locator("#found").inner_text()
-    page.tab.get_by_role("button", name="Try again").click()
+    found = page.tab.locator("#found")
+    expect(found).to_contain_text("No connection")
+    found.get_by_role("button", name="Try again").click()
+    expect(found).to_contain_text("has a problem")
+    found.get_by_role("button", name="Try again").click()  # is told to wait, and does
+    expect(page.tab.locator("#strip li")).to_have_class(re.compile("^ok"))
     page.done(1)
-    assert "has a problem" in page.tab.locator("#found").inner_text()
-    page.tab.get_by_role("button", name="Try again").click()  # is told to wait, and does
-    page.tab.wait_for_function("() => document.querySelector('#strip li').className.startsWith('ok')", timeout=60_000)
     answers = iter([lambda route: route.fulfill(status=504, json={"errors": []})])
     page.pick("Cutout", "Mask")
     page.tab.locator("#products").get_by_role("button", name="Try again").first.click()
-    page.tab.wait_for_function("() => document.querySelectorAll('.save').length === 2", timeout=60_000)
+    expect(page.tab.locator(".save")).to_have_count(2)
 
 
 def test_a_service_with_keys_asks_for_one(open_page: Open, good: bytes) -> None:
@@ -207,9 +232,12 @@ def test_a_service_with_keys_asks_for_one(open_page: Open, good: bytes) -> None:
     page.give({"cat.jpg": good}, wait=False)
     dialog = page.tab.get_by_role("dialog", name="This service asks for a key")
     for key in ("hl_wrong", "hl_right"):
-        dialog.wait_for()
+        expect(dialog).to_be_visible()
+        asked = len(used)
         page.tab.get_by_label("API key").fill(key)
-        dialog.get_by_role("button", name="Use it").click()
+        with page.tab.expect_response("**/v1/analyze"):
+            dialog.get_by_role("button", name="Use it").click()
+        assert used[asked:] == [key]
     page.done(1)
     assert page.state().startswith("ok") and used == ["", "hl_wrong", "hl_right"]
 
@@ -217,9 +245,9 @@ def test_a_service_with_keys_asks_for_one(open_page: Open, good: bytes) -> None:
 def test_names_are_text_and_stay_inside_the_zip(open_page: Open, good: bytes, tmp_path: Path) -> None:
     page = open_page()
     page.give({**dict.fromkeys(NASTY, good), "cat.jpg": good, "CAT.png": good})
-    assert page.tab.locator("#strip img").count() == len(NASTY) + 2  # nothing came of the markup in the first name
+    expect(page.tab.locator("#strip img")).to_have_count(len(NASTY) + 2)  # nothing came of the markup in the first name
     page.tab.locator(".thumb").first.click()
-    assert page.tab.locator("#picture-name").inner_text() == next(iter(NASTY))
+    expect(page.tab.locator("#picture-name")).to_have_text(next(iter(NASTY)))
     with zipfile.ZipFile(page.download("#download", tmp_path)) as archive:
         names = archive.namelist()
     expected = [f"{name}.png" for name in NASTY.values()]
@@ -231,9 +259,13 @@ def test_a_format_that_the_browser_cannot_show(open_page: Open, good: bytes) -> 
     page = open_page()
     page.give({"cat.tif": encoded(Image.open(io.BytesIO(good)), "TIFF"), "odd.tif": b"II*\0nothing"})
     assert page.state().startswith("ok")
-    assert page.tab.locator("#after").is_visible() and page.tab.locator("#slider").is_hidden()
-    assert page.tab.evaluate("document.querySelector('.thumb img').naturalWidth") == 320  # the cut-out stands in for it
+    expect(page.tab.locator("#after")).to_be_visible()
+    expect(page.tab.locator("#slider")).to_be_hidden()
+    # the cut-out stands in for it
+    expect(page.tab.locator(".thumb img").first).to_have_js_property("naturalWidth", 320)
     page.tab.locator(".thumb").nth(1).click()
-    assert "cannot show" in page.tab.locator("#message").inner_text()
+    expect(page.tab.locator("#message")).to_contain_text("cannot show")
     page.tab.locator(".thumb").first.click()
-    assert page.tab.locator("#message").is_hidden() and page.tab.locator("#frame").bounding_box()["width"] > 200
+    expect(page.tab.locator("#message")).to_be_hidden()
+    page.steady()
+    assert page.tab.locator("#frame").bounding_box()["width"] > 200

@@ -10,10 +10,12 @@ from hairline.pipeline.reasons import MEANINGS
 from hairline.stages.filter import Reason
 
 PAGE = Path(__file__).parents[2] / "serve" / "page"
-FILES = sorted(PAGE.iterdir())
+FILES = sorted(path for path in PAGE.iterdir() if path.is_file())
+SAMPLES = sorted((PAGE / "samples").iterdir())
 # reasons that a picture sent to the service never ends for
 ELSEWHERE = {
     "not_found",
+    "manifest_row",
     "not_a_file",
     "permission",
     "fetch",
@@ -41,10 +43,16 @@ def test_nothing_is_inline() -> None:
     assert re.findall(r"<script([^>]*)>(.*?)</script>", html) == [(' type="module" src="/page/app.js"', "")]
     named = set(re.findall(r'(?:src|href)="/page/([^"]+)"', html))
     scripts = {name for path in PAGE.glob("*.js") for name in re.findall(r'from "\./([^"]+)"', path.read_text("utf-8"))}
-    assert named | scripts | {"index.html"} == {path.name for path in FILES}
+    samples = {f"samples/{path.name}" for path in SAMPLES}
+    assert named | scripts | {"index.html"} == {path.name for path in FILES} | samples
+    assert set(re.findall(r'data-sample="/page/([^"]+)"', html)) == samples
 
 
 def test_every_reason_has_words() -> None:
     known = set(re.findall(r"^  ([a-z_]+): \[", (PAGE / "words.js").read_text("utf-8"), re.MULTILINE))
     assert set(get_args(Reason)) <= known
     assert known == set(MEANINGS) - ELSEWHERE - OURS
+
+
+def test_samples_are_small() -> None:
+    assert len(SAMPLES) >= 3 and sum(path.stat().st_size for path in SAMPLES) < 300_000

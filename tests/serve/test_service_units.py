@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,17 +87,22 @@ def test_batches_take_what_has_come_and_stop_at_the_pixels() -> None:
 def test_a_cancelled_work_is_not_done_and_the_others_are() -> None:
     seen: list[Work] = []
 
+    running, go = threading.Event(), threading.Event()
+
     def run(works: Sequence[Work]) -> None:
-        time.sleep(0.05)
+        running.set()
+        assert go.wait(60)
         seen.extend(works)
 
     async def main() -> None:
         batcher = Batcher("a", run, 1, 50_000, lambda: None)
         first, second, third = (work() for _ in range(3))
         tasks = [asyncio.create_task(batcher.do(w)) for w in (first, second, third)]
-        await asyncio.sleep(0.01)
+        assert await asyncio.to_thread(running.wait, 60)
         tasks[0].cancel()  # running: marked
         tasks[1].cancel()  # waiting: taken out
+        await asyncio.sleep(0)  # they are told
+        go.set()
         await asyncio.gather(*tasks, return_exceptions=True)
         assert first.gone and second.gone and not third.gone
         assert seen == [first, third]
@@ -177,7 +183,9 @@ def test_jobs_are_deleted_after_their_time(tmp_path: Path) -> None:
         for each in (old, young):
             await store.add(each, [])
         sweeping = asyncio.create_task(store.sweep())
-        await asyncio.sleep(0.2)
+        async with asyncio.timeout(60):
+            while len(list(tmp_path.iterdir())) > 1:
+                await asyncio.sleep(0.01)
         sweeping.cancel()
         assert set(store.jobs) == {young.id} == {path.name for path in tmp_path.iterdir()}
 

@@ -7,8 +7,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -17,6 +17,7 @@ import requests
 import yaml
 from serve_kit import Server, array, photo, serving
 
+CLIENTS = 3
 SETTINGS = {
     "products": ["mask"],
     "pools": [
@@ -47,12 +48,24 @@ def running(file: Path) -> Iterator[Server]:
         yield server
 
 
+def until(condition: Callable[[], object], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.05)
+
+
 class Load:
     """What clients saw: (status, model, the values of both halves of the alpha)."""
 
     def __init__(self) -> None:
         self.answers: list[tuple[int, str, int, int]] = []
         self.broken: list[Exception] = []
+
+    def wait_for(self, count: int) -> None:
+        """Waits for so many more answers of requests that were sent after this."""
+        target = len(self.answers) + count + CLIENTS  # those that are on their way by now do not count
+        until(lambda: len(self.answers) >= target or self.broken)
 
     def client(self, url: str, stop: threading.Event) -> None:
         with requests.Session() as session:
@@ -68,7 +81,7 @@ class Load:
 
 
 @contextmanager
-def load(server: Server, clients: int = 3) -> Iterator[Load]:
+def load(server: Server, clients: int = CLIENTS) -> Iterator[Load]:
     found, stop = Load(), threading.Event()
     threads = [threading.Thread(target=found.client, args=(server.url, stop)) for _ in range(clients)]
     for thread in threads:
@@ -82,18 +95,22 @@ def load(server: Server, clients: int = 3) -> Iterator[Load]:
 
 
 def replicas(server: Server, pool: str = "") -> list[psutil.Process]:
-    found = psutil.Process(server.process.pid).children(recursive=True)
-    return [p for p in found if any(f"ServeReplica:hairline-{pool}" in word for word in p.cmdline())]
+    found = []
+    for process in psutil.Process(server.process.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            if any(f"ServeReplica:hairline-{pool}" in word for word in process.cmdline()):
+                found.append(process)
+    return found
 
 
 def test_new_weights_cost_no_request_and_mix_in_no_answer(running: Server, file: Path) -> None:
     with load(running) as found:
-        time.sleep(1)
+        found.wait_for(5)
         write(file, 100)
         running.process.send_signal(signal.SIGHUP)
         line = running.line()
         assert line.startswith("model "), line
-        time.sleep(1)
+        found.wait_for(5)
     assert not found.broken
     assert {answer[0] for answer in found.answers} == {200}
     assert {answer[2] for answer in found.answers} == {200, 100}  # it was seen before and after
@@ -116,10 +133,13 @@ def test_settings_that_are_wrong_change_nothing(running: Server, file: Path) -> 
 
 def test_killed_processes_cost_no_request(running: Server) -> None:
     with load(running) as found:
-        time.sleep(1)
+        found.wait_for(5)
         for pool in ("find", "refine"):
+            before = {process.pid for process in replicas(running, pool)}
             replicas(running, pool)[0].kill()
-            time.sleep(4)
+            until(lambda pool=pool, before=before: {p.pid for p in replicas(running, pool)} - before)  # its successor
+            until(lambda: running.get("/readyz").status_code == 200)
+            found.wait_for(20)
     assert not found.broken
     assert {answer[0] for answer in found.answers} == {200}
     assert "hairline_retries_total 0.0" not in running.get("/metrics").text
@@ -134,11 +154,8 @@ def test_a_picture_that_kills_its_process_is_given_up(running: Server) -> None:
 def test_a_client_that_leaves_frees_its_place(running: Server, file: Path) -> None:
     for _ in range(3):
         with pytest.raises(requests.Timeout):
-            requests.post(f"{running.url}/v1/mask", files={"image_file": photo()}, timeout=0.03)
-    deadline = time.monotonic() + 5
-    while "hairline_queue_requests 0.0" not in running.get("/metrics").text:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+            requests.post(f"{running.url}/v1/mask", files={"image_file": photo()}, timeout=(60, 0.03))
+    until(lambda: "hairline_queue_requests 0.0" in running.get("/metrics").text)
     log = [json.loads(line) for line in (file.parent / "log").read_text().splitlines()]
     assert [line for line in log if line["status"] == 499]
 

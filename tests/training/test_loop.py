@@ -55,6 +55,28 @@ def test_it_learns_and_resumes_where_it_was(tmp_path: Path) -> None:
     assert len(lines) > len(first) and lines[-1]["seen"] > first[-1]["seen"]
 
 
+class _Encoded(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Conv2d(3, 4, 3)
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.encoder(x))
+
+
+@pytest.mark.parametrize(("until", "moves"), [(0.0, False), (1.0, True)])
+def test_an_encoder_learns_until_it_is_fixed(until: float, moves: bool, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = _Encoded()
+    before = {name: p.clone() for name, p in model.named_parameters()}
+    stream = Stream(_make, seed=3)
+    plan = Plan(0.02, tmp_path, lr=1e-2, encoder_until=until, threads=1)
+    fit(model, loader(stream, 16, 0), _loss, _validate, "score", plan, stream.progress)
+    changed = {name.split(".")[0] for name, p in model.named_parameters() if not torch.equal(p, before[name])}
+    assert changed == ({"encoder", "head"} if moves else {"head"})
+
+
 def test_the_first_look_comes_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "EARLY_LOOK", 0.005)
     plan = Plan(0.03, tmp_path / "run", lr=0.02)

@@ -61,3 +61,14 @@ def test_mistakes_are_told(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(HairlineError, match="cannot unpack"):
         shards.unpack([tmp_path / "broken.tar"], tmp_path)
     data.rows.cache_clear()
+
+
+def test_only_its_own_shards_go(pictures: Path, tmp_path: Path) -> None:
+    there = tmp_path / "shards"
+    first = shards.pack(there, 0.25)
+    assert len(shards.pack(there, 4)) == 1 < len(first)
+    assert sorted(path.name for path in there.iterdir()) == ["shard-00.tar", "shards.json"]
+    (there / "shard-mine.tar").write_bytes(b"mine")
+    with pytest.raises(HairlineError, match=r"shard-mine\.tar is there and was not packed here"):
+        shards.pack(there, 0.25)
+    assert (there / "shard-mine.tar").read_bytes() == b"mine" and (there / "shard-00.tar").exists()

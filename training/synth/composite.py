@@ -58,6 +58,24 @@ def place(
     center = size / 2 + rng.uniform(-1, 1, 2) * (slack + wander * size)
     if cut_off:
         center[1] = size - height * scale / aspect * rng.uniform(0.3, 0.5)
+    return _warped(rgba, size, matrix, center, scale)
+
+
+def put(rgba: U8, size: int, rng: Rng, side: float, center: tuple[float, float], tilt: float) -> Layer:
+    """Puts a foreground on a square canvas with its longer side so many pixels long, its middle here (x, y).
+
+    Args:
+        tilt: standard deviation of its rotation, degrees; it is mirrored at random.
+    """
+    scale, angle = side / max(rgba.shape[:2]), np.deg2rad(rng.normal(0, tilt))
+    mirror = -1.0 if rng.random() < 0.5 else 1.0
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return _warped(rgba, size, turn @ np.diag([scale * mirror, scale]), np.array(center), scale)
+
+
+def _warped(rgba: U8, size: int, matrix: NDArray[np.float64], center: NDArray[np.float64], scale: float) -> Layer:
+    """A foreground under a linear map, [2, 2], its middle at `center`; `scale`: how much that shrinks it."""
+    height, width = rgba.shape[:2]
     shift = center - matrix @ np.array([width / 2, height / 2])
     warp = np.column_stack([matrix, shift]).astype(np.float32)
     source = rgba
@@ -178,6 +196,12 @@ def cut(rgb: U8, alpha: U8, size: int, rng: Rng) -> tuple[F32, F32]:
 
     Returns float32 [size, size, 3] and [size, size], 0..1; what lies outside the photograph is its mirrored edge.
     """
+    picture, alpha_there, _ = cut_weighed(rgb, alpha, None, size, rng)
+    return picture, alpha_there
+
+
+def cut_weighed(rgb: U8, alpha: U8, weight: U8 | None, size: int, rng: Rng) -> tuple[F32, F32, F32]:
+    """As `cut`, with a map of weights, uint8 [H, W], that goes with it; None: 1 everywhere."""
     height, width = alpha.shape
     ys, xs = np.nonzero(alpha > 127)
     kind = rng.random() if len(ys) else 1.0
@@ -205,7 +229,7 @@ def cut(rgb: U8, alpha: U8, size: int, rng: Rng) -> tuple[F32, F32]:
     warp = np.array([[sx, 0, -x0 * sx], [0, sy, -y0 * sy]], np.float32)
     warp[0, 2] += (size - (x1 - x0) * sx) / 2
     warp[1, 2] += (size - (y1 - y0) * sy) / 2
-    joined = np.dstack([rgb, alpha])
+    joined = np.dstack([rgb, alpha] if weight is None else [rgb, alpha, weight])
     if min(sx, sy) < 0.6:
         scale = min(sx, sy) * 1.2
         joined = cv2.resize(joined, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -214,4 +238,4 @@ def cut(rgb: U8, alpha: U8, size: int, rng: Rng) -> tuple[F32, F32]:
     if mirror:
         out = out[:, ::-1]
     out = out.astype(np.float32) / 255
-    return out[..., :3], out[..., 3]
+    return out[..., :3], out[..., 3], np.ones((size, size), np.float32) if weight is None else out[..., 4]

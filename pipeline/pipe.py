@@ -1,0 +1,67 @@
+"""One picture from standard input, one product to standard output: `hairline cut - -o -`."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from rich.console import Console
+
+from ..stages.errors import HairlineError
+from .catalog import read_catalog
+from .cut import cut
+
+STREAM = "-"
+CHUNK = 1 << 20
+MOST = 1 << 30  # bytes taken from standard input; limits.max_bytes refuses far smaller pictures
+
+
+def cut_piped(
+    sources: Sequence[str], output: str, products: Sequence[str], changes: Sequence[str], console: Console
+) -> int:
+    """As `cut`, where a source or the output may be `-`, a stream; a picture from there is called `stdin`.
+
+    Returns:
+        As `cut`; with the output `-` also 3 if there is no product, with the reason on standard error.
+
+    Raises:
+        HairlineError: as `cut`; more than one picture or product for one stream, or a terminal at its end.
+    """
+    with tempfile.TemporaryDirectory(prefix="hairline-") as folder:
+        to_stream = output == STREAM
+        if to_stream and sys.stdout.isatty():
+            raise HairlineError("-o -: a picture is not for a terminal; send it to a file or a command: -o - > FILE")
+        if to_stream and len(products) > 1:
+            raise HairlineError(f"-o -: one product only goes to standard output, not {', '.join(products)}")
+        if sources.count(STREAM) > 1:
+            raise HairlineError("-: standard input holds one picture only; name it once")
+        places = [_taken(sys.stdin.buffer, folder) if source == STREAM else source for source in sources]
+        if not to_stream:
+            return cut(places, output, products, changes, console)
+        if len(places) > 1 or len(read_catalog(places[0], folder).table) > 1:
+            raise HairlineError("-o -: one picture only goes to standard output; give -o a folder for several")
+        said = io.StringIO()
+        made = Path(folder) / "out"
+        code = cut(places, str(made), products, changes, Console(file=said))
+        found = [path for path in (made / products[0]).rglob("*") if path.is_file()]
+        if not found:
+            print(f"hairline: no product: {said.getvalue().strip()}", file=sys.stderr)
+            return code or 3
+        with open(found[0], "rb") as product:
+            shutil.copyfileobj(product, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        return code
+
+
+def _taken(stream: BinaryIO, folder: str) -> str:
+    """Standard input as a file."""
+    path = f"{folder}/stdin"
+    with open(path, "wb") as file:
+        while file.tell() < MOST and (part := stream.read(CHUNK)):
+            file.write(part)
+    return path

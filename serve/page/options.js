@@ -1,0 +1,29 @@
+// What the products' options are called, for somebody who has not read the manual; those of no name here are called as the service does.
+import { title } from "./dom.js";
+
+const FORMATS = { png: "PNG", webp: "WebP", jpeg: "JPEG", jpg: "JPEG", avif: "AVIF", tiff: "TIFF" };
+const WORDS = {
+  format: { label: "File format", choices: FORMATS },
+  compression: { label: "PNG file", choices: { fast: "Large, at once", small: "Small, slower" }, note: "The picture is the same." },
+  quality: { label: "Quality", choices: { lossless: "Nothing lost" }, unit: "of 100", note: "" },
+  crop: { label: "Trim to the subject", note: "Off: as large as the picture." },
+  margin: { label: "Space around it", note: "When trimmed; of the subject's longer side." },
+  zero_hidden: { label: "Wipe what was cut away", note: "Off: its colours stay in the file, unseen, and anybody can bring them back." },
+  canvas: {
+    label: "Canvas", choices: { square: "Square", keep: "As the picture" },
+    note: "Square: as large as the subject needs. Own size: the subject is scaled to it.",
+  },
+  fill: { label: "Subject fills", note: "How much of the canvas its longer side takes." },
+};
+const ONLY = { png: "Of PNG.", webp: "Of WebP.", jpeg: "Of JPEG." }; // told of `quality`, which not every format has
+
+// {label, note, unit, choices(value)} of an option by its name and JSON schema; values: the words it may be.
+export function wordsOf(name, { description = "", title: named }, values) {
+  const { label, note, unit = "", choices = {} } = WORDS[name] ?? {};
+  const which = name === "quality" ? Object.keys(ONLY).find((format) => description.toLowerCase().includes(format)) : undefined;
+  const told = note ?? (description.charAt(0).toUpperCase() + description.slice(1)).replaceAll("`", "");
+  return {
+    label: label ?? title(named?.toLowerCase() ?? name), note: ONLY[which] ?? told, unit,
+    choices: (value) => choices[value] ?? FORMATS[value] ?? (values.length ? title(String(value)) : String(value)),
+  };
+}

@@ -1,0 +1,133 @@
+"""Graphics: logos, lettering, signatures, line drawings; flat ink on one flat ground.
+
+They are no photographs, and measures of photographs say nothing about them: white paper is not over-exposed. Nor does a
+network that looks for things see lettering as one; but where ink and ground are flat, colours alone tell them apart.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .item import U8, Item
+from .picture import Picture
+
+F32 = NDArray[Any]  # float32
+
+SEEN, CLOSE = 512, 2048  # long sides at which a picture is looked at: every one, and what may be a graphic
+BORDER = 0.995  # share of the border's pixels that have the ground's colour
+GROUND, FLAT = 0.35, 0.6  # least share of the picture that is ground, and that is flat
+SHADED = 0.08  # most that is neither flat nor near an edge, against the ink's area
+INKS = 3  # that explain the full ink
+NOISY, EVEN = (24, 0.97), (8, 0.9)  # (reach, least share): how near to an ink its pixels are, and its patches' medians
+PATCH, LEAST = 24, 12  # side of a patch, and the pixels of full ink that its median needs
+FAINT = 0.08  # of the ink's contrast: weaker marks are noise, such as around edges in a JPEG
+KEPT = 0.97  # share of the ink that a matte must hold, or else the colours decide
+ENCLOSED = 6.0  # what ground enclosed by ink, by its share, costs of the confidence
+
+
+def is_graphic(item: Item) -> bool:
+    """Whether a picture is one; noted in `item.quality["graphic"]`, so that it is found out once."""
+    if "graphic" not in item.quality:
+        picture = item.picture
+        item.quality["graphic"] = float(_may_be(picture.small(SEEN)) and _is(picture.small(CLOSE)))
+    return item.quality["graphic"] > 0
+
+
+class Keyed(NamedTuple):
+    """A graphic's matte by its colours: alpha, float32 [H, W], 0..1, and confidence, 0..1."""
+
+    alpha: F32
+    confidence: float
+
+
+def keyed(picture: Picture, found: F32) -> Keyed | None:
+    """The matte of a graphic by its colours, or None where the one that was found holds its ink.
+
+    Ground that ink encloses, a counter of a letter or the face of an outlined cat, belongs to it where most of `found`
+    says so. Nobody can know, so it lowers the confidence.
+
+    Args:
+        picture: a graphic. found: float32 [H, W], 0..1, the networks' alpha.
+    """
+    rgb = picture.rgb()
+    distance, _ = _from_ground(rgb)
+    side = max(5, round(max(rgb.shape) / 150)) | 1
+    around = np.ones((side, side), np.uint8)
+    full = cv2.dilate(distance, around).astype(np.float32)
+    least = np.maximum(6, FAINT * max(1.0, float(distance.max())))
+    alpha = np.clip((distance - least) / np.maximum(0.9 * full - least, 1), 0, 1).astype(np.float32)
+    alpha[cv2.erode(distance, around) > least] = 1  # no ground near: where two inks meet nothing shines through
+    if float(np.minimum(alpha, found).sum()) >= KEPT * float(alpha.sum()):
+        return None
+    count, parts, stats, _ = cv2.connectedComponentsWithStats((alpha < 0.5).astype(np.uint8), connectivity=4)
+    inside = np.ones(count, bool)
+    inside[np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))] = False
+    inside[0] = False  # the ink
+    area = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
+    held = np.bincount(parts.ravel(), found.ravel(), count) / np.maximum(area, 1) >= 0.5
+    filled = (inside & held)[parts]
+    if filled.any():
+        alpha = np.maximum(alpha, cv2.dilate(filled.astype(np.float32), around))  # and its rim, which ink surrounds
+    enclosed = area[inside].sum() / max(1.0, area[inside].sum() + area[0])
+    return Keyed(alpha, float(np.clip(1 - ENCLOSED * enclosed, 0, 1)))
+
+
+def _from_ground(rgb: U8) -> tuple[U8, float]:
+    """Distance of each pixel from the border's median colour, uint8 [h, w], and the share of the border that has it."""
+    border = np.concatenate([rgb[0], rgb[-1], rgb[:, 0], rgb[:, -1]])
+    ground = np.median(border, axis=0)
+    whole = np.empty_like(rgb)
+    whole[:] = ground.astype(np.uint8)
+    distance = cv2.absdiff(rgb, whole).max(2)
+    return distance, float((np.abs(border - ground).max(1) <= 10).mean())
+
+
+def _may_be(rgb: U8) -> bool:
+    """The cheap part: one ground all round, and next to nothing between flat areas and edges. uint8 [h, w, 3]."""
+    distance, border = _from_ground(rgb)
+    if border < BORDER:
+        return False
+    contrast = float(distance.max())
+    ink = cv2.countNonZero(cv2.inRange(distance, max(10.0, 0.2 * contrast), 255.0)) / distance.size
+    if contrast < 16 or ink < 0.001 or (distance <= 10).mean() < GROUND:
+        return False
+    square = np.ones((3, 3), np.uint8)
+    span = cv2.subtract(cv2.dilate(rgb, square), cv2.erode(rgb, square)).max(2)
+    flat, edge = span <= 6, (span >= max(12.0, 0.17 * contrast)).astype(np.uint8)
+    shaded = ~flat & (cv2.dilate(edge, np.ones((13, 13), np.uint8)) == 0)
+    return bool(flat.mean() >= FLAT and shaded.mean() <= SHADED * ink)
+
+
+def _is(rgb: U8) -> bool:
+    """Whether a few colours explain the ink where it is strongest. uint8 [h, w, 3].
+
+    An encoder's noise spreads single pixels, but not the median of a patch; shading spreads both.
+    """
+    distance, _ = _from_ground(rgb)
+    full = cv2.dilate(distance, np.ones((13, 13), np.uint8))
+    strong = (distance > max(10.0, 0.2 * float(distance.max()))) & (distance >= 0.9 * full)
+    ys, xs = np.nonzero(strong)
+    colours = rgb[ys, xs].astype(np.int16)
+    patch = (ys // PATCH) * (rgb.shape[1] // PATCH + 1) + xs // PATCH
+    order = np.argsort(patch, kind="stable")
+    groups = np.split(colours[order], np.flatnonzero(np.diff(patch[order])) + 1)
+    medians = [np.median(group, axis=0) for group in groups if len(group) >= LEAST]
+    if not medians:
+        return False
+    return _explained(colours, *NOISY) and _explained(np.array(medians).astype(np.int16), *EVEN)
+
+
+def _explained(colours: NDArray[np.int16], reach: int, share: float) -> bool:
+    """Whether this share of colours [n, 3] lies within reach of one of a few."""
+    left = colours
+    for _ in range(INKS):
+        place = np.ravel_multi_index(tuple((left >> 3).T), (32, 32, 32))
+        most = np.median(left[place == np.bincount(place).argmax()], axis=0)
+        left = left[np.abs(left - most).max(1) > reach]
+        if not len(left):
+            break
+    return len(left) <= (1 - share) * len(colours)

@@ -1,0 +1,14 @@
+"""What all tests share: which of them run only when they are asked for."""
+
+import os
+
+import pytest
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked slow install from package indexes; they run with `-m slow`, or with HAIRLINE_SLOW=1."""
+    if os.environ.get("HAIRLINE_SLOW") == "1" or "slow" in config.getoption("-m"):
+        return
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: runs with -m slow, or with HAIRLINE_SLOW=1"))

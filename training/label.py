@@ -1,0 +1,298 @@
+"""`hairline train label PHOTOS --model MODEL -o OUT`: masks for photographs by models that know more, for training.
+
+Any segmentation model that the coarse stage takes can be a teacher, our own weights, too (self-training). Every model
+looks at each photograph as it is, mirrored, and closely at what it found; the mean of these votes is the mask, what
+they differ by its weight. OUT is a folder of labels as `training/data.py` reads it (`HAIRLINE_LABELS=OUT`):
+
+    photos/ masks/ weights/   the photographs, made smaller, with their masks and weights
+    labels.csv                a row for each
+    rejects.txt               what training leaves out, `path<TAB>reason`: lines may be added and removed by hand
+    sheets/                   photograph, cut-out and weight side by side, the least certain first: look before training
+
+What lies in OUT is kept: only photographs that are new are labelled. Photographs in a folder below PHOTOS get its name
+as their category.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import yaml
+from pydantic import ValidationError
+
+from ..stages import weights
+from ..stages.coarse import ask
+from ..stages.errors import HairlineError, PictureError
+from ..stages.networks.blocks import fold_bn
+from ..stages.networks.coarse import CoarseNet
+from ..stages.picture import Picture
+from ..stages.user_model import ENDINGS, UserModel, UserModelSettings
+from .data import TEACHER, U8, shrink
+from .data import rejects as rejected_in
+from .synth.composite import F32
+
+Teacher = Callable[[U8], F32]  # a picture uint8 [H, W, 3] to its alpha, float32 [h, w], 0..1, of any size
+PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif"}
+SMALLEST, LARGEST = 0.002, 0.98  # share of the picture that a subject covers
+GROWN = 0.15  # how far around what was found the close look reaches, against its longer side
+CLOSE = 0.7  # no close look at what fills more of the frame than that
+SHEET, COLUMNS = 40, 2  # photographs on a contact sheet, and how many side by side
+CELL = 220  # pixels
+
+
+@dataclass(frozen=True)
+class Label:
+    """A row of labels.csv; paths relative to its folder."""
+
+    path: str
+    mask_path: str
+    category: str
+    mask_kind: str
+    doubt: float
+    split: str
+    licence: str
+    source_repo: str
+    source_path: str
+    author: str
+    weight_path: str
+
+
+def teacher(name: str, device: torch.device) -> Teacher:
+    """A model, ready to be asked.
+
+    Args:
+        name: a model's file; a .yaml file with the keys of the coarse stage's `model`, among them its path, relative to
+            the file; a .safetensors file with weights of the coarse network, or `builtin`.
+
+    Raises:
+        HairlineError: it cannot be read or does not run.
+    """
+    path = Path(name).expanduser()
+    if name == "builtin" or path.suffix == ".safetensors":
+        found = weights.find(name, "coarse-general.safetensors")
+        network = weights.inference(fold_bn(weights.load(CoarseNet(), found)), device)
+        return lambda rgb: ask(network, [rgb], device)[0][0].astype(np.float32) / 255
+    model = UserModel(_settings(path))
+    model.setup(device)
+    return model.predict
+
+
+def _settings(path: Path) -> UserModelSettings:
+    if path.suffix not in (".yaml", ".yml"):
+        if path.suffix.lower() not in ENDINGS:
+            raise HairlineError(f"model {path}: the ending must be one of .yaml, .safetensors, {', '.join(ENDINGS)}")
+        return UserModelSettings(path=str(path))
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+        settings = UserModelSettings.model_validate(given)
+    except OSError as error:
+        raise HairlineError(f"cannot read {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise HairlineError(f"{path}: not valid YAML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise HairlineError(f"{path}: {'.'.join(map(str, first['loc'])) or 'model'}: {first['msg']}") from error
+    return settings.model_copy(update={"path": str(path.parent / Path(settings.path).expanduser())})
+
+
+def votes(rgb: U8, teachers: Sequence[Teacher]) -> F32:
+    """What the teachers say of a picture, uint8 [H, W, 3]: float32 [n, H, W], 0..1, three votes each, or two."""
+    found = []
+    for ask_teacher in teachers:
+        whole = fitted(ask_teacher(rgb), rgb)
+        mirrored = fitted(ask_teacher(np.ascontiguousarray(rgb[:, ::-1])), rgb)[:, ::-1]
+        found += [whole, mirrored]
+        box = _around((whole + mirrored) / 2)
+        if box:
+            close = ((whole + mirrored) / 2).copy()
+            close[box] = fitted(ask_teacher(np.ascontiguousarray(rgb[box])), rgb[box])
+            found.append(close)
+    return np.stack(found)
+
+
+def settled(found: F32) -> tuple[U8, U8, float]:
+    """The mask, its weight and the doubt about it, from votes: uint8 [H, W] each, and 0..1 or more.
+
+    A pixel's weight falls with the mean distance of the votes from their mean, from 255 to 0 at one half. The doubt is
+    2 * sum(min(a, 1 - a)) / sum(a), to which votes that differ add.
+    """
+    mean = found.mean(0)
+    weight = 1 - 2 * np.abs(found - mean).mean(0)
+    doubt = 2 * float(np.minimum(mean, 1 - mean).sum()) / max(float(mean.sum()), 1.0)
+    return to8(mean), to8(weight), doubt
+
+
+def verdict(mask: U8, doubt: float, most: float) -> str:
+    """Why a mask is not to be trained on; empty where it is."""
+    share = float((mask > 127).mean())
+    if share < SMALLEST:
+        return "no subject"
+    if share > LARGEST:
+        return "no background"
+    return f"doubt {doubt:.2f}" if doubt > most else ""
+
+
+def main(argv: list[str]) -> int:
+    """Labels a folder. Raises HairlineError for a user's mistake."""
+    parser = argparse.ArgumentParser(
+        prog="hairline train label", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    models = "a teacher: .onnx, .pt, .ts, .pt2, a .yaml that describes one, .safetensors of ours, or builtin"
+    add("photos", type=Path, help="a folder of photographs")
+    add("--model", action="append", required=True, help=f"{models}; may be repeated")
+    add("-o", "--output", type=Path, required=True, help="folder of the labels")
+    add("--category", default="other", help="of photographs that lie in no folder (default: %(default)s)")
+    add("--licence", default="", help="of the photographs")
+    add("--side", type=int, default=512, help="longest side that is kept, pixels (default: %(default)s)")
+    add("--most-doubt", type=float, default=0.5, help="more is rejected (default: %(default)s)")
+    add("--validation", type=float, default=0.06, help="share for validation (default: %(default)s)")
+    given = parser.parse_args(argv)
+    names = {Path(name).stem for name in given.model}
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    photos = _listed(given.photos, given.output)
+    teachers = [teacher(name, device) for name in given.model]
+    labels, rejects = _read_labels(given.output), rejected_in(given.output)
+    known = {label.source_path for label in labels}
+    waiting = [photo for photo in photos if photo.relative_to(given.photos).as_posix() not in known]
+    for number, photo in enumerate(waiting, 1):
+        inside = photo.relative_to(given.photos)
+        try:
+            rgb = shrink(Picture(photo.read_bytes()).small(given.side), given.side)
+        except (PictureError, OSError) as error:
+            print(f"left out: {photo}: {error}", flush=True)
+            continue
+        mask, weight, doubt = settled(votes(rgb, teachers))
+        name = f"{inside.with_suffix('').as_posix().replace('/', '_')}_{zlib.crc32(inside.as_posix().encode()):08x}"
+        label = Label(
+            f"photos/{name}.webp",
+            f"masks/{name}.png",
+            inside.parts[0] if len(inside.parts) > 1 else given.category,
+            f"{TEACHER}_{'+'.join(sorted(names))}",
+            round(doubt, 4),
+            "val" if zlib.crc32(name.encode()[::-1]) % 1000 < given.validation * 1000 else "train",
+            given.licence,
+            "",
+            inside.as_posix(),
+            "",
+            f"weights/{name}.png",
+        )
+        _write(given.output / label.path, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_WEBP_QUALITY, 90))
+        _write(given.output / label.mask_path, mask)
+        _write(given.output / label.weight_path, weight)
+        labels.append(label)
+        if reason := verdict(mask, doubt, given.most_doubt):
+            rejects.setdefault(label.path, reason)
+        if not number % 20 or number == len(waiting):
+            _save(given.output, labels, rejects)
+            print(f"{number} of {len(waiting)}", flush=True)
+    _save(given.output, labels, rejects)
+    _sheets(given.output, [label for label in labels if label.path not in rejects])
+    kept = sum(label.path not in rejects for label in labels)
+    print(f"{kept} of {len(labels)} labelled photographs are kept; the least certain come first on the sheets in")
+    print(f"{given.output / 'sheets'}; what is wrong goes into {given.output / 'rejects.txt'}.")
+    print(f"Train with HAIRLINE_LABELS={given.output}")
+    return 0
+
+
+def _listed(folder: Path, output: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise HairlineError(f"{folder} is no folder of photographs")
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES and p.is_file())
+    found = [p for p in found if not p.resolve().is_relative_to(output.resolve())]
+    if not found:
+        raise HairlineError(f"there are no pictures in {folder}")
+    return found
+
+
+def _read_labels(folder: Path) -> list[Label]:
+    path = folder / "labels.csv"
+    if not path.is_file():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        try:
+            return [Label(**{**row, "doubt": float(row["doubt"])}) for row in csv.DictReader(file)]
+        except (TypeError, KeyError, ValueError) as error:
+            raise HairlineError(f"{path} was not written by this command; choose another folder") from error
+
+
+def _save(folder: Path, labels: list[Label], rejects: dict[str, str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "labels.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(Label.__dataclass_fields__))
+        writer.writeheader()
+        writer.writerows(asdict(label) for label in labels)
+    lines = (f"{path}\t{reason}\n" for path, reason in sorted(rejects.items()))
+    (folder / "rejects.txt").write_text("".join(lines), encoding="utf-8")
+
+
+def _sheets(folder: Path, labels: list[Label]) -> None:
+    """Contact sheets of what is kept, the least certain first."""
+    (folder / "sheets").mkdir(exist_ok=True)
+    for old in (folder / "sheets").glob("*.jpg"):
+        old.unlink()
+    order = sorted(labels, key=lambda label: -label.doubt)
+    for start in range(0, len(order), SHEET):
+        cells = [_cell(folder, label) for label in order[start : start + SHEET]]
+        cells += [np.zeros_like(cells[0])] * (-len(cells) % COLUMNS)
+        page = np.vstack([np.hstack(cells[k : k + COLUMNS]) for k in range(0, len(cells), COLUMNS)])
+        _write(folder / f"sheets/{start // SHEET:03}.jpg", page)
+
+
+def _cell(folder: Path, label: Label) -> U8:
+    rgb, mask, weight = (
+        cv2.imread(str(folder / path), flags)
+        for path, flags in (
+            (label.path, cv2.IMREAD_COLOR),
+            (label.mask_path, cv2.IMREAD_GRAYSCALE),
+            (label.weight_path, cv2.IMREAD_GRAYSCALE),
+        )
+    )
+    if rgb is None or mask is None or weight is None:
+        raise HairlineError(f"{folder / label.path} or its mask cannot be read; remove its row from labels.csv")
+    share = mask[..., None] / 255
+    cut = rgb * share + np.array([200, 0, 255]) * (1 - share)
+    cell = np.zeros((CELL + 16, 3 * CELL, 3), np.uint8)
+    for k, image in enumerate((rgb, cut.astype(np.uint8), np.repeat(weight[..., None], 3, 2))):
+        small = shrink(image, CELL)
+        cell[: small.shape[0], k * CELL : k * CELL + small.shape[1]] = small
+    text = f"{label.doubt:.3f}  {label.path}"
+    cv2.putText(cell, text[:90], (2, CELL + 12), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (255, 255, 255), 1, cv2.LINE_AA)
+    return cell
+
+
+def _around(alpha: F32) -> tuple[slice, slice] | None:
+    """The box of what was found, grown; None where that is nothing or nearly the whole picture."""
+    height, width = alpha.shape
+    x, y, w, h = cv2.boundingRect((alpha > 0.5).astype(np.uint8))
+    grow = int(GROWN * max(w, h)) + 1
+    x0, y0, x1, y1 = max(x - grow, 0), max(y - grow, 0), min(x + w + grow, width), min(y + h + grow, height)
+    if min(w, h) < 8 or (x1 - x0) * (y1 - y0) > CLOSE * alpha.size:
+        return None
+    return np.s_[y0:y1, x0:x1]
+
+
+def fitted(alpha: F32, rgb: U8) -> F32:
+    """Alpha of any size, float32 0..1, at that of its picture."""
+    size = rgb.shape[1::-1]
+    shrinks = alpha.shape[0] > size[1]
+    return cv2.resize(alpha, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR).astype(np.float32)
+
+
+def to8(share: F32) -> U8:
+    """0..1 as uint8."""
+    return (np.clip(share, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def _write(path: Path, image: U8, options: Sequence[int] = ()) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(path), image, list(options)):
+        raise HairlineError(f"cannot write {path}")

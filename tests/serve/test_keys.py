@@ -2,6 +2,8 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from starlette.requests import Request
@@ -12,6 +14,8 @@ from hairline.serve.errors import ApiError
 from hairline.serve.keys import Key, Keys, Limited, Limiter, add_key, demand_keys, is_loopback, read_keys, remove_key
 from hairline.serve.service import load_service
 from hairline.stages.errors import HairlineError
+
+NOBODY: Any = SimpleNamespace(room=1, processes=1, retries=0)  # pools that nothing is sent to
 
 
 @pytest.fixture
@@ -196,7 +200,7 @@ def request(**headers: str) -> Request:
 
 def test_a_key_comes_in_either_header(file: Path) -> None:
     secret = add_key(file, "shop", 3, 2)
-    desk = Desk(load_service("service-laptop.yaml", [f"keys={file}", "access_log=''"]), None, Keys(file))  # type: ignore
+    desk = Desk(load_service("service-laptop.yaml", [f"keys={file}", "access_log=''"]), NOBODY, Keys(file))
     for given in (
         {"x_api_key": secret},
         {"authorization": f"Bearer {secret}"},
@@ -221,13 +225,13 @@ def test_a_key_comes_in_either_header(file: Path) -> None:
 def test_limits_are_told_by_key_and_without_one_by_the_queue(file: Path) -> None:
     secret = add_key(file, "shop", 3, 2)
     service = load_service("service-laptop.yaml", ["access_log=''"])
-    desk = Desk(service, None, Keys(file))  # type: ignore[arg-type]
+    desk = Desk(service, NOBODY, Keys(file))
     asked = request(authorization=f"Bearer {secret}")
     assert desk.limit(asked) == (3, 3, 0.0)
     with desk.visit(asked):
         limit, left, seconds = desk.limit(asked)
     assert (limit, left) == (3, 2) and 59 < seconds <= 60
-    everybody = Desk(service, None, None)  # type: ignore[arg-type]
+    everybody = Desk(service, NOBODY, None)
     assert everybody.limit(request()) == (service.queue.requests, service.queue.requests, 0.0)
     with everybody.visit(request()) as visit:
         visit.enter()

@@ -54,7 +54,7 @@ def keyed(picture: Picture, found: F32) -> Keyed | None:
         picture: a graphic. found: float32 [H, W], 0..1, the networks' alpha.
     """
     rgb = picture.rgb()
-    distance, _ = _from_ground(rgb)
+    distance = _from_ground(rgb)
     side = max(5, round(max(rgb.shape) / 150)) | 1
     around = np.ones((side, side), np.uint8)
     full = cv2.dilate(distance, around).astype(np.float32)
@@ -76,21 +76,23 @@ def keyed(picture: Picture, found: F32) -> Keyed | None:
     return Keyed(alpha, float(np.clip(1 - ENCLOSED * enclosed, 0, 1)))
 
 
-def _from_ground(rgb: U8) -> tuple[U8, float]:
-    """Distance of each pixel from the border's median colour, uint8 [h, w], and the share of the border that has it."""
+def _ground(rgb: U8) -> tuple[U8, float]:
+    """The border's median colour, uint8 [3], and the share of the border that has it."""
     border = np.concatenate([rgb[0], rgb[-1], rgb[:, 0], rgb[:, -1]])
-    ground = np.median(border, axis=0)
-    whole = np.empty_like(rgb)
-    whole[:] = ground.astype(np.uint8)
-    distance = cv2.absdiff(rgb, whole).max(2)
-    return distance, float((np.abs(border - ground).max(1) <= 10).mean())
+    ground = np.median(border, axis=0).astype(np.uint8)
+    return ground, float((np.abs(border.astype(np.int16) - ground).max(1) <= 10).mean())
+
+
+def _from_ground(rgb: U8) -> U8:
+    """Distance of each pixel from the ground, uint8 [h, w]."""
+    return cv2.absdiff(rgb, np.broadcast_to(_ground(rgb)[0], rgb.shape).copy()).max(2)
 
 
 def _may_be(rgb: U8) -> bool:
     """The cheap part: one ground all round, and next to nothing between flat areas and edges. uint8 [h, w, 3]."""
-    distance, border = _from_ground(rgb)
-    if border < BORDER:
+    if _ground(rgb)[1] < BORDER:
         return False
+    distance = _from_ground(rgb)
     contrast = float(distance.max())
     ink = cv2.countNonZero(cv2.inRange(distance, max(10.0, 0.2 * contrast), 255.0)) / distance.size
     if contrast < 16 or ink < 0.001 or (distance <= 10).mean() < GROUND:
@@ -107,7 +109,7 @@ def _is(rgb: U8) -> bool:
 
     An encoder's noise spreads single pixels, but not the median of a patch; shading spreads both.
     """
-    distance, _ = _from_ground(rgb)
+    distance = _from_ground(rgb)
     full = cv2.dilate(distance, np.ones((13, 13), np.uint8))
     strong = (distance > max(10.0, 0.2 * float(distance.max()))) & (distance >= 0.9 * full)
     ys, xs = np.nonzero(strong)

@@ -107,7 +107,8 @@ def edge_steepness(luma: Image, weight: F32) -> dict[str, float]:
         luma: uint8 [h, w]. weight: float32 [h, w], the subject.
     """
     image = luma.astype(np.float32) / 255
-    slope = cv2.magnitude(*(cv2.Sobel(image, cv2.CV_32F, dx, dy, ksize=1) for dx, dy in ((1, 0), (0, 1)))) / 2
+    x, y = (cv2.Sobel(image, cv2.CV_32F, dx, dy, ksize=1) for dx, dy in ((1, 0), (0, 1)))
+    slope = np.sqrt(x * x + y * y) / 2  # cv2.magnitude's last bit depends on where its input lies in memory
     found: dict[str, float] = {}
     for window in WINDOWS:
         kernel = np.ones((window, window), np.uint8)

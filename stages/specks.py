@@ -16,8 +16,7 @@ F32 = NDArray[np.float32]
 FAINT = 0.02  # alpha that does not join two pieces any more
 TINY = 1 / 500  # share of the largest piece's area below which a piece may be a speck
 VEIL = 5.5 / 255  # alpha that cannot be seen by itself
-TAIL = 0.015  # share of the longer side that such alpha may reach from what can be seen
-AWAY = 0.03  # share of the longer side by which it must be apart from all larger pieces
+AWAY = 0.03  # share of the longer side by which it must be apart from all larger pieces, and a veil from all to be seen
 
 
 def without_specks(alpha: F32) -> F32:
@@ -30,9 +29,8 @@ def _without_veil(alpha: F32) -> F32:
     veil = (alpha < VEIL) & (alpha >= 0.5 / 255)  # less is none in a file
     if not seen.any() or not veil.any():
         return alpha
-    reach = max(2, round(TAIL * max(alpha.shape)))
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    return np.where(veil & (cv2.dilate(seen, disc) == 0), np.float32(0), alpha)
+    distance = cv2.distanceTransform(1 - seen, cv2.DIST_L2, 3)
+    return np.where(veil & (distance > AWAY * max(alpha.shape)), np.float32(0), alpha)
 
 
 def _without_pieces(alpha: F32) -> F32:

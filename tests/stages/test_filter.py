@@ -96,7 +96,7 @@ def test_spoilt_pictures_end_with_their_reason(stage: FilterStage, name: str) ->
 
 def test_quality_holds_signals_probabilities_and_the_class(network: FilterStage) -> None:
     good, bad = run(network, PHOTOS["cup"]).quality, run(network, SPOILT["out of focus"][0]).quality
-    assert set(good) == {*signals.NAMES, *DEFECTS, *CLASSES, "class"}
+    assert set(good) == {*signals.NAMES, *DEFECTS, *CLASSES, "class", "graphic"}
     assert sum(good[name] for name in CLASSES) == pytest.approx(1, abs=1e-5)
     assert good["class"] < bad["class"]
     assert all(isinstance(value, float) for value in good.values())

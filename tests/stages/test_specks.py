@@ -38,3 +38,15 @@ def test_the_tiny_parts_of_a_subject_that_has_no_other_stay() -> None:
     dots = np.zeros((400, 400), np.float32)
     dots[10::40, 10::40] = 1
     assert np.array_equal(without_specks(dots), dots)
+
+
+def test_a_veil_goes_and_the_tails_of_soft_edges_stay(subject: np.ndarray) -> None:
+    rng = np.random.default_rng(0)
+    veil = (rng.integers(0, 6, subject.shape) / 255).astype(np.float32)
+    near = cv2.dilate((subject > 0).astype(np.uint8), np.ones((35, 35), np.uint8)) > 0
+    kept = without_specks(np.where(near, subject, veil))
+    assert (kept[~near] == 0).all()
+    assert np.array_equal(kept[near], subject[near])
+    ramp = np.clip(np.linspace(1, -4, 400, dtype=np.float32), 0, 1) ** 2 * np.ones((400, 1), np.float32)  # smoke
+    faint = (ramp > 0.5 / 255) & (ramp < 5.5 / 255)
+    assert faint.any() and np.array_equal(without_specks(ramp), ramp)

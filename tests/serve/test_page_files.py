@@ -22,6 +22,7 @@ ELSEWHERE = {
     "invalid_url",
     "refused_url",
     "write",
+    "occupied",
     "unknown_category",
 }
 OURS = {"internal_error", "crashed_worker"}  # told as our mistake

@@ -50,6 +50,10 @@ FORMATS: dict[str, tuple[str, str, dict[str, object]]] = {  # name -> Pillow's f
     "WebP": ("WEBP", "RGB", {"quality": 80, "method": 0}),
     "transparent WebP": ("WEBP", "RGBA", {"quality": 80, "method": 0}),
     "AVIF": ("AVIF", "RGB", {"quality": 60, "speed": 10}),
+    "HEIC": ("HEIF", "RGB", {"quality": 60, "enc_params": {"preset": "ultrafast"}}),
+    "transparent HEIC": ("HEIF", "RGBA", {"quality": 60, "enc_params": {"preset": "ultrafast"}}),
+    "JPEG 2000": ("JPEG2000", "RGB", {"quality_mode": "rates", "quality_layers": [20]}),
+    "transparent JPEG 2000": ("JPEG2000", "RGBA", {"quality_mode": "rates", "quality_layers": [20]}),
     "TIFF": ("TIFF", "RGB", {}),
     "GIF": ("GIF", "P", {}),
 }
@@ -151,6 +155,10 @@ def picture(kind: str, side: int) -> bytes:
         image.putalpha(Image.linear_gradient("L").resize(image.size))
     else:
         image = image.convert(mode)
+    if form == "HEIF":
+        from pillow_heif import register_heif_opener  # an extra
+
+        register_heif_opener()
     file = io.BytesIO()
     image.save(file, form, **options)
     return file.getvalue()

@@ -28,6 +28,7 @@ from ..pipeline.machine import Node, Placement, place
 from ..stages.errors import HairlineError, PictureError
 from .batcher import Batcher
 from .engine import Engine, EngineSpec
+from .keys import is_loopback
 from .memory import processes
 from .service import Service, ServicePool
 from .work import Work
@@ -48,6 +49,7 @@ class PoolReplica:
     """One process of a pool, as Serve calls it."""
 
     def __init__(self, spec: EngineSpec, health_s: float) -> None:
+        _keep_to_loopback()
         self.spec, self.health_s = spec, health_s
         self.engine = Engine(spec)
         for _ in range(2):  # warm before Serve calls it ready: the first picture finds its kernels chosen
@@ -77,6 +79,20 @@ class PoolReplica:
         import torch
 
         torch.set_num_threads(self.spec.threads)  # each thread has its own setting
+
+
+def _keep_to_loopback() -> None:
+    """In a process of a Ray of our own: lets Serve open the port on which processes call each other on loopback alone.
+
+    Serve opens it on every interface, wherever Ray listens, once this process is ready; there is no setting for it.
+    """
+    if not is_loopback(ray.util.get_node_ip_address()):
+        return
+    from ray.serve._private import replica
+
+    internals: Any = replica
+    add = internals.add_port_to_grpc_server
+    internals.add_port_to_grpc_server = lambda server, address: add(server, f"127.0.0.1:{address.rpartition(':')[2]}")
 
 
 def deploy(service: Service, nodes: Sequence[Node]) -> list[Placement]:

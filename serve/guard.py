@@ -62,18 +62,21 @@ class Guard:
         return is_loopback(name) or name in self._names
 
     def _is_foreign(self, headers: Headers, host: str) -> bool:
-        origin = headers.get("origin")
-        if origin is None:
-            return headers.get("sec-fetch-site", "").lower() in FOREIGN
+        origins = headers.getlist("origin")  # several: no browser sends them, and each must be known
+        if not origins:
+            return any(site.lower() in FOREIGN for site in headers.getlist("sec-fetch-site"))
+        return not all(self._is_known(origin, host) for origin in origins)
+
+    def _is_known(self, origin: str, host: str) -> bool:
         if origin in self._origins:
-            return False
+            return True
         # behind a proxy that speaks TLS the scheme is the proxy's, and the name in Host may be
         try:
             asks = urlsplit(origin)
         except ValueError:
-            return True
+            return False
         known = asks.netloc.lower() == host.lower() or asks.hostname in self._names
-        return asks.scheme not in ("http", "https") or not known
+        return asks.scheme in ("http", "https") and bool(asks.netloc) and known
 
 
 def settle_client(scope: Scope, proxies: Sequence[Network]) -> None:

@@ -10,9 +10,11 @@ import { setUpStrip } from "./strip.js";
 import { setUpViewer } from "./viewer.js";
 
 bench.addEventListener("selected", ({ detail: picture }) => {
+  const leaves = picture && $("start").contains(document.activeElement);
   $("start").hidden = Boolean(picture);
   $("bench").hidden = !picture;
   document.body.classList.toggle("empty", !picture);
+  if (leaves) $("viewer").focus({ preventScroll: true }); // or the focus would go with the button that was pressed
 });
 setUpStrip();
 setUpViewer();

@@ -6,6 +6,7 @@ import { doubtful, meaning } from "./words.js";
 const DEFECTS = { exposure_dark: "Too dark", exposure_over: "Over-exposed", blur: "Blurred", occlusion: "Covered", low_information: "Nothing to see" };
 const KINDS = { product_hollow: "product with holes" }; // whose names do not say it
 const UNSURE = 0.6; // a category below this picks no weights of its own, by default
+const QUIET = ["waiting", "working", "ok"]; // states that nobody must read about
 const STAGES = { fetch: "Reading", prepare: "Preparing", filter: "Usable?", classify: "What is it?", detect: "Where is it?", coarse: "Roughly", fine: "To the hair", products: "Files" };
 
 export function setUpPanel() {
@@ -13,10 +14,16 @@ export function setUpPanel() {
   bench.addEventListener("changed", (event) => event.detail === bench.selected && render());
 }
 
+let told = {}; // what the panel said last
+
 function render() {
   const picture = bench.selected;
   if (!picture) return;
   const { state, answer, error } = picture;
+  if (told.picture !== picture || told.state !== state) {
+    if (!QUIET.includes(state) || doubtful(picture)) document.querySelector(".panel").scrollTop = 0; // or its reason is out of sight
+    told = { picture, state };
+  }
   const parts = [];
   if (state === "waiting" || state === "working") parts.push(verdict("working", "Looking at it", "Usable? What is it? Where? Which pixels?"));
   if (state === "error") {

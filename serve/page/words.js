@@ -9,7 +9,7 @@ const WORDS = {
   too_small: ["Too small", "There are too few pixels for a clean edge.", "Use the original instead of its thumbnail."],
   wholly_transparent: ["Wholly transparent", "The file's own transparency hides every pixel.", "Export it again with its layers shown."],
   no_subject: ["No subject found", "Nothing in the picture stands out as something to cut out.", "Crop it closer to what you want to keep, and try that."],
-  not_a_picture: ["Not a picture", "The file is in no picture format, whatever its name says.", "Choose a JPEG, PNG, WebP, AVIF, TIFF, BMP or GIF."],
+  not_a_picture: ["Not a picture", "The file is in no picture format, whatever its name says.", "Choose a JPEG, PNG, WebP, AVIF, TIFF, JPEG 2000, BMP or GIF."],
   empty_file: ["Empty file", "The file holds no bytes.", "Copy or download it again."],
   truncated: ["Cut short", "The file ends before the picture does.", "Copy or download it again."],
   decode_error: ["Damaged", "The file begins as a picture but cannot be decoded.", "Open it elsewhere and save it again, or use another copy."],

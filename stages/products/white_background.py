@@ -30,7 +30,7 @@ class WhiteBackgroundSettings(ProductSettings):
     )
     fill: float = Field(0.85, gt=0, le=1, description="share of the canvas that the subject's longer side fills")
     format: Literal["png", "jpeg"] = Field(
-        "png", description="jpeg is white to the last bit only in 8x8 blocks without subject; png everywhere"
+        "png", description="a JPEG is white to the last bit only in blocks of 8 × 8 without subject, a PNG everywhere"
     )
     compression: Compression = Field("fast", description="png: fast, or small at several times the cost")
     quality: int = Field(95, ge=1, le=100, description="of jpeg, which is never colour-subsampled")

@@ -76,6 +76,19 @@ def test_what_other_pages_send_is_refused(headers: dict[str, str]) -> None:
     assert refusal(OPEN, "GET", host="localhost:8000", **headers) == ""  # a link may lead here; what comes is not shown
 
 
+@pytest.mark.parametrize("name", ["origin", "sec-fetch-site"])
+def test_of_a_header_that_comes_twice_each_must_be_ours(name: str) -> None:
+    ours, other = {"origin": ("http://localhost:8000", EVIL), "sec-fetch-site": ("same-origin", "cross-site")}[name]
+    for values, code in (((ours, other), "forbidden_origin"), ((other, ours), "forbidden_origin"), ((ours, ours), "")):
+        raw = [(b"host", b"localhost:8000"), *((name.encode(), value.encode()) for value in values)]
+        found = OPEN.refusal("POST", Headers(raw=raw))
+        assert (found.code if found else "") == code
+
+
+def test_an_origin_without_a_name_is_nobody() -> None:
+    assert refusal(OPEN, host="", origin="http://") == "forbidden_origin"
+
+
 @pytest.mark.parametrize(
     "headers",
     [{}, {"origin": "http://localhost:8000", "sec_fetch_site": "same-origin"}, {"sec_fetch_site": "none"}],

@@ -31,6 +31,15 @@ def test_by_keyboard_alone(open_page: Open, good: bytes) -> None:
     expect(page.tab.locator("#choose")).to_be_visible()  # as it began
 
 
+def test_the_focus_goes_on_to_the_picture_that_was_chosen(open_page: Open) -> None:
+    page = open_page()
+    page.tab.get_by_role("button", name="A cat").press("Enter")
+    expect(page.tab.locator("#viewer")).to_be_focused()
+    page.tab.keyboard.press("Tab")
+    assert page.tab.evaluate("document.activeElement.closest('#viewer') !== null")
+    page.done(1)
+
+
 def test_everything_has_a_name(open_page: Open, good: bytes) -> None:
     page = open_page()
     page.give({"cat.jpg": good})

@@ -37,6 +37,22 @@ def test_samples_can_be_tried(open_page: Open) -> None:
     expect(page.tab.locator(".facts")).to_contain_text("3 subjects")
 
 
+def test_why_a_picture_is_not_cut_out_is_in_sight(open_page: Open, good: bytes) -> None:
+    page = open_page()
+    page.give({"cat.jpg": good, "no.jpg": b"x"})
+    panel = page.tab.locator(".panel")
+    page.tab.get_by_text("Options", exact=True).first.click()
+    panel.evaluate("e => e.scrollTop = e.scrollHeight")
+    expect(page.tab.locator(".verdict")).not_to_be_in_viewport()
+    page.tab.locator(".thumb").nth(1).click()
+    expect(page.tab.locator(".verdict")).to_contain_text("Not a picture")
+    expect(page.tab.locator(".verdict")).to_be_in_viewport(ratio=1)
+    panel.evaluate("e => e.scrollTop = 60")
+    page.tab.locator(".thumb").first.click()  # there is nothing to read: the options stay where they are
+    page.steady()
+    assert panel.evaluate("e => e.scrollTop") == 60
+
+
 @pytest.mark.parametrize("way", ["paste", "drop"])
 def test_an_address_is_fetched_by_the_service(
     way: str, open_page: Open, pictures_on_the_web: Web, good: bytes, tmp_path: Path, service: Server

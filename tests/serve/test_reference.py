@@ -127,6 +127,8 @@ def test_it_fits_and_can_be_read(width: int, scheme: str, browser: Any, service:
     assert tab.evaluate("document.documentElement.scrollWidth") == width
     tab.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     assert tab.evaluate("document.documentElement.scrollWidth") == width
+    if width < 860:  # a finger does not scroll five lines sideways: they wrap
+        assert tab.evaluate("[...document.querySelectorAll('pre')].every((e) => e.scrollWidth <= e.clientWidth)")
     paper, low = tab.evaluate(CONTRAST)
     assert (paper > 0.5) == (scheme == "light") and low == []
     assert tab.locator("article").count() == len(OPERATIONS)

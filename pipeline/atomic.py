@@ -66,6 +66,19 @@ def http_status(error: BaseException | None) -> int:
     return 0
 
 
+def what_is_wrong(error: OSError) -> str:
+    """The system's words, and the path that is meant where it is another than the one that was asked for."""
+    path = os.fspath(error.filename2 or error.filename or "")
+    if error.errno == errno.EXDEV:
+        return f"{os.path.dirname(path)} lies on another file system; make the whole output lie there"
+    if isinstance(error, NotADirectoryError | FileExistsError):
+        while path and not os.path.lexists(path):
+            path = os.path.dirname(path)
+        if path and not os.path.isdir(path):
+            return f"{path} is no folder"
+    return error.strerror or str(error)
+
+
 def write_file(path: str, data: bytes) -> None:
     with open(path, "wb") as file:
         file.write(data)

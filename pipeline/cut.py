@@ -54,7 +54,8 @@ def cut(sources: Sequence[str], output: str, products: Sequence[str], changes: S
     counts: Counter[str] = Counter()
     with _place(output) as folder:
         worker = Worker(WorkerSpec("cut", stages, cores(), gpu, True, True, job.limits, folder.root, "", folder.run_id))
-        earlier = made_by_cuts(folder)
+        with folder.writing():
+            earlier = made_by_cuts(folder)
         for start in range(0, len(tasks), BATCH):
             batch = worker.start(tasks[start : start + BATCH])
             worker.work(batch)
@@ -65,7 +66,8 @@ def cut(sources: Sequence[str], output: str, products: Sequence[str], changes: S
                 console.print(
                     f"{row['id']}  {row['status']}  {ended or made}", soft_wrap=True, highlight=False, markup=False
                 )
-        merge_cuts(folder)
+        with folder.writing():
+            merge_cuts(folder)
     return 3 if counts["failed"] else 0
 
 

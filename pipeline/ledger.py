@@ -190,7 +190,11 @@ class Ledger:
 
     def _table(self, name: str, columns: Sequence[str]) -> pa.Table:
         schema = pa.schema([SCHEMA.field(column) for column in columns])
-        file = pq.ParquetFile(io.BytesIO(self.output.read(name)))
+        data = self.output.read(name)
+        try:
+            file = pq.ParquetFile(io.BytesIO(data))
+        except (pa.ArrowException, OSError) as error:
+            raise HairlineError(f"{self.output.uri(name)}: a damaged results file; move it away") from error
         missing = set(SCHEMA.names) - set(file.schema_arrow.names) - ADDED
         if missing:
             raise HairlineError(f"{self.output.uri(name)}: not a results file, but named as one; move it away")

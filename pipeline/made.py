@@ -27,10 +27,10 @@ import pyarrow as pa
 from ..stages.errors import HairlineError
 from .ledger import RESULTS, Ledger, part_name
 from .names import output_name
-from .presence import CUT, DEAD_S, Other, Process, is_present, me, others
-from .storage import UNFINISHED, WORK, Folder
+from .presence import CUT, DEAD_S, OURS, Other, Process, is_present, me, others
+from .source import OWN
+from .storage import CUTS, UNFINISHED, WORK, Folder
 
-CUTS = ".cut"
 NOTES = re.compile(rf"{re.escape(CUTS)}/[^/]+Z-[0-9a-f]{{4}}(-\d+)?\.json")
 LIST = re.compile(rf"{re.escape(WORK)}/([^/]+)/made-[0-9a-f]{{32}}\.json")
 TEMPORARY = re.compile(rf"{re.escape(WORK)}/[0-9a-f]{{32}}")  # of who writes outside of a run
@@ -122,16 +122,36 @@ class Batch:
 
 
 def read_lists(output: Folder, names: Iterable[str]) -> list[Listed]:
-    """The write-ahead lists among the names; those that go meanwhile are passed over."""
+    """The write-ahead lists among the names; those that go meanwhile are passed over.
+
+    Raises:
+        HairlineError: what is named as one is none, or names files that cannot be products of its pictures.
+    """
     found = []
     for name in names:
         if match := LIST.fullmatch(name):
             try:
                 text = json.loads(output.read(name))
+                listed = Listed(match[1], name, Process(*text["maker"]), [Entry(*entry) for entry in text["entries"]])
+                if not all(map(_may_be, listed.entries)):
+                    raise ValueError("names outside of the products")
             except FileNotFoundError:
                 continue
-            found.append(Listed(match[1], name, Process(*text["maker"]), [Entry(*entry) for entry in text["entries"]]))
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                raise _damaged(output, name, "list of products about to be written") from error
+            found.append(listed)
     return found
+
+
+def _may_be(entry: Entry) -> bool:
+    """Whether a name is one that its picture's products can have: one in the output, and none of ours beside them."""
+    folder, _, rest = entry.name.partition("/")
+    alike = output_name("x" * len(folder.encode()), entry.id, rest.rpartition(".")[2])
+    return folder not in ("", ".", "..", *OWN) and alike.partition("/")[2] == rest
+
+
+def _damaged(output: Folder, name: str, what: str) -> HairlineError:
+    return HairlineError(f"{output.uri(name)}: damaged, or no {what}, but named as one; move it away")
 
 
 def products(rows: pa.Table) -> Iterator[tuple[str, str, str | None]]:
@@ -146,10 +166,11 @@ def made_in(row: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
     """(name in the output, digest as in `Old`) of one row's products."""
     digests = None if row["digests"] is None else dict(row["digests"])
     for product, uri in row["outputs"] or ():
-        yield (
-            output_name(product, row["id"], uri.rpartition(".")[2]),
-            digests.get(product, "") if digests is not None else None,
-        )
+        if product not in OWN:
+            yield (
+                output_name(product, row["id"], (uri or "").rpartition(".")[2]),
+                (digests.get(product) or "") if digests is not None else None,
+            )
 
 
 def torn(output: Folder) -> dict[str, str]:
@@ -163,14 +184,23 @@ def torn(output: Folder) -> dict[str, str]:
 
 
 def made_by_cuts(output: Folder) -> dict[str, str]:
-    """name -> digest of what cuts have made here, the newest where several did."""
+    """name -> digest of what cuts have made here, the newest where several did.
+
+    Raises:
+        HairlineError: what is named as a note of theirs is none.
+    """
     found: dict[str, str] = {}
     for name in output.names(CUTS):
         if NOTES.fullmatch(name):
             try:
-                found.update(json.loads(output.read(name)))
+                note = json.loads(output.read(name))
             except FileNotFoundError:  # another cut put it together with its own
                 continue
+            except ValueError:
+                note = None
+            if not isinstance(note, dict):
+                raise _damaged(output, name, "note of what a cut has made")
+            found.update(note)
     return found
 
 
@@ -227,7 +257,7 @@ def clear_dead(output: Folder, cuts_only: bool = False, alone: bool = False, als
         if listed.run_id == also:
             output.delete(listed.name)
     for other in dead:
-        output.clear(f"{WORK}/{other.run_id}")
+        output.clear(f"{WORK}/{other.run_id}", OURS)
     if not cuts_only:
         _clear_temporary(output)
     return [other for other in around if not other.dead]
@@ -237,7 +267,7 @@ def leave(output: Folder) -> None:
     """Clears what a run or a cut needed only while it lasted, unless a list there says what it left half-made."""
     with suppress(Exception):  # also when the output cannot be written any more
         if not any(LIST.fullmatch(name) for name in output.names(output.work)):
-            output.clear(output.work)
+            output.clear(output.work, OURS)
 
 
 def _clear_temporary(output: Folder) -> None:

@@ -25,7 +25,11 @@ def output_name(product: str, id: str, ext: str) -> str:
         ext: the ending, without the dot.
     """
     *folders, name = id.split("/")
-    way = [_segment(product), *(_folder(segment) for segment in folders), f"{_segment(name, len(ext) + 1)}.{ext}"]
+    way = [
+        _segment(product).replace("/", "%2F"),
+        *(_folder(segment) for segment in folders),
+        f"{_segment(name, len(ext) + 1)}.{ext}",
+    ]
     path = "/".join(way)
     if len(path.encode()) > MAX_WAY:
         return f"{way[0]}/{_shorten(id.replace('/', '_'), id, 120)}.{ext}"

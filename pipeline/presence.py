@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,10 @@ from .storage import UNFINISHED, WORK, Folder
 BEAT_S = 60.0
 DEAD_S = 3600.0
 CUT = "cut-"  # begins the run ids of cuts
+OURS = re.compile(
+    rf"{re.escape(WORK)}/(?:([^/]+)/(?:{UNFINISHED}|made-[0-9a-f]{{32}}\.json|marks-[0-9a-f]{{8}}/[0-9a-f]{{32}}"
+    r"|[0-9a-f]{32})|[0-9a-f]{32})"
+)  # what runs and cuts put into WORK; whatever else lies there is somebody's
 
 
 class Process(NamedTuple):
@@ -128,9 +133,8 @@ def others(output: Folder, makers: Sequence[tuple[str, Process]] = (), alone: bo
     """
     folders: dict[str, list[str]] = {}
     for name in output.names(WORK):
-        _, run_id, *rest = name.split("/", 2)
-        if rest and run_id != output.run_id:
-            folders.setdefault(run_id, []).append(name)
+        if (match := OURS.fullmatch(name)) and match[1] not in (None, output.run_id):
+            folders.setdefault(match[1], []).append(name)
     return [
         _other(output, run_id, files, [maker for id, maker in makers if id == run_id], alone)
         for run_id, files in folders.items()

@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .storage import WORK, display
+from .storage import CUTS, WORK, display
 
-OWN = ("results", "runs", "report", WORK)  # folders of a run beside its products
+OWN = ("results", "runs", "report", WORK, CUTS)  # folders of a run beside its products
 
 
 class Source(NamedTuple):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
@@ -20,10 +21,11 @@ from fsspec.asyn import sync
 
 from ..stages.errors import HairlineError, PictureError
 from ..stages.limits import Limits
-from .atomic import Found, http_status, link, look_local, md5, s3_etag, write_file
+from .atomic import Found, http_status, link, look_local, md5, s3_etag, what_is_wrong, write_file
 from .retry import HttpError, judge, with_retries
 
 WORK = ".partial"  # in the output, while a run lasts: unfinished files and marks of what is being worked on
+CUTS = ".cut"  # in the output: notes of what cuts have made
 UNFINISHED = "unfinished"  # in a run's folder there: who works, and when they last gave a sign of life
 CHUNK = 1 << 18
 ONE_PUT = 100 << 20  # bytes; s3fs sends more in parts, which take no If-Match
@@ -270,9 +272,9 @@ class Folder:
             with_retries(lambda: files.cp_file(source, target))
             self.delete(old)
 
-    def clear(self, folder: str) -> None:
-        """Deletes a folder with all that is in it, and the one above if that is empty then: for those in WORK alone."""
-        for name in self.names(folder):
+    def clear(self, folder: str, ours: re.Pattern[str]) -> None:
+        """Deletes the files of a folder in WORK that are ours, and the folders in it and above it that are empty then."""
+        for name in filter(ours.fullmatch, self.names(folder)):
             self.delete(name)
         if self.local:
             for way, _, _ in os.walk(self.uri(folder), topdown=False):
@@ -298,7 +300,8 @@ class Folder:
         except HairlineError:
             raise
         except Exception as error:  # the system's, botocore's, Arrow's: all mean the same here
-            what = error.strerror if isinstance(error, OSError) and error.strerror else judge(error).detail
+            known = isinstance(error, OSError) and error.strerror
+            what = what_is_wrong(error) if known else judge(error).detail
             raise HairlineError(f"output {self.root}: cannot be written: {what}") from error
 
     def _put(self, name: str, data: bytes, move: Callable[[str, str], None]) -> None:

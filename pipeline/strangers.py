@@ -8,13 +8,12 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from .ledger import ROWS, Ledger
-from .made import CUTS, products
-from .storage import WORK, Folder
+from .made import NOTES, products
+from .presence import OURS
+from .storage import Folder
 from .tally import RUN
 
-OWN = re.compile(
-    rf"{ROWS.pattern}|{RUN.pattern}|report/(index|compare)\.html|({re.escape(WORK)}|{re.escape(CUTS)})/.*", re.DOTALL
-)
+OWN = re.compile(rf"{ROWS.pattern}|{RUN.pattern}|report/(index|compare)\.html|{OURS.pattern}|{NOTES.pattern}")
 MOST = 200_000  # files that are looked at, and pictures that an output may have for that
 
 

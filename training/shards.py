@@ -39,12 +39,13 @@ def pack(folder: Path, most: float) -> list[Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     packing = folder / PACKING
-    before: dict[str, list[int]] = json.loads(packing.read_text()) if packing.exists() else {}
-    for old in folder.glob("shard-*.tar"):
+    before = _packed(packing)
+    earlier = list(folder.glob("shard-*.tar"))
+    for old in earlier:
         if before.get(old.name) != _stamp(old):
             raise HairlineError(f"{old} is there and was not packed here, or was changed since: name another folder")
-    for name in before:
-        (folder / name).unlink(missing_ok=True)
+    for old in earlier:  # and nothing else, whatever the list says
+        old.unlink()
     packing.unlink(missing_ok=True)
     room = int(most * MIB) - tarfile.RECORDSIZE
     shards: list[Path] = []
@@ -60,6 +61,16 @@ def pack(folder: Path, most: float) -> list[Path]:
         held[name] = content
         free -= size
     return [*shards, _write(folder / f"shard-{len(shards):02}.tar", held)]
+
+
+def _packed(packing: Path) -> dict[str, list[int]]:
+    try:
+        before = json.loads(packing.read_text()) if packing.exists() else {}
+    except ValueError:
+        before = None
+    if not isinstance(before, dict):
+        raise HairlineError(f"{packing}: damaged, or no list of shards; move it away with its shards")
+    return before
 
 
 def _write(path: Path, files: dict[str, bytes]) -> Path:

@@ -120,3 +120,21 @@ def test_an_output_that_is_a_file(pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(HairlineError, match="cannot be written"):
         run(pictures, str(tmp_path / "file" / "out"))
+
+
+def test_links_and_files_where_folders_should_be(pictures: Path, tmp_path: Path) -> None:
+    for name in (".partial", ".cut"):
+        output = tmp_path / f"out{name}"
+        output.mkdir()
+        (output / name).write_bytes(b"mine")
+        with pytest.raises(HairlineError, match=rf"{output}: cannot be written: {output}/{name} is no folder"):
+            run(pictures, str(output))
+        assert (output / name).read_bytes() == b"mine"
+        assert [path.name for path in output.rglob("*") if path.is_file()] == [name]
+    with small_disk("1m") as disk:
+        output = tmp_path / "linked"
+        output.mkdir()
+        (output / "negative").symlink_to(disk)
+        with pytest.raises(HairlineError, match=rf"{output}/negative lies on another file system"):
+            run(pictures, str(output))
+        assert list(disk.iterdir()) == []

@@ -6,6 +6,7 @@ import pytest
 from kit import Web, as_nobody
 
 from hairline.pipeline import retry
+from hairline.pipeline.presence import OURS
 from hairline.pipeline.storage import WORK, Folder, fetch, filesystem
 from hairline.stages.errors import HairlineError, PictureError
 from hairline.stages.limits import Limits
@@ -121,7 +122,7 @@ def test_an_output_folder(kind: str, tmp_path: Path, request: pytest.FixtureRequ
     with pytest.raises(FileNotFoundError):
         folder.read("cutout/c.png")
     assert folder.names(WORK) == [f"{WORK}/run/unfinished"]
-    folder.clear(WORK)
+    folder.clear(WORK, OURS)
     assert folder.names(WORK) == []
     assert folder.uri("a/b.png") == f"{root}/a/b.png"
 

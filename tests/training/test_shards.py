@@ -72,3 +72,20 @@ def test_only_its_own_shards_go(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(HairlineError, match=r"shard-mine\.tar is there and was not packed here"):
         shards.pack(there, 0.25)
     assert (there / "shard-mine.tar").read_bytes() == b"mine" and (there / "shard-00.tar").exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null"])
+def test_a_list_that_is_none(pictures: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "shards.json").write_text(text)
+    with pytest.raises(HairlineError, match=r"shards\.json: damaged, or no list of shards"):
+        shards.pack(tmp_path, 4)
+    assert (tmp_path / "shards.json").read_text() == text
+
+
+def test_a_list_that_names_other_files(pictures: Path, tmp_path: Path) -> None:
+    there = tmp_path / "shards"
+    shards.pack(there, 4)
+    (tmp_path / "mine").write_bytes(b"mine")
+    (there / "shards.json").write_text('{"../mine": [1, 1], ' + (there / "shards.json").read_text()[1:])
+    shards.pack(there, 4)
+    assert (tmp_path / "mine").read_bytes() == b"mine"

@@ -192,7 +192,7 @@ PATHS = [
     *(b"/v1/jobs/..%2f..%2fetc%2fpasswd", b"/v1/jobs/%2e%2e", b"/v1/jobs/.", b"/v1/jobs/lock", b"/v1/jobs/%00"),
     *(b"/v1/jobs/" + b"a" * 5000, b"/v1/jobs/*", b"/v1/jobs/~", b"/v1/jobs/a/results/-1", b"/v1/jobs/a/results/1e9"),
     *(b"/v1/jobs/%2e%2e/results/0", b"/v1/jobs/a/results/" + b"9" * 400, b"/v1/jobs/%0d%0aX-Evil:1", b"/v1/products/"),
-    *(b"/<script>alert(1)</script>", b"/%3Cscript%3E", b"/?<script>", b"/redoc", b"/.git/config", b"/keys.json", b"/v1"),
+    *(b"/<script>alert(1)</script>", b"/%3Cscript%3E", b"/?<script>", b"/doc", b"/.git/config", b"/keys.json", b"/v1"),
 ]  # fmt: skip
 METHODS = ("PUT", "DELETE", "PATCH", "TRACE", "OPTIONS", "HEAD", "FOO", "GET")
 

@@ -25,6 +25,7 @@ from .addresses import Allowed, may_reach
 
 CHUNK = 1 << 16
 LONGEST_URL = 4096
+LONGEST_LABEL = 63  # of a host's name, between two dots (RFC 1035); longer ones cannot be asked for
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9.])?|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*")  # after IDNA; or IPv6
 REDIRECTS = (301, 302, 303, 307, 308)
 NOWHERE = "the URL leads to no address and port that may be reached from here"
@@ -125,7 +126,8 @@ def _next(base: URL, location: str, limits: FetchLimits) -> URL:
 def _check(url: URL, limits: FetchLimits) -> URL:
     if url.scheme not in ("http", "https"):
         raise FetchError("invalid_url", "only http:// and https:// URLs are fetched")
-    if not url.raw_host or not HOST.fullmatch(url.raw_host):
+    host = url.raw_host or ""
+    if not HOST.fullmatch(host) or max(map(len, host.split("."))) > LONGEST_LABEL:
         raise FetchError("invalid_url", "the URL names no valid host")
     if url.user is not None or url.password is not None:
         raise FetchError("refused_url", "URLs with a user name or password are not fetched")

@@ -103,7 +103,8 @@ def check_places(service: Service) -> None:
             os.fsync(file.fileno())
         os.close(JobFiles(folder).lock())
     except OSError as error:
-        told = error.strerror or error
+        is_none = isinstance(error, FileExistsError | NotADirectoryError)
+        told = "a file is in its place or in its path" if is_none else error.strerror or error
         raise HairlineError(
             f"jobs.folder {folder}: cannot be written: {told}; name another with --set jobs.folder=FOLDER"
         ) from error

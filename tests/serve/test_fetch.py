@@ -130,6 +130,7 @@ def test_no_notation_of_an_inner_address_is_reached(host: str, monkeypatch: pyte
         *((url, "invalid_url") for url in ("http://[::1", "http://[fe80::1%25lo]/", "http://exa mple/", "http://h:x/")),
         *((url, "invalid_url") for url in ("http://a\\@127.0.0.1/", "http://x\r\nHost: y/", "http://h\x00/", "http://h:99999/")),
         *((url, "invalid_url") for url in ("http://-x/", "http://../", "http://" + "a" * 5000, "jar:http://h!/", "s3://b/k")),
+        ("http://" + "a" * 64 + ".org/", "invalid_url"),
         *((url, "refused_url") for url in ("http://u:p@127.0.0.1/", "http://u@127.0.0.1/", "http://8.8.8.8@127.0.0.1/")),
     ],
 )  # fmt: skip

@@ -216,8 +216,10 @@ def test_a_broken_change_is_one_line_and_changes_nothing(what: str, running: Sta
 
 def test_a_file_in_the_place_of_the_jobs_folder(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
-    said = refused(write(tmp_path, port=0, jobs={"folder": str(tmp_path / "taken")}))
-    assert f"jobs.folder {tmp_path / 'taken'}: cannot be written" in said and "--set jobs.folder=FOLDER" in said
+    for folder in (tmp_path / "taken", tmp_path / "taken" / "below"):
+        said = refused(write(tmp_path, port=0, jobs={"folder": str(folder)}))
+        assert f"jobs.folder {folder}: cannot be written: a file is in its place or in its path; name" in said
+        assert "--set jobs.folder=FOLDER" in said
 
 
 @pytest.fixture

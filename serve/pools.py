@@ -86,7 +86,7 @@ def _keep_to_loopback() -> None:
 
     Serve opens it on every interface, wherever Ray listens, once this process is ready; there is no setting for it.
     """
-    if not is_loopback(ray.util.get_node_ip_address()):
+    if not is_loopback(ray.util.get_node_ip_address()):  # type: ignore[no-untyped-call]
         return
     from ray.serve._private import replica
 

@@ -273,7 +273,7 @@ class Folder:
             self.delete(old)
 
     def clear(self, folder: str, ours: re.Pattern[str]) -> None:
-        """Deletes the files of a folder in WORK that are ours, and the folders in it and above it that are empty then."""
+        """Deletes the files of a folder in WORK that are ours, and the folders there that are empty then."""
         for name in filter(ours.fullmatch, self.names(folder)):
             self.delete(name)
         if self.local:

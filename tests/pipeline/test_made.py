@@ -273,8 +273,10 @@ def test_results_without_digests_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("id", "name"),
-    [("a", "../../mine.txt"), ("a", "/mine.txt"), ("mine", "mine.txt"), ("mine", "negative/other.txt")]
-    + [("all-00000", "results/all-00000.parquet"), ("x", ".cut/x.json"), ("a", "negative/../../../mine.txt")],
+    [
+        *(("a", "../../mine.txt"), ("a", "/mine.txt"), ("mine", "mine.txt"), ("mine", "negative/other.txt")),
+        *(("all-00000", "results/all-00000.parquet"), ("x", ".cut/x.json"), ("a", "negative/../../../mine.txt")),
+    ],
 )
 def test_a_list_that_names_what_no_run_makes(tmp_path: Path, id: str, name: str) -> None:
     """Nothing is deleted by it, in the output or outside: it is named, for somebody to move away."""

@@ -271,7 +271,7 @@ def no_subject_figures(quick: bool, sheets: Path | None) -> Figures:
 def chained(picture: v.Picture) -> tuple[str, float | None, float]:
     """Why the chain ended a picture, if it did; else its confidence and real error, both against the subject's area."""
     item = picture.item()
-    run_stages([stage(name) for name in CHAIN], [item])
+    run_stages([stage(name, **other(name)) for name in CHAIN], [item])
     if item.ended or item.alpha is None or picture.alpha is None:
         return item.reason, None, 0.0
     truth = picture.alpha / 255.0

@@ -241,6 +241,9 @@ def _is_folder(place: str) -> bool:
 
 def _keep_apart(place: str, output: str, products: Sequence[str]) -> None:
     """Nothing of the input may be overwritten, and no output may be taken for input the next time."""
+    for name, path in (("input", place), ("output", output)):
+        if "\0" in path:
+            raise HairlineError(f"{name} {path}: no path holds a null character")
     if is_local(place) != is_local(output):
         return
     source, target = (os.path.realpath(local_path(p)) if is_local(p) else p.rstrip("/") for p in (place, output))

@@ -14,6 +14,7 @@ from .. import __version__
 from ..evaluation.cli import evaluate
 from ..evaluation.cli import options as evaluation_options
 from ..stages.errors import HairlineError
+from .names import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser().parse_args(given)
         return int(COMMANDS[options.command](options))
     except HairlineError as error:
-        print(f"hairline: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"hairline: {visible(' '.join(str(error).split()))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("hairline: interrupted", file=sys.stderr)

@@ -14,7 +14,7 @@ from typing import Any
 from ..stages.errors import HairlineError
 
 ANSWER_S = 8.0  # longest that one question waits; there are at most two
-CHOICES = "give HOST:PORT of the cluster's head, auto, or nothing to run on this machine alone"
+CHOICES = "give HOST:PORT of the cluster's head (a port from 1024 to 65535), auto, or nothing to run here alone"
 TOKEN = "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to the cluster's (ray get-auth-token on its head shows it)"
 
 

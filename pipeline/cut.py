@@ -17,7 +17,7 @@ from .fingerprint import ingredients
 from .job import Job, check
 from .machine import cores
 from .made import add_cut, clear_dead, leave, made_by_cuts, made_in, merge_cuts
-from .names import output_name
+from .names import output_name, visible
 from .presence import CUT, present
 from .source import Source
 from .storage import Folder, display, is_local, local_path
@@ -63,9 +63,8 @@ def cut(sources: Sequence[str], output: str, products: Sequence[str], changes: S
                 counts[row["status"]] += 1
                 ended = f"{row['reason']}  {row['detail']}" if row["reason"] else ""
                 made = "  ".join(uri for _, uri in row["outputs"])
-                console.print(
-                    f"{row['id']}  {row['status']}  {ended or made}", soft_wrap=True, highlight=False, markup=False
-                )
+                line = visible(f"{row['id']}  {row['status']}  {ended or made}")
+                console.print(line, soft_wrap=True, highlight=False, markup=False)
         with folder.writing():
             merge_cuts(folder)
     return 3 if counts["failed"] else 0

@@ -193,15 +193,17 @@ class Ledger:
         data = self.output.read(name)
         try:
             file = pq.ParquetFile(io.BytesIO(data))
-        except (pa.ArrowException, OSError) as error:
+            if set(SCHEMA.names) - set(file.schema_arrow.names) - ADDED:
+                raise HairlineError(f"{self.output.uri(name)}: not a results file, but named as one; move it away")
+            table = file.read([column for column in columns if column in file.schema_arrow.names])
+            for column in ADDED.intersection(columns) - set(table.column_names):
+                table = table.append_column(column, pa.nulls(len(table), SCHEMA.field(column).type))
+            table = table.select(list(columns)).cast(schema)
+            if any(table[key].null_count for key in KEYS if key in columns):
+                raise pa.ArrowInvalid("rows without an id")
+            return table
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise HairlineError(f"{self.output.uri(name)}: a damaged results file; move it away") from error
-        missing = set(SCHEMA.names) - set(file.schema_arrow.names) - ADDED
-        if missing:
-            raise HairlineError(f"{self.output.uri(name)}: not a results file, but named as one; move it away")
-        table = file.read([column for column in columns if column in file.schema_arrow.names])
-        for column in ADDED.intersection(columns) - set(table.column_names):
-            table = table.append_column(column, pa.nulls(len(table), SCHEMA.field(column).type))
-        return table.select(list(columns)).cast(schema)
 
 
 def _concat(tables: Iterable[pa.Table], columns: Sequence[str]) -> pa.Table:

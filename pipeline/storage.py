@@ -273,7 +273,7 @@ class Folder:
             self.delete(old)
 
     def clear(self, folder: str, ours: re.Pattern[str]) -> None:
-        """Deletes the files of a folder in WORK that are ours, and the folders in it and above it that are empty then."""
+        """Deletes the files of a folder in WORK that are ours, and the folders there that are empty then."""
         for name in filter(ours.fullmatch, self.names(folder)):
             self.delete(name)
         if self.local:
@@ -300,8 +300,7 @@ class Folder:
         except HairlineError:
             raise
         except Exception as error:  # the system's, botocore's, Arrow's: all mean the same here
-            known = isinstance(error, OSError) and error.strerror
-            what = what_is_wrong(error) if known else judge(error).detail
+            what = what_is_wrong(error) if isinstance(error, OSError) and error.strerror else judge(error).detail
             raise HairlineError(f"output {self.root}: cannot be written: {what}") from error
 
     def _put(self, name: str, data: bytes, move: Callable[[str, str], None]) -> None:

@@ -122,6 +122,17 @@ def test_an_output_that_is_a_file(pictures: Path, tmp_path: Path) -> None:
         run(pictures, str(tmp_path / "file" / "out"))
 
 
+def test_names_that_would_steer_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a\nb  ok\x1b[2J.jpg").write_bytes(jpeg(1))
+    code, text = run(tmp_path / "in", str(tmp_path / "out"))
+    assert code == 0 and text.count("\n") == 1 and "\x1b" not in text
+    assert text.startswith("a\\nb  ok\\x1b[2J.jpg  ok  ")
+    assert (tmp_path / "out/negative/a\nb  ok\x1b[2J.jpg.png").exists()
+    with pytest.raises(HairlineError, match="no path holds a null character"):
+        run(tmp_path / "in", f"{tmp_path}/a\0b")
+
+
 def test_links_and_files_where_folders_should_be(pictures: Path, tmp_path: Path) -> None:
     for name in (".partial", ".cut"):
         output = tmp_path / f"out{name}"

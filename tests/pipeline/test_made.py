@@ -273,8 +273,10 @@ def test_results_without_digests_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("id", "name"),
-    [("a", "../../mine.txt"), ("a", "/mine.txt"), ("mine", "mine.txt"), ("mine", "negative/other.txt")]
-    + [("all-00000", "results/all-00000.parquet"), ("x", ".cut/x.json"), ("a", "negative/../../../mine.txt")],
+    [
+        *(("a", "../../mine.txt"), ("a", "/mine.txt"), ("mine", "mine.txt"), ("mine", "negative/other.txt")),
+        *(("all-00000", "results/all-00000.parquet"), ("x", ".cut/x.json"), ("a", "negative/../../../mine.txt")),
+    ],
 )
 def test_a_list_that_names_what_no_run_makes(tmp_path: Path, id: str, name: str) -> None:
     """Nothing is deleted by it, in the output or outside: it is named, for somebody to move away."""
@@ -308,9 +310,21 @@ def test_a_damaged_note_of_a_cut_is_named(output: Output, text: str) -> None:
 
 
 def test_a_damaged_results_file_is_named(output: Output) -> None:
-    output.folder().write("results/all-00000.parquet", b"PAR1, but not further")
-    with pytest.raises(HairlineError, match=r"results/all-00000\.parquet: a damaged results file; move it away"):
-        Ledger(output.folder()).read(["id"])
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    output.run("r1", "a")
+    (good,) = output.folder().names("results")
+    table = pq.read_table(pa.BufferReader(output.folder().read(good)))
+    texts = [b"", b"PAR1, but not further", output.folder().read(good)[:-20]]
+    for column, values in (("outputs", pa.array([7])), ("id", pa.nulls(1, pa.string())), ("run_id", pa.nulls(1))):
+        sink = pa.BufferOutputStream()
+        pq.write_table(table.set_column(table.column_names.index(column), column, values), sink)
+        texts.append(sink.getvalue().to_pybytes())
+    for text in texts:
+        output.folder().write("results/all-00000.parquet", text)
+        with pytest.raises(HairlineError, match=r"results/all-00000\.parquet: a damaged results file; move it away"):
+            Ledger(output.folder()).read(["id", "outputs"])
 
 
 def test_a_row_leads_nowhere_else(tmp_path: Path) -> None:

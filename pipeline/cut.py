@@ -62,7 +62,9 @@ def cut(sources: Sequence[str], output: str, products: Sequence[str], changes: S
             for row in _write(worker, batch, earlier):
                 counts[row["status"]] += 1
                 ended = f"{row['reason']}  {row['detail']}" if row["reason"] else ""
-                made = "  ".join(uri for _, uri in row["outputs"])
+                made = "  ".join(
+                    [*(uri for _, uri in row["outputs"]), *([f"({row['detail']})"] if row["detail"] else [])]
+                )
                 line = visible(f"{row['id']}  {row['status']}  {ended or made}")
                 console.print(line, soft_wrap=True, highlight=False, markup=False)
         with folder.writing():

@@ -70,7 +70,8 @@ class FilterStage(Stage[FilterSettings]):
     to 3 (bad). Without a network, `occlusion` and the classes are left out.
 
     Graphics (`graphic`, see `graphics`) are not judged as photographs. A picture that brings its own matte is judged by
-    what that shows, on a ground of contrast.
+    what that shows, on a ground of contrast. Where a defect as probable as others are refused for is excused so, its
+    probability is `excused`, `item.detail` says it, and the matte's confidence stays below 0.5.
     """
 
     name = "filter"
@@ -136,12 +137,19 @@ class FilterStage(Stage[FilterSettings]):
             defect
             for defect, probability in found.items()
             if REASONS[defect] in self.settings.reject and probability > getattr(limits, REASONS[defect])
-            if not self._excused(item, defect)
         ]
-        if over:
-            # Where nothing can be seen, nothing is sharp either: blur gives way to an equally likely cause.
-            worst = max(over, key=lambda defect: found[defect] - 0.1 * (defect == "blur"))
-            item.filter(self.name, REASONS[worst], f"probability {found[worst]:.2f}")
+        if not over:
+            return
+        # Where nothing can be seen, nothing is sharp either: blur gives way to an equally likely cause.
+        over.sort(key=lambda defect: found[defect] - 0.1 * (defect == "blur"))
+        counted = [defect for defect in over if not self._excused(item, defect)]
+        if counted:
+            item.filter(self.name, REASONS[counted[-1]], f"probability {found[counted[-1]]:.2f}")
+            return
+        # A burnt-out cut-out can look as flat as a logo. Nobody can know, so a person is told.
+        item.quality["excused"] = found[over[-1]]
+        what = "a graphic" if is_graphic(item) else "a cut-out that brings its own alpha"
+        item.detail = f"{REASONS[over[-1]]} with probability {found[over[-1]]:.2f}, unless it is meant so: {what}"
 
     @staticmethod
     def _excused(item: Item, defect: str) -> bool:

@@ -25,6 +25,7 @@ from .specks import without_specks
 F32 = NDArray[np.float32]
 TILE = 256  # side of a tile, pixels
 OVERLAP = 32  # neighbouring tiles share this many pixels and fade into each other there
+DOUBTED = 0.49  # most confidence in a picture that the filter would have refused, were it not a graphic or a cut-out
 
 
 class FineSettings(Settings):
@@ -78,29 +79,34 @@ class FineStage(Stage[FineSettings]):
             matte = item.picture.own_matte
             if matte is not None:
                 _take_over(item, matte)
-                continue
-            clear = np.ones((item.height, item.width), np.float32)
-            item.subjects, errors = [], 0.0
-            for crop in item.crops:
-                x0, y0, x1, y1 = crop.box
-                region = item.picture.rgb()[y0:y1, x0:x1]
-                fusion, error = self._refine(region, crop, item.route)
-                clear[y0:y1, x0:x1] *= 1 - fusion
-                errors += error
-                if len(item.crops) > 1:
-                    item.subjects.append(Subject(crop.box, _to8(fusion)))
-            by_colour = keyed(item.picture, 1 - clear) if is_graphic(item) else None
-            alpha = _to8(by_colour.alpha if by_colour else 1 - clear)
-            area = float(alpha.mean()) / 255
-            if area < self.settings.min_area:
-                item.filter(self.name, "no_subject", "at full resolution nothing is left of the subject")
-                continue
-            item.alpha = alpha
-            if by_colour:
-                item.subjects, item.confidence = [], by_colour.confidence
-                continue
-            # expected matte error, summed, against the subject's area
-            item.confidence = float(np.clip(1 - errors / (area * alpha.size), 0, 1))
+            else:
+                self._cut_out(item)
+            if item.confidence is not None and "excused" in item.quality:
+                item.confidence = min(item.confidence, DOUBTED)
+
+    def _cut_out(self, item: Item) -> None:
+        clear = np.ones((item.height, item.width), np.float32)
+        item.subjects, errors = [], 0.0
+        for crop in item.crops:
+            x0, y0, x1, y1 = crop.box
+            region = item.picture.rgb()[y0:y1, x0:x1]
+            fusion, error = self._refine(region, crop, item.route)
+            clear[y0:y1, x0:x1] *= 1 - fusion
+            errors += error
+            if len(item.crops) > 1:
+                item.subjects.append(Subject(crop.box, _to8(fusion)))
+        by_colour = keyed(item.picture, 1 - clear) if is_graphic(item) else None
+        alpha = _to8(by_colour.alpha if by_colour else 1 - clear)
+        area = float(alpha.mean()) / 255
+        if area < self.settings.min_area:
+            item.filter(self.name, "no_subject", "at full resolution nothing is left of the subject")
+            return
+        item.alpha = alpha
+        if by_colour:
+            item.subjects, item.confidence = [], by_colour.confidence
+            return
+        # expected matte error, summed, against the subject's area
+        item.confidence = float(np.clip(1 - errors / (area * alpha.size), 0, 1))
 
     def _refine(self, region: U8, crop: Crop, route: str) -> tuple[F32, float]:
         """Alpha of one crop at full size, float32 [H, W], and its expected absolute error summed over pixels."""

@@ -106,6 +106,16 @@ def test_a_burnt_out_cut_out_is_still_refused_and_a_white_one_not(stages):
     assert np.array_equal(product(kept)[..., 3], alpha)
 
 
+def test_what_would_have_been_refused_is_not_accepted_without_a_word(stages):
+    """A white logo and a burnt-out silhouette are the same pixels: kept, said, and put before a person."""
+    logo = done(stages, zoo.encode(letters((255, 255, 255)), "PNG"))
+    limit = FilterSettings().thresholds.over_exposed
+    assert logo.status == "ok" and logo.quality["exposure_over"] == logo.quality["excused"] > limit
+    assert logo.confidence < 0.5 and "over_exposed with probability" in logo.detail
+    other = done(stages, zoo.encode(letters((0, 0, 0)), "PNG"))
+    assert "excused" not in other.quality and other.confidence == 1 and not other.detail
+
+
 DISC = zoo.alpha_of(PHOTO)
 SHADOW = np.maximum(np.roll(cv2.GaussianBlur(DISC, (0, 0), 12), 15, 0) // 3, DISC)
 BORDER = np.pad(np.full((380, 480), 255, np.uint8), 10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import json
 import os
@@ -19,6 +20,7 @@ from .names import visible
 if TYPE_CHECKING:
     from rich.console import Console
 
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 STATUSES = ("failed", "filtered", "all")
 
 
@@ -56,6 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("hairline: interrupted", file=sys.stderr)
         return 1
     except BrokenPipeError:
+        return 1
+    except OSError as error:
+        if error.filename or error.errno not in FULL:  # what has a name is told of where it is written
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still to be written cannot be either
+        print(f"hairline: standard output cannot be written: {error.strerror}", file=sys.stderr)
         return 1
 
 

@@ -16,12 +16,20 @@ ENDINGS = ("png", "webp", "jpg", "jpeg", "tif", "tiff", "avif", "json", "npy")  
 CODED = re.compile(r"%(?=[0-9A-Fa-f]{2}|~)")
 
 
-STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # controls, and marks of direction
+STEERING = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\udc80-\udcff]"
+)  # controls, and marks of direction
 
 
 def visible(text: str) -> str:
     """Text on one line that steers no terminal: a newline as \\n, an escape as \\x1b; names of files hold anything."""
-    return STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return STEERING.sub(_spelt, text)
+
+
+def _spelt(found: re.Match[str]) -> str:
+    if found[0] >= "\udc80":  # a byte that is no UTF-8, as Python's paths hold it
+        return f"\\x{ord(found[0]) - 0xDC00:02x}"
+    return found[0].encode("unicode_escape").decode()
 
 
 def output_name(product: str, id: str, ext: str) -> str:

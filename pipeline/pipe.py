@@ -6,7 +6,8 @@ import io
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,8 +33,10 @@ def cut_piped(
     Raises:
         HairlineError: as `cut`; more than one picture or product for one stream, or a terminal at its end.
     """
-    with tempfile.TemporaryDirectory(prefix="hairline-") as folder:
-        to_stream = output == STREAM
+    to_stream = output == STREAM
+    if not to_stream and STREAM not in sources:
+        return cut(sources, output, products, changes, console)
+    with _temporary() as folder:
         if to_stream and sys.stdout.isatty():
             raise HairlineError("-o -: a picture is not for a terminal; send it to a file or a command: -o - > FILE")
         if to_stream and len(products) > 1:
@@ -61,7 +64,23 @@ def cut_piped(
 def _taken(stream: BinaryIO, folder: str) -> str:
     """Standard input as a file."""
     path = f"{folder}/stdin"
-    with open(path, "wb") as file:
-        while file.tell() < MOST and (part := stream.read(CHUNK)):
-            file.write(part)
+    try:
+        with open(path, "wb") as file:
+            while file.tell() < MOST and (part := stream.read(CHUNK)):
+                file.write(part)
+    except OSError as error:
+        where = Path(folder).parent
+        raise HairlineError(
+            f"-: standard input cannot be kept in {where}: {error.strerror}; set TMPDIR to a folder with room"
+        ) from error
     return path
+
+
+@contextmanager
+def _temporary() -> Iterator[str]:
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="hairline-")
+    except OSError as error:
+        raise HairlineError(f"-: {error.strerror or error}; set TMPDIR to a folder with room") from error
+    with folder as path:
+        yield path

@@ -1,6 +1,7 @@
 """`hairline cut` beside files of others, and on an output that cannot be written. Small stages instead of networks."""
 
 import io
+import os
 import resource
 import signal
 import subprocess
@@ -149,3 +150,23 @@ def test_links_and_files_where_folders_should_be(pictures: Path, tmp_path: Path)
         with pytest.raises(HairlineError, match=rf"{output}/negative lies on another file system"):
             run(pictures, str(output))
         assert list(disk.iterdir()) == []
+
+
+def test_standard_input_larger_than_the_temporary_folder(tmp_path: Path) -> None:
+    with small_disk("64k") as disk:
+        call = [sys.executable, "-m", "hairline", "cut", "-", "-o", str(tmp_path / "out")]
+        environ = {**os.environ, "TMPDIR": str(disk)}
+        done = subprocess.run(call, input=b"x" * 200_000, capture_output=True, env=environ, timeout=120)
+        assert list(disk.iterdir()) == []
+    assert (done.returncode, done.stdout) == (2, b"")
+    said = f"hairline: -: standard input cannot be kept in {disk}: No space left on device; set TMPDIR"
+    assert done.stderr.decode().startswith(said) and done.stderr.count(b"\n") == 1
+
+
+def test_a_full_disk_behind_standard_output(pictures: Path, tmp_path: Path) -> None:
+    for output in (str(tmp_path / "out"), "-"):
+        call = [sys.executable, "-c", CUT, str(pictures / "a.jpg"), output]
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(call, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)
+        assert done.stderr == "hairline: standard output cannot be written: No space left on device\n"
+        assert done.returncode == 1

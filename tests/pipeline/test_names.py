@@ -1,7 +1,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hairline.pipeline.names import output_name
+from hairline.pipeline.names import output_name, visible
 
 PIECES = [
     "a",
@@ -75,3 +75,9 @@ def test_a_long_name_is_cut_between_letters() -> None:
     name = output_name("cutout", "猫" * 200 + ".jpg", "png").rpartition("/")[2]
     assert 200 < len(name.encode()) <= 255
     assert name.startswith("猫" * 50)
+
+
+def test_what_steers_a_terminal_is_spelt() -> None:
+    assert visible("a\nb\x1b[2J\x9b\u202egpj.exe") == r"a\nb\x1b[2J\x9b\u202egpj.exe"
+    assert visible(b"l\xe4.jpg".decode("utf-8", "surrogateescape")) == r"l\xe4.jpg"
+    assert visible("猫 é [1] \\n.jpg") == "猫 é [1] \\n.jpg"

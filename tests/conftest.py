@@ -3,6 +3,7 @@
 import os
 
 import pytest
+import ray  # noqa: F401  (before any test: some of its settings are read once, and a session of ours has its own)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

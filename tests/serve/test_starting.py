@@ -144,18 +144,16 @@ def test_it_says_that_it_starts_and_then_that_it_answers(running: Starting) -> N
     assert answer.status_code == 200
 
 
-def test_a_jobs_folder_that_goes_away_is_told_at_once(running: Starting, folder: Path) -> None:
+def ask(running: Starting) -> requests.Response:
+    return requests.post(f"{running.url}/v1/jobs", files={"image_file": photo()}, timeout=SOON)
+
+
+def test_a_jobs_folder_that_is_moved_is_followed(running: Starting, folder: Path) -> None:
     jobs, away = folder / "jobs", folder / "away"
-
-    def ask() -> requests.Response:
-        return requests.post(f"{running.url}/v1/jobs", files={"image_file": photo()}, timeout=SOON)
-
     jobs.rename(away)
-    told = ask()
+    kept = ask(running)
+    assert kept.status_code == 202 and (away / kept.json()["id"]).is_dir()
     away.rename(jobs)
-    assert told.status_code == 503 and int(told.headers["Retry-After"]) > 0
-    assert told.json()["errors"][0]["detail"] == "jobs cannot be kept now: No such file or directory"
-    assert ask().status_code == 202
 
 
 def test_a_second_service_on_one_jobs_folder_is_told_of(running: Starting, folder: Path) -> None:
@@ -322,3 +320,11 @@ except HairlineError as error:
 
 def test_every_refusal_says_what_to_do() -> None:
     assert all("--port" in help or "--host" in help for help in HELP.values())
+
+
+def test_a_jobs_folder_that_goes_away_is_told_at_once(running: Starting, folder: Path) -> None:
+    """The last of what is asked of this service: its folder does not come back."""
+    shutil.rmtree(folder / "jobs")
+    told = ask(running)
+    assert told.status_code == 503 and int(told.headers["Retry-After"]) > 0
+    assert told.json()["errors"][0]["detail"] == "jobs cannot be kept now: No such file or directory"

@@ -138,7 +138,7 @@ def test_killed_processes_cost_no_request(running: Server) -> None:
             before = {process.pid for process in replicas(running, pool)}
             replicas(running, pool)[0].kill()
             until(lambda pool=pool, before=before: {p.pid for p in replicas(running, pool)} - before)  # its successor
-            until(lambda: requests.get(f"{running.url}/readyz", timeout=60).status_code == 200)
+            until(lambda: running.get("/readyz").status_code == 200)
             found.wait_for(20)
     assert not found.broken
     assert {answer[0] for answer in found.answers} == {200}

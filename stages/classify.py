@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from pydantic import Field, field_validator
 
-from . import weights
+from . import checkpoints
 from .base import Settings, Stage
-from .batch import in_fixed_batches
 from .errors import PictureError
 from .item import U8, Item
+from .networks.batch import in_fixed_batches
 from .networks.blocks import fold_bn
 from .networks.classifier import CATEGORIES, SIZE, ClassifierNet
 
@@ -66,21 +66,21 @@ class ClassifyStage(Stage[ClassifySettings]):
     Settings = ClassifySettings
 
     @classmethod
-    def weights(cls, settings: ClassifySettings) -> dict[str, str]:
-        path = weights.find(settings.weights, "classify.safetensors", settings.sha256)
-        return {"classify": weights.digest(path)}
+    def weight_hashes(cls, settings: ClassifySettings) -> dict[str, str]:
+        path = checkpoints.find(settings.weights, "classify.safetensors", settings.sha256)
+        return {"classify": checkpoints.digest(path)}
 
     def setup(self, device: torch.device) -> None:
-        path = weights.find(self.settings.weights, "classify.safetensors", self.settings.sha256)
-        network = weights.load(ClassifierNet(), path)
-        self.network, self.device = weights.inference(fold_bn(network), device), device
+        path = checkpoints.find(self.settings.weights, "classify.safetensors", self.settings.sha256)
+        network = checkpoints.load(ClassifierNet(), path)
+        self.network, self.device = checkpoints.inference(fold_bn(network), device), device
 
     def process(self, items: Sequence[Item]) -> None:
         asked = [(item, image) for item, image in self.one_by_one(items, self._prepared) if image is not None]
         if not asked:
             return
         samples = torch.from_numpy(np.stack([image for _, image in asked])).permute(0, 3, 1, 2).float() / 255
-        logits = in_fixed_batches(self.network, samples, self.device, weights.precision(self.device))
+        logits = in_fixed_batches(self.network, samples, self.device, checkpoints.precision(self.device))
         for (item, _), row in zip(asked, logits.softmax(1), strict=True):
             best = int(row.argmax())
             self._take(item, CATEGORIES[best], float(row[best]))

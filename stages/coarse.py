@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import nn
 
-from . import weights
+from . import checkpoints
 from .base import Settings, Stage
-from .batch import in_fixed_batches
-from .crops import Crop as Part
-from .crops import CropSettings, crops_for, cut, is_strip, overview_wins, regrown
-from .graphics import is_graphic
+from .imaging.crops import Crop as Part
+from .imaging.crops import CropSettings, crops_for, cut, is_strip, overview_wins, regrown
+from .imaging.graphics import is_graphic
+from .imaging.resolve_by_colour import settle
 from .item import U8, Crop, Item
+from .networks.batch import in_fixed_batches
 from .networks.blocks import fold_bn
 from .networks.coarse import SIZE, CoarseNet
-from .settle import settle
-from .user_model import UserModel, UserModelSettings
+from .networks.user_model import UserModel, UserModelSettings
 
 F32 = NDArray[np.float32]
 UNTOLD = 0.7  # probability of a scene where no classify stage has run
@@ -52,11 +52,11 @@ class CoarseStage(Stage[CoarseSettings]):
     Settings = CoarseSettings
 
     @classmethod
-    def weights(cls, settings: CoarseSettings) -> dict[str, str]:
+    def weight_hashes(cls, settings: CoarseSettings) -> dict[str, str]:
         if settings.model:
             return {"model": settings.model.check()}
-        paths = weights.by_route("coarse", settings.weights, settings.route_weights, settings.sha256)
-        return {route: weights.digest(path) for route, path in paths.items()}
+        paths = checkpoints.by_route("coarse", settings.weights, settings.route_weights, settings.sha256)
+        return {route: checkpoints.digest(path) for route, path in paths.items()}
 
     def setup(self, device: torch.device) -> None:
         s = self.settings
@@ -66,8 +66,8 @@ class CoarseStage(Stage[CoarseSettings]):
         if self.user_model:
             self.user_model.setup(device)
             return
-        for route, path in weights.by_route("coarse", s.weights, s.route_weights, s.sha256).items():
-            self.networks[route] = weights.inference(fold_bn(weights.load(CoarseNet(), path)), device)
+        for route, path in checkpoints.by_route("coarse", s.weights, s.route_weights, s.sha256).items():
+            self.networks[route] = checkpoints.inference(fold_bn(checkpoints.load(CoarseNet(), path)), device)
 
     def process(self, items: Sequence[Item]) -> None:
         options = self.settings.crops
@@ -193,7 +193,7 @@ def ask(
     Multiresolution Spline"). Then alpha's doubt is settled by colour, see `settle`.
 
     Args:
-        network: ready for inference on the device, see `weights.inference`.
+        network: ready for inference on the device, see `checkpoints.inference`.
         looks: sides, in pixels, of the picture as it is seen near and from afar.
     """
     near, far = (_look(network, pictures, side, device) for side in looks)
@@ -212,7 +212,7 @@ def _look(network: nn.Module, pictures: Sequence[U8], side: int, device: torch.d
     """Logits of alpha and of its expected error for pictures seen at `side` by `side` pixels: float32 [N, h, w, 2]."""
     stretched = np.stack([cv2.resize(p, (side, side), interpolation=cv2.INTER_AREA) for p in pictures])
     samples = torch.from_numpy(stretched).permute(0, 3, 1, 2).float() / 255
-    logits = in_fixed_batches(network, samples, device, weights.precision(device))
+    logits = in_fixed_batches(network, samples, device, checkpoints.precision(device))
     return logits.permute(0, 2, 3, 1).contiguous().numpy()
 
 

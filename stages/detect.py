@@ -9,12 +9,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from . import weights
+from . import checkpoints
 from .base import Settings, Stage
-from .batch import in_fixed_batches
-from .crops import Crop, cut, windows
+from .imaging.crops import Crop, cut, windows
 from .item import U8, Box, Item
 from .networks.anchors import anchors
+from .networks.batch import in_fixed_batches
 from .networks.blocks import fold_bn
 from .networks.detector import LABELS, SIDE, Detector, letterbox, select
 
@@ -40,14 +40,14 @@ class DetectStage(Stage[DetectSettings]):
     Settings = DetectSettings
 
     @classmethod
-    def weights(cls, settings: DetectSettings) -> dict[str, str]:
-        path = weights.find(settings.weights, "detect.safetensors", settings.sha256)
-        return {"detect": weights.digest(path)}
+    def weight_hashes(cls, settings: DetectSettings) -> dict[str, str]:
+        path = checkpoints.find(settings.weights, "detect.safetensors", settings.sha256)
+        return {"detect": checkpoints.digest(path)}
 
     def setup(self, device: torch.device) -> None:
-        path = weights.find(self.settings.weights, "detect.safetensors", self.settings.sha256)
-        self.network = weights.inference(fold_bn(weights.load(Detector(), path)), device)
-        self.device, self.dtype = device, weights.precision(device)
+        path = checkpoints.find(self.settings.weights, "detect.safetensors", self.settings.sha256)
+        self.network = checkpoints.inference(fold_bn(checkpoints.load(Detector(), path)), device)
+        self.device, self.dtype = device, checkpoints.precision(device)
         self.anchors = anchors(SIDE, SIDE)
 
     def process(self, items: Sequence[Item]) -> None:

@@ -11,14 +11,15 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from . import signals, weights
+from . import checkpoints
 from .base import Settings, Stage
-from .batch import in_fixed_batches
-from .graphics import is_graphic
+from .decode.transparency import FAINT
+from .imaging import signals
+from .imaging.graphics import is_graphic
 from .item import U8, Item
+from .networks.batch import in_fixed_batches
 from .networks.blocks import fold_bn
 from .networks.quality import CLASSES, DEFECTS, SIZE, QualityNet
-from .transparency import FAINT
 
 Reason = Literal[
     "too_dark", "over_exposed", "blurred", "occluded", "low_information", "too_small", "wholly_transparent"
@@ -78,21 +79,23 @@ class FilterStage(Stage[FilterSettings]):
     Settings = FilterSettings
 
     @classmethod
-    def weights(cls, settings: FilterSettings) -> dict[str, str]:
+    def weight_hashes(cls, settings: FilterSettings) -> dict[str, str]:
         if settings.weights == "none":
             return {}
-        return {"quality": weights.digest(weights.find(settings.weights, "quality.safetensors", settings.sha256))}
+        return {
+            "quality": checkpoints.digest(checkpoints.find(settings.weights, "quality.safetensors", settings.sha256))
+        }
 
     def setup(self, device: torch.device) -> None:
         self.network: QualityNet | None = None
         if self.settings.weights == "none":
             return
-        path = weights.find(self.settings.weights, "quality.safetensors", self.settings.sha256)
+        path = checkpoints.find(self.settings.weights, "quality.safetensors", self.settings.sha256)
         network = QualityNet()
-        weights.load(network, path)
+        checkpoints.load(network, path)
         # What looks at the picture goes to the accelerator; what judges the signals stays in float32.
         for part in (network.encoder, network.layout):
-            weights.inference(fold_bn(part), device)
+            checkpoints.inference(fold_bn(part), device)
         self.network, self.device = network.requires_grad_(False), device
 
     def process(self, items: Sequence[Item]) -> None:
@@ -125,7 +128,7 @@ class FilterStage(Stage[FilterSettings]):
     def _ask(self, network: QualityNet, pictures: list[tuple[Item, U8]]) -> None:
         images = np.stack([cv2.resize(rgb, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for _, rgb in pictures])
         samples = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-        pooled = in_fixed_batches(network.pool, samples, self.device, weights.precision(self.device))
+        pooled = in_fixed_batches(network.pool, samples, self.device, checkpoints.precision(self.device))
         for (item, _), row in zip(pictures, pooled, strict=True):
             measured = torch.tensor([[item.quality[name] for name in signals.NAMES]])
             item.quality |= probabilities(*network.judge(row[None], measured))

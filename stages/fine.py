@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from . import weights
+from . import checkpoints
 from .base import Settings, Stage
-from .batch import in_fixed_batches
-from .graphics import is_graphic, keyed
-from .guided import upsample
+from .imaging.graphics import is_graphic, keyed
+from .imaging.guided import upsample
+from .imaging.specks import without_specks
 from .item import U8, Crop, Item, Subject
+from .networks.batch import in_fixed_batches
 from .networks.blocks import fold_bn
 from .networks.fine import FineNet
-from .specks import without_specks
 
 F32 = NDArray[np.float32]
 TILE = 256  # side of a tile, pixels
@@ -60,16 +60,16 @@ class FineStage(Stage[FineSettings]):
     Settings = FineSettings
 
     @classmethod
-    def weights(cls, settings: FineSettings) -> dict[str, str]:
-        paths = weights.by_route("fine", settings.weights, settings.route_weights, settings.sha256)
-        return {route: weights.digest(path) for route, path in paths.items()}
+    def weight_hashes(cls, settings: FineSettings) -> dict[str, str]:
+        paths = checkpoints.by_route("fine", settings.weights, settings.route_weights, settings.sha256)
+        return {route: checkpoints.digest(path) for route, path in paths.items()}
 
     def setup(self, device: torch.device) -> None:
         s = self.settings
-        self.device, self.dtype = device, weights.precision(device)
+        self.device, self.dtype = device, checkpoints.precision(device)
         self.networks: dict[str, nn.Module] = {
-            route: weights.inference(fold_bn(weights.load(FineNet(), path)), device)
-            for route, path in weights.by_route("fine", s.weights, s.route_weights, s.sha256).items()
+            route: checkpoints.inference(fold_bn(checkpoints.load(FineNet(), path)), device)
+            for route, path in checkpoints.by_route("fine", s.weights, s.route_weights, s.sha256).items()
         }
         ramp = np.minimum(np.arange(TILE) + 0.5, TILE - 0.5 - np.arange(TILE)) / OVERLAP
         self.window = np.outer(np.minimum(ramp, 1), np.minimum(ramp, 1)).astype(np.float32)

@@ -17,7 +17,7 @@ from kit import Web, fill, hairline, jpeg
 
 from hairline.pipeline import retry
 from hairline.pipeline.cli import main
-from hairline.stages.weights import FOLDER
+from hairline.stages.checkpoints import FOLDER
 
 Mistake = Callable[..., str]
 

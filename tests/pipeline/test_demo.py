@@ -13,8 +13,8 @@ from hairline.pipeline import demo
 from hairline.pipeline.demo_catalog import expected, make_catalog
 from hairline.pipeline.job import load_job
 from hairline.pipeline.reasons import MEANINGS
+from hairline.stages.decode.picture import Picture
 from hairline.stages.errors import HairlineError, PictureError
-from hairline.stages.picture import Picture
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ from hairline.evaluation import labels, matte
 from hairline.evaluation.judge import label_figures
 from hairline.stages.base import Settings, Stage, run_stages
 from hairline.stages.fine import FineStage
-from hairline.stages.guided import upsample
+from hairline.stages.imaging.guided import upsample
 from hairline.stages.item import Crop, Item
 from hairline.stages.networks.quality import DEFECTS
 from hairline.training import validation as v

@@ -48,7 +48,7 @@ class Stage(ABC, Generic[S]):
         """Loads weights and warms up, once per process. Raises HairlineError for a user's mistake."""
 
     @classmethod
-    def weights(cls, settings: S) -> dict[str, str]:
+    def weight_hashes(cls, settings: S) -> dict[str, str]:
         """The weight files the settings name, as {role: sha256}; part of the job's fingerprint."""
         return {}
 

@@ -7,16 +7,13 @@ from difflib import get_close_matches
 
 import cv2
 import numpy as np
-import torch
 from pydantic import Field, field_validator
 
-from . import weights
-from .base import Settings, Stage
-from .batch import in_fixed_batches
 from .errors import PictureError
 from .item import U8, Item
-from .networks.blocks import fold_bn
+from .networks.batch import forward_images
 from .networks.classifier import CATEGORIES, SIZE, ClassifierNet
+from .networks.stage import NetworkSettings, NetworkStage
 
 ROUTES = ("general", "portrait", "product", "product_hollow")
 ROUTE_OF = {
@@ -34,9 +31,7 @@ ROUTE_OF = {
 SEEN = 512  # long side of the picture that is shrunk to the network's input: the filter stage has it decoded already
 
 
-class ClassifySettings(Settings):
-    weights: str = Field("builtin", description="builtin, or the path of other weights")
-    sha256: str = Field("", description="hash that a weights file of yours must have")
+class ClassifySettings(NetworkSettings):
     min_score: float = Field(
         0.75, ge=0, le=1, description="below this probability a picture takes the general route; its category is noted"
     )
@@ -55,7 +50,7 @@ class ClassifySettings(Settings):
         return ROUTE_OF | routes
 
 
-class ClassifyStage(Stage[ClassifySettings]):
+class ClassifyStage(NetworkStage[ClassifySettings, ClassifierNet]):
     """Fills `item.category`, `item.category_score` (a calibrated probability, 0..1) and `item.route`.
 
     `item.category_hint` decides by itself, with score 1. A hint that is no category ends as
@@ -64,23 +59,15 @@ class ClassifyStage(Stage[ClassifySettings]):
 
     name = "classify"
     Settings = ClassifySettings
-
-    @classmethod
-    def weights(cls, settings: ClassifySettings) -> dict[str, str]:
-        path = weights.find(settings.weights, "classify.safetensors", settings.sha256)
-        return {"classify": weights.digest(path)}
-
-    def setup(self, device: torch.device) -> None:
-        path = weights.find(self.settings.weights, "classify.safetensors", self.settings.sha256)
-        network = weights.load(ClassifierNet(), path)
-        self.network, self.device = weights.inference(fold_bn(network), device), device
+    network = "classify"
+    Network = ClassifierNet
 
     def process(self, items: Sequence[Item]) -> None:
         asked = [(item, image) for item, image in self.one_by_one(items, self._prepared) if image is not None]
         if not asked:
             return
-        samples = torch.from_numpy(np.stack([image for _, image in asked])).permute(0, 3, 1, 2).float() / 255
-        logits = in_fixed_batches(self.network, samples, self.device, weights.precision(self.device))
+        images = np.stack([image for _, image in asked])
+        logits = forward_images(self.networks["classify"], images, self.device)
         for (item, _), row in zip(asked, logits.softmax(1), strict=True):
             best = int(row.argmax())
             self._take(item, CATEGORIES[best], float(row[best]))

@@ -11,17 +11,15 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import nn
 
-from . import weights
-from .base import Settings, Stage
-from .batch import in_fixed_batches
-from .crops import Crop as Part
-from .crops import CropSettings, crops_for, cut, is_strip, overview_wins, regrown
-from .graphics import is_graphic
+from .imaging.crops import Crop as Part
+from .imaging.crops import CropSettings, crops_for, cut, is_strip, overview_wins, regrown
+from .imaging.graphics import is_graphic
+from .imaging.resolve_by_colour import settle
 from .item import U8, Crop, Item
-from .networks.blocks import fold_bn
+from .networks.batch import forward_images
 from .networks.coarse import SIZE, CoarseNet
-from .settle import settle
-from .user_model import UserModel, UserModelSettings
+from .networks.stage import NetworkStage, RoutedSettings
+from .networks.user_model import UserModel, UserModelSettings
 
 F32 = NDArray[np.float32]
 UNTOLD = 0.7  # probability of a scene where no classify stage has run
@@ -33,10 +31,7 @@ APART = 4.0  # pixels of the answer (sigma) above which the far look is believed
 DECORATED = 0.4  # score of a text or logo from which a picture counts as a design
 
 
-class CoarseSettings(Settings):
-    weights: str = Field("builtin", description="builtin, or the path of other weights for every route")
-    sha256: str = Field("", description="hash that a weights file of yours must have")
-    route_weights: dict[str, str] = Field({}, description="{route: path}: other weights for single routes")
+class CoarseSettings(RoutedSettings):
     model: UserModelSettings | None = Field(None, description="a model of yours instead of ours")
     crops: CropSettings = CropSettings()
     min_area: float = Field(0.0015, ge=0, le=1, description="smallest share of the picture that counts as a subject")
@@ -45,29 +40,25 @@ class CoarseSettings(Settings):
     )
 
 
-class CoarseStage(Stage[CoarseSettings]):
+class CoarseStage(NetworkStage[CoarseSettings, CoarseNet]):
     """Fills `item.crops`; ends pictures in which there is nothing to cut out as `no_subject`."""
 
     name = "coarse"
     Settings = CoarseSettings
+    network = "coarse"
+    Network = CoarseNet
 
     @classmethod
-    def weights(cls, settings: CoarseSettings) -> dict[str, str]:
-        if settings.model:
-            return {"model": settings.model.check()}
-        paths = weights.by_route("coarse", settings.weights, settings.route_weights, settings.sha256)
-        return {route: weights.digest(path) for route, path in paths.items()}
+    def weight_hashes(cls, settings: CoarseSettings) -> dict[str, str]:
+        return {"model": settings.model.check()} if settings.model else super().weight_hashes(settings)
 
     def setup(self, device: torch.device) -> None:
-        s = self.settings
-        self.device = device
-        self.user_model = UserModel(s.model) if s.model else None
-        self.networks: dict[str, nn.Module] = {}
+        self.user_model = UserModel(self.settings.model) if self.settings.model else None
         if self.user_model:
+            self.networks = {}
             self.user_model.setup(device)
-            return
-        for route, path in weights.by_route("coarse", s.weights, s.route_weights, s.sha256).items():
-            self.networks[route] = weights.inference(fold_bn(weights.load(CoarseNet(), path)), device)
+        else:
+            super().setup(device)
 
     def process(self, items: Sequence[Item]) -> None:
         options = self.settings.crops
@@ -193,7 +184,7 @@ def ask(
     Multiresolution Spline"). Then alpha's doubt is settled by colour, see `settle`.
 
     Args:
-        network: ready for inference on the device, see `weights.inference`.
+        network: ready for inference on the device, see `checkpoints.inference`.
         looks: sides, in pixels, of the picture as it is seen near and from afar.
     """
     near, far = (_look(network, pictures, side, device) for side in looks)
@@ -211,8 +202,7 @@ def ask(
 def _look(network: nn.Module, pictures: Sequence[U8], side: int, device: torch.device) -> F32:
     """Logits of alpha and of its expected error for pictures seen at `side` by `side` pixels: float32 [N, h, w, 2]."""
     stretched = np.stack([cv2.resize(p, (side, side), interpolation=cv2.INTER_AREA) for p in pictures])
-    samples = torch.from_numpy(stretched).permute(0, 3, 1, 2).float() / 255
-    logits = in_fixed_batches(network, samples, device, weights.precision(device))
+    logits = forward_images(network, stretched, device)
     return logits.permute(0, 2, 3, 1).contiguous().numpy()
 
 

@@ -9,28 +9,24 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from . import weights
-from .base import Settings, Stage
-from .batch import in_fixed_batches
-from .crops import Crop, cut, windows
+from .imaging.crops import Crop, cut, windows
 from .item import U8, Box, Item
 from .networks.anchors import anchors
-from .networks.blocks import fold_bn
+from .networks.batch import forward_images
 from .networks.detector import LABELS, SIDE, Detector, letterbox, select
+from .networks.stage import NetworkSettings, NetworkStage
 
 LIES_IN = 0.6  # share of a box from which on it shows what a larger one of another window shows
 SEEN = 512  # long side that is shrunk to the network's input: the filter stage has the picture decoded at it
 
 
-class DetectSettings(Settings):
-    weights: str = Field("builtin", description="builtin, or the path of other weights")
-    sha256: str = Field("", description="hash that a weights file of yours must have")
+class DetectSettings(NetworkSettings):
     min_score: float = Field(0.35, ge=0, le=1, description="least score of a box: the IoU that is expected of it")
     nms_iou: float = Field(0.5, ge=0, le=1, description="of boxes with one label that overlap more, the best is kept")
     max_boxes: int = Field(60, ge=1, description="most boxes noted for one picture, subjects and decoration together")
 
 
-class DetectStage(Stage[DetectSettings]):
+class DetectStage(NetworkStage[DetectSettings, Detector]):
     """Fills `item.boxes`, best first: subjects, text and logos.
 
     It ends no picture: with nothing detected the coarse stage looks at the whole picture and decides.
@@ -38,16 +34,11 @@ class DetectStage(Stage[DetectSettings]):
 
     name = "detect"
     Settings = DetectSettings
-
-    @classmethod
-    def weights(cls, settings: DetectSettings) -> dict[str, str]:
-        path = weights.find(settings.weights, "detect.safetensors", settings.sha256)
-        return {"detect": weights.digest(path)}
+    network = "detect"
+    Network = Detector
 
     def setup(self, device: torch.device) -> None:
-        path = weights.find(self.settings.weights, "detect.safetensors", self.settings.sha256)
-        self.network = weights.inference(fold_bn(weights.load(Detector(), path)), device)
-        self.device, self.dtype = device, weights.precision(device)
+        super().setup(device)
         self.anchors = anchors(SIDE, SIDE)
 
     def process(self, items: Sequence[Item]) -> None:
@@ -55,8 +46,7 @@ class DetectStage(Stage[DetectSettings]):
         if not asked:
             return
         squares = np.stack([square for _, seen in asked for _, square in seen])
-        samples = torch.from_numpy(squares).permute(0, 3, 1, 2).float() / 255
-        answers = iter(in_fixed_batches(self.network, samples, self.device, self.dtype))
+        answers = iter(forward_images(self.networks["detect"], squares, self.device))
         for item, seen in asked:
             found = [box for window, _ in seen for box in self._boxes(next(answers), window)]
             item.boxes = (_one_each(found) if len(seen) > 1 else found)[: self.settings.max_boxes]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import cv2
@@ -11,14 +12,15 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from . import signals, weights
-from .base import Settings, Stage
-from .batch import in_fixed_batches
-from .graphics import is_graphic
+from . import checkpoints
+from .decode.transparency import FAINT
+from .imaging import signals
+from .imaging.graphics import is_graphic
 from .item import U8, Item
+from .networks.batch import forward_images
 from .networks.blocks import fold_bn
 from .networks.quality import CLASSES, DEFECTS, SIZE, QualityNet
-from .transparency import FAINT
+from .networks.stage import NetworkSettings, NetworkStage
 
 Reason = Literal[
     "too_dark", "over_exposed", "blurred", "occluded", "low_information", "too_small", "wholly_transparent"
@@ -48,11 +50,10 @@ class Thresholds(BaseModel):
     low_information: float = Field(0.4, ge=0, le=1, description="hardly anything to see")
 
 
-class FilterSettings(Settings):
+class FilterSettings(NetworkSettings):
     weights: str = Field(
         "builtin", description="builtin, the path of other weights, or none to judge by the classical signals alone"
     )
-    sha256: str = Field("", description="hash that a weights file of yours must have")
     min_side: int = Field(64, ge=1, description="a picture whose shorter side is less is too_small, pixels")
     thresholds: Thresholds = Thresholds()
     reject: tuple[Reason, ...] = Field(
@@ -60,8 +61,11 @@ class FilterSettings(Settings):
         description="the reasons that end a picture; the others are measured and noted only",
     )
 
+    def weight_files(self, network: str) -> dict[str, Path]:
+        return {} if self.weights == "none" else super().weight_files(network)
 
-class FilterStage(Stage[FilterSettings]):
+
+class FilterStage(NetworkStage[FilterSettings, QualityNet]):
     """Fills `item.width`, `item.height` and `item.quality`; ends pictures that are not worth cutting out.
 
     `item.quality` holds every signal by its name (see `signals.measure`), the probability of each defect being
@@ -76,31 +80,23 @@ class FilterStage(Stage[FilterSettings]):
 
     name = "filter"
     Settings = FilterSettings
+    network = "quality"
+    Network = QualityNet
 
-    @classmethod
-    def weights(cls, settings: FilterSettings) -> dict[str, str]:
-        if settings.weights == "none":
-            return {}
-        return {"quality": weights.digest(weights.find(settings.weights, "quality.safetensors", settings.sha256))}
-
-    def setup(self, device: torch.device) -> None:
-        self.network: QualityNet | None = None
-        if self.settings.weights == "none":
-            return
-        path = weights.find(self.settings.weights, "quality.safetensors", self.settings.sha256)
-        network = QualityNet()
-        weights.load(network, path)
+    def load(self, path: Path) -> QualityNet:
+        network = checkpoints.load(QualityNet(), path)
         # What looks at the picture goes to the accelerator; what judges the signals stays in float32.
         for part in (network.encoder, network.layout):
-            weights.inference(fold_bn(part), device)
-        self.network, self.device = network.requires_grad_(False), device
+            checkpoints.inference(fold_bn(part), self.device)
+        return network.requires_grad_(False)
 
     def process(self, items: Sequence[Item]) -> None:
         pictures = [(item, rgb) for item, rgb in self.one_by_one(items, self._measured) if rgb is not None]
-        if self.network and pictures:
-            self._ask(self.network, pictures)
+        network = self.networks.get("quality")
+        if network and pictures:
+            self._ask(network, pictures)
         for item, _ in pictures:
-            if not self.network:
+            if not network:
                 item.quality |= judge_by_signals(item.quality)
             self._decide(item)
 
@@ -124,8 +120,7 @@ class FilterStage(Stage[FilterSettings]):
 
     def _ask(self, network: QualityNet, pictures: list[tuple[Item, U8]]) -> None:
         images = np.stack([cv2.resize(rgb, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for _, rgb in pictures])
-        samples = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-        pooled = in_fixed_batches(network.pool, samples, self.device, weights.precision(self.device))
+        pooled = forward_images(network.pool, images, self.device)
         for (item, _), row in zip(pictures, pooled, strict=True):
             measured = torch.tensor([[item.quality[name] for name in signals.NAMES]])
             item.quality |= probabilities(*network.judge(row[None], measured))

@@ -10,17 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
-from . import weights
-from .base import Settings, Stage
-from .batch import in_fixed_batches
-from .graphics import is_graphic, keyed
-from .guided import upsample
+from .imaging.graphics import is_graphic, keyed
+from .imaging.guided import upsample
+from .imaging.specks import without_specks
 from .item import U8, Crop, Item, Subject
-from .networks.blocks import fold_bn
+from .networks.batch import forward_images
 from .networks.fine import FineNet
-from .specks import without_specks
+from .networks.stage import NetworkStage, RoutedSettings
 
 F32 = NDArray[np.float32]
 TILE = 256  # side of a tile, pixels
@@ -28,10 +26,7 @@ OVERLAP = 32  # neighbouring tiles share this many pixels and fade into each oth
 DOUBTED = 0.49  # most confidence in a picture that the filter would have refused, were it not a graphic or a cut-out
 
 
-class FineSettings(Settings):
-    weights: str = Field("builtin", description="builtin, or the path of other weights for every route")
-    sha256: str = Field("", description="hash that a weights file of yours must have")
-    route_weights: dict[str, str] = Field({}, description="{route: path}: other weights for single routes")
+class FineSettings(RoutedSettings):
     max_side: int = Field(
         2048, ge=256, description="a longer crop is refined at this size, then upsampled by its edges"
     )
@@ -53,24 +48,16 @@ class Fusion(NamedTuple):
     band: F32  # where the network was asked, with soft edges
 
 
-class FineStage(Stage[FineSettings]):
+class FineStage(NetworkStage[FineSettings, FineNet]):
     """Fills `item.alpha`, `item.subjects` and `item.confidence`."""
 
     name = "fine"
     Settings = FineSettings
-
-    @classmethod
-    def weights(cls, settings: FineSettings) -> dict[str, str]:
-        paths = weights.by_route("fine", settings.weights, settings.route_weights, settings.sha256)
-        return {route: weights.digest(path) for route, path in paths.items()}
+    network = "fine"
+    Network = FineNet
 
     def setup(self, device: torch.device) -> None:
-        s = self.settings
-        self.device, self.dtype = device, weights.precision(device)
-        self.networks: dict[str, nn.Module] = {
-            route: weights.inference(fold_bn(weights.load(FineNet(), path)), device)
-            for route, path in weights.by_route("fine", s.weights, s.route_weights, s.sha256).items()
-        }
+        super().setup(device)
         ramp = np.minimum(np.arange(TILE) + 0.5, TILE - 0.5 - np.arange(TILE)) / OVERLAP
         self.window = np.outer(np.minimum(ramp, 1), np.minimum(ramp, 1)).astype(np.float32)
 
@@ -149,8 +136,8 @@ class FineStage(Stage[FineSettings]):
 
         if corners:
             joined = np.dstack(stack)
-            samples = torch.from_numpy(np.stack([joined[y : y + TILE, x : x + TILE] for y, x in corners]))
-            found = in_fixed_batches(run, samples.permute(0, 3, 1, 2).float() / 255, self.device, self.dtype)
+            tiles = np.stack([joined[y : y + TILE, x : x + TILE] for y, x in corners])
+            found = forward_images(run, tiles, self.device)
             for (y, x), answer in zip(corners, found.numpy(), strict=True):
                 total[:, y : y + TILE, x : x + TILE] += answer * self.window
                 weight[y : y + TILE, x : x + TILE] += self.window

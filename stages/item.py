@@ -15,7 +15,7 @@ from .errors import PictureError
 from .limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from .picture import Picture
+    from .decode.picture import Picture
 
 Status = Literal["pending", "ok", "filtered", "failed"]
 U8 = NDArray[np.uint8]
@@ -105,7 +105,7 @@ class Item:
         Raises:
             PictureError: the bytes are no picture, or one that the limits refuse.
         """
-        from .picture import Picture
+        from .decode.picture import Picture
 
         if self._picture is None:
             self._picture = Picture(self.data, self.limits)

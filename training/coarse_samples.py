@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from ..stages.coarse import FAR
-from ..stages.foreground import estimate_foreground
+from ..stages.imaging.foreground import estimate_foreground
 from ..stages.networks.coarse import SIZE
 from . import data
 from .synth import bodies, design, devices, ground, scenes, strands

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..stages import weights
+from ..stages import checkpoints
 from ..stages.coarse import ask
 from ..stages.networks.blocks import fold_bn
 from ..stages.networks.coarse import CoarseNet
@@ -150,8 +150,8 @@ class Sampler(CoarseSampler):
 @lru_cache(maxsize=1)
 def _coarse_network() -> nn.Module:
     """The coarse network in the tree, ready on the CPU; once in each process that makes samples."""
-    path = weights.find("builtin", "coarse-general.safetensors")
-    return weights.inference(fold_bn(weights.load(CoarseNet(), path)), torch.device("cpu"))
+    path = checkpoints.find("builtin", "coarse-general.safetensors")
+    return checkpoints.inference(fold_bn(checkpoints.load(CoarseNet(), path)), torch.device("cpu"))
 
 
 def worsen(alpha: c.F32, rng: np.random.Generator) -> tuple[c.F32, c.F32]:

@@ -28,13 +28,13 @@ import torch
 import yaml
 from pydantic import ValidationError
 
-from ..stages import weights
+from ..stages import checkpoints
 from ..stages.coarse import ask
+from ..stages.decode.picture import Picture
 from ..stages.errors import HairlineError, PictureError
 from ..stages.networks.blocks import fold_bn
 from ..stages.networks.coarse import CoarseNet
-from ..stages.picture import Picture
-from ..stages.user_model import ENDINGS, UserModel, UserModelSettings
+from ..stages.networks.user_model import ENDINGS, UserModel, UserModelSettings
 from .data import TEACHER, U8, shrink
 from .data import rejects as rejected_in
 from .synth.composite import F32
@@ -77,8 +77,8 @@ def teacher(name: str, device: torch.device) -> Teacher:
     """
     path = Path(name).expanduser()
     if name == "builtin" or path.suffix == ".safetensors":
-        found = weights.find(name, "coarse-general.safetensors")
-        network = weights.inference(fold_bn(weights.load(CoarseNet(), found)), device)
+        found = checkpoints.find(name, "coarse-general.safetensors")
+        network = checkpoints.inference(fold_bn(checkpoints.load(CoarseNet(), found)), device)
         return lambda rgb: ask(network, [rgb], device)[0][0].astype(np.float32) / 255
     model = UserModel(_settings(path))
     model.setup(device)

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from ..stages import weights
+from ..stages import checkpoints
 
 Batch = dict[str, Tensor]
 
@@ -186,7 +186,7 @@ def fit(
 
 def given(model: nn.Module, start: Path) -> nn.Module:
     """The model with the weights that a run starts from. Raises HairlineError where they are missing or of another."""
-    return weights.load(model, weights.find(str(start), ""))
+    return checkpoints.load(model, checkpoints.find(str(start), ""))
 
 
 def save_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
@@ -200,12 +200,12 @@ def save_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> None
 
 def publish(model: nn.Module, name: str, card: str) -> Path:
     """Puts a trained model into `stages/weights/` with its model card and its hash in the index."""
-    path = weights.FOLDER / f"{name}.safetensors"
+    path = checkpoints.FOLDER / f"{name}.safetensors"
     save_weights(model, model.state_dict(), path)
     path.with_suffix(".md").write_text(card, encoding="utf-8")
-    index = json.loads(weights.INDEX.read_text()) if weights.INDEX.is_file() else {}
-    index[path.name] = weights.digest(path)
-    weights.INDEX.write_text(json.dumps(dict(sorted(index.items())), indent=1) + "\n")
+    index = json.loads(checkpoints.INDEX.read_text()) if checkpoints.INDEX.is_file() else {}
+    index[path.name] = checkpoints.digest(path)
+    checkpoints.INDEX.write_text(json.dumps(dict(sorted(index.items())), indent=1) + "\n")
     return path
 
 

@@ -17,7 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..evaluation import labels as metrics
-from ..stages import signals, weights
+from ..stages import checkpoints
+from ..stages.imaging import signals
 from ..stages.networks.quality import CLASSES, DEFECTS, SIZE, QualityNet
 from . import data, pretrained
 from .card import card
@@ -263,7 +264,7 @@ def train(plan: Plan, workers: int, batch: int) -> None:
         plan,
         stream.progress,
     )
-    print(publish(model, "quality", card("quality", __doc__ or "", found, plan)), weights.INDEX)
+    print(publish(model, "quality", card("quality", __doc__ or "", found, plan)), checkpoints.INDEX)
 
 
 def draw(rng: np.random.Generator, shares: dict[str, float], groups: dict[str, list]) -> str:

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ...stages.decode.picture import Picture
+from ...stages.decode.transparency import FAINT
 from ...stages.errors import PictureError
 from ...stages.item import Output
-from ...stages.picture import Picture
 from ...stages.products.encode import jpeg, png, webp
-from ...stages.transparency import FAINT
 from .options import PNG_MEGAPIXELS, Options
 
 U8 = NDArray[np.uint8]

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..signals import NAMES
+from ..imaging.signals import NAMES
 from .blocks import ConvBN
 from .lite import LiteEncoder
 

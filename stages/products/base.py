@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..foreground import estimate_foreground
+from ..decode.picture import Picture
+from ..decode.transparency import FAINT, joined
+from ..imaging.foreground import estimate_foreground
 from ..item import Item, Output
-from ..picture import Picture
-from ..transparency import FAINT, joined
 
 U8 = NDArray[np.uint8]
 

@@ -11,8 +11,8 @@ import cv2
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..decode.picture import Picture
 from ..errors import PictureError
-from ..picture import Picture
 
 Compression = Literal["fast", "small"]
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from hairline.stages import coarse, weights
+from hairline.stages import checkpoints, coarse
 from hairline.stages.errors import HairlineError
 from hairline.stages.item import Box, Item
 
 needs_weights = pytest.mark.skipif(
-    not (weights.FOLDER / "coarse-general.safetensors").is_file(), reason="the coarse weights are not trained yet"
+    not (checkpoints.FOLDER / "coarse-general.safetensors").is_file(), reason="the coarse weights are not trained yet"
 )
 
 
@@ -90,11 +90,11 @@ def test_an_answer_does_not_depend_on_its_batch(stage: coarse.CoarseStage) -> No
 def test_missing_damaged_and_foreign_weights_say_so(tmp_path: Path) -> None:
     missing = coarse.CoarseSettings(weights=str(tmp_path / "none.safetensors"))
     with pytest.raises(HairlineError, match="weights not found"):
-        coarse.CoarseStage.weights(missing)
+        coarse.CoarseStage.weight_hashes(missing)
     path = tmp_path / "x.safetensors"
     path.write_bytes(b"no weights")
     with pytest.raises(HairlineError, match="sha256"):
-        coarse.CoarseStage.weights(coarse.CoarseSettings(weights=str(path), sha256="0" * 64))
+        coarse.CoarseStage.weight_hashes(coarse.CoarseSettings(weights=str(path), sha256="0" * 64))
     with pytest.raises(HairlineError, match="do not fit"):
         coarse.CoarseStage(coarse.CoarseSettings(weights=str(path))).setup(torch.device("cpu"))
 

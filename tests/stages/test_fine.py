@@ -9,15 +9,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hairline.stages import fine, weights
-from hairline.stages.batch import in_fixed_batches
-from hairline.stages.guided import upsample
+from hairline.stages import checkpoints, fine
+from hairline.stages.imaging.guided import upsample
 from hairline.stages.item import Crop, Item
+from hairline.stages.networks.batch import in_fixed_batches
 from hairline.stages.networks.fine import FineNet
 
 CPU = torch.device("cpu")
 needs_weights = pytest.mark.skipif(
-    not (weights.FOLDER / "fine-general.safetensors").is_file(), reason="the fine weights are not trained yet"
+    not (checkpoints.FOLDER / "fine-general.safetensors").is_file(), reason="the fine weights are not trained yet"
 )
 
 

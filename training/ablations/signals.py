@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from ...evaluation import labels
-from ...stages import signals, weights
+from ...stages import checkpoints
 from ...stages.filter import judge_by_signals
+from ...stages.imaging import signals
 from ...stages.networks.quality import DEFECTS, QualityNet
 from .ordered import learn, validation
 from .run import Figures, Run, Variant
@@ -55,7 +56,7 @@ def rules(_: Run) -> Figures:
 def shipped(network: type[QualityNet]) -> Variant:
     def run(run: Run) -> Figures:
         run.folder.mkdir(parents=True, exist_ok=True)
-        model = weights.load(network(), weights.find("builtin", "quality.safetensors"))
+        model = checkpoints.load(network(), checkpoints.find("builtin", "quality.safetensors"))
         with torch.no_grad():
             return validation()(model, run.folder)
 

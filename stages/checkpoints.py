@@ -6,6 +6,7 @@ import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors.torch import load_file
@@ -15,6 +16,7 @@ from .errors import HairlineError
 
 FOLDER = Path(__file__).parent / "weights"
 INDEX = FOLDER / "index.json"  # {file name: sha256} of the weights in the tree, written by training
+M = TypeVar("M", bound=nn.Module)
 
 
 def find(setting: str, builtin: str, sha256: str = "") -> Path:
@@ -47,7 +49,7 @@ def digest(path: Path) -> str:
     return _digest(str(path), stat.st_size, stat.st_mtime_ns)
 
 
-def load(module: nn.Module, path: Path) -> nn.Module:
+def load(module: M, path: Path) -> M:
     """Loads safetensors (fp16 on disk, fp32 in memory) into a module, strictly.
 
     Raises:
@@ -62,7 +64,7 @@ def load(module: nn.Module, path: Path) -> nn.Module:
     return module.eval()
 
 
-def inference(module: nn.Module, device: torch.device) -> nn.Module:
+def inference(module: M, device: torch.device) -> M:
     """Makes a loaded module ready: channels last, bf16 where the processor has it, no gradients."""
     return module.to(device=device, dtype=precision(device), memory_format=torch.channels_last).requires_grad_(False)  # type: ignore[call-overload]
 

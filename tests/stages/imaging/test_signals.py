@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from hairline.stages import signals
+from hairline.stages.imaging import signals
 
 
 def photo(name: str = "astronaut") -> np.ndarray:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .item import U8
+from ..item import U8
 
 F32 = NDArray[np.float32]
 SURE = 0.8  # alpha from which a pixel counts as the subject's, and, less 1, as the background's

@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import AvifImagePlugin, ExifTags, Image, UnidentifiedImageError
 
+from ..errors import PictureError
+from ..limits import DEFAULT_LIMITS, Limits
 from . import jpeg, tiff, transparency
 from .colours import Space, kept, of_boxes, of_png, to_rgb
-from .errors import PictureError
-from .limits import DEFAULT_LIMITS, Limits
 from .parts import check_parts
 from .sniff import incomplete, png_chunk, sniff
 

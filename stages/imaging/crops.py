@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from .base import Settings
-from .item import U8, Box, Item
-from .item import Crop as Seen
+from ..base import Settings
+from ..item import U8, Box, Item
+from ..item import Crop as Seen
 
 Crop = tuple[int, int, int, int]
 _HELD, _BEYOND = 0.9, 1.5  # shares of the crops' area that the whole picture's mask must hold and be

@@ -3,7 +3,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from hairline.stages import weights
+from hairline.stages import checkpoints
 from hairline.stages.errors import HairlineError
 
 
@@ -15,41 +15,41 @@ def file(tmp_path):
 
 
 def test_a_file_of_ones_own_is_found_and_its_hash_checked(file):
-    digest = weights.digest(file)
-    assert weights.find(str(file), "builtin-name") == file
-    assert weights.find(str(file), "builtin-name", digest.upper()) == file
+    digest = checkpoints.digest(file)
+    assert checkpoints.find(str(file), "builtin-name") == file
+    assert checkpoints.find(str(file), "builtin-name", digest.upper()) == file
     with pytest.raises(HairlineError, match="sha256"):
-        weights.find(str(file), "builtin-name", "0" * 64)
+        checkpoints.find(str(file), "builtin-name", "0" * 64)
 
 
 def test_a_changed_file_has_another_digest(file):
-    before = weights.digest(file)
+    before = checkpoints.digest(file)
     file.write_bytes(file.read_bytes() + b" ")
-    assert weights.digest(file) != before
+    assert checkpoints.digest(file) != before
 
 
 def test_a_missing_file(tmp_path):
     with pytest.raises(HairlineError, match="check the path"):
-        weights.find(str(tmp_path / "none.safetensors"), "x")
+        checkpoints.find(str(tmp_path / "none.safetensors"), "x")
     with pytest.raises(HairlineError, match="reinstall"):
-        weights.find("builtin", "no-such-network.safetensors")
+        checkpoints.find("builtin", "no-such-network.safetensors")
 
 
 def test_a_damaged_builtin_file_is_noticed(monkeypatch, file):
-    monkeypatch.setattr(weights, "FOLDER", file.parent)
-    monkeypatch.setattr(weights, "_index", lambda: {file.name: "0" * 64})
+    monkeypatch.setattr(checkpoints, "FOLDER", file.parent)
+    monkeypatch.setattr(checkpoints, "_index", lambda: {file.name: "0" * 64})
     with pytest.raises(HairlineError, match="damaged"):
-        weights.find("builtin", file.name)
+        checkpoints.find("builtin", file.name)
 
 
 def test_loading_is_strict_and_mistakes_fit_one_line(file, tmp_path):
-    module = weights.load(nn.Linear(3, 2), file)
+    module = checkpoints.load(nn.Linear(3, 2), file)
     assert not module.training
     assert module.weight.dtype == torch.float32
     with pytest.raises(HairlineError, match="do not fit Linear") as caught:
-        weights.load(nn.Linear(5, 2), file)
+        checkpoints.load(nn.Linear(5, 2), file)
     assert "\n" not in str(caught.value)
     junk = tmp_path / "junk.safetensors"
     junk.write_bytes(b"junk")
     with pytest.raises(HairlineError, match="do not fit"):
-        weights.load(nn.Linear(3, 2), junk)
+        checkpoints.load(nn.Linear(3, 2), junk)

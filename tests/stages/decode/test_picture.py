@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
+from hairline.stages.decode.picture import Picture
 from hairline.stages.errors import PictureError
 from hairline.stages.limits import Limits
-from hairline.stages.picture import Picture
 from tests import zoo
 
 PHOTO = zoo.some_photographs()[0]
@@ -240,7 +240,7 @@ def test_any_bit_flips(name, flips):
 def test_nothing_is_printed():
     script = """
 import random
-from tests.stages.test_picture import FILES, read_or_refuse
+from tests.stages.decode.test_picture import FILES, read_or_refuse
 random.seed(4)
 for name in sorted(FILES):
     for _ in range(12):

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from hairline.stages.graphics import is_graphic, keyed
+from hairline.stages.imaging.graphics import is_graphic, keyed
 from hairline.stages.item import Item
 from tests import zoo
-from tests.stages.test_transparency import done, letters, product, stages  # noqa: F401
+from tests.stages.decode.test_transparency import done, letters, product, stages  # noqa: F401
 
 WHITE, BLUE = (255, 255, 255), (20, 60, 160)
 

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .item import U8, Item
-from .picture import Picture
+from ..decode.picture import Picture
+from ..item import U8, Item
 
 F32 = NDArray[Any]  # float32
 

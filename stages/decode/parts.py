@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import struct
 
-from .errors import PictureError
+from ..errors import PictureError
 
 SOME = 1000  # parts that any file may have, and
 BYTES = 1024  # of the file for each further one

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
 
-from hairline.stages import picture as reading
+from hairline.stages.decode import picture as reading
+from hairline.stages.decode.picture import Picture
 from hairline.stages.errors import PictureError
 from hairline.stages.limits import Limits
-from hairline.stages.picture import Picture
 from hairline.stages.products.encode import png
 from tests import zoo
 

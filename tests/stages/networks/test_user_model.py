@@ -13,7 +13,7 @@ from torch import nn
 from hairline.stages.coarse import CoarseSettings, CoarseStage
 from hairline.stages.errors import HairlineError
 from hairline.stages.item import Item
-from hairline.stages.user_model import UserModel, UserModelSettings
+from hairline.stages.networks.user_model import UserModel, UserModelSettings
 
 CPU = torch.device("cpu")
 PLAIN = {"mean": (0, 0, 0), "std": (1, 1, 1)}

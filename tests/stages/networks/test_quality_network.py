@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from hairline.stages import signals
+from hairline.stages.imaging import signals
 from hairline.stages.networks import classifier, quality
 from hairline.stages.networks.blocks import fold_bn
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hairline.stages.crops import windows
 from hairline.stages.detect import _one_each
+from hairline.stages.imaging.crops import windows
 from hairline.stages.item import Box
 from tests import zoo
-from tests.stages.test_transparency import done, product, stages  # noqa: F401
+from tests.stages.decode.test_transparency import done, product, stages  # noqa: F401
 
 PERSON = zoo.some_photographs()[2]
 

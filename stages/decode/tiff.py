@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from itertools import pairwise
 
-from .errors import PictureError
+from ..errors import PictureError
 
 MOST_PAGES = 1000  # directories that are looked at
 FLOAT = 3  # of SampleFormat

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hairline.stages.settle import settle
+from hairline.stages.imaging.resolve_by_colour import settle
 
 SIDE = 80
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
-from hairline.stages.foreground import estimate_foreground
+from hairline.stages.imaging.foreground import estimate_foreground
 
 SIZE = (640, 480)
 
@@ -68,7 +68,7 @@ def test_outside_the_band_nothing_changes():
 
 
 def test_a_tile_knows_no_seam(monkeypatch):
-    from hairline.stages import foreground
+    from hairline.stages.imaging import foreground
 
     picture, alpha = photograph("coffee"), cv2.GaussianBlur(strands(*SIZE), (0, 0), 8)
     tiled = estimate_foreground(picture, alpha)

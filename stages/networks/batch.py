@@ -9,9 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from ..checkpoints import precision
+
 GPU_BATCH = 16
+
+
+def forward_images(network: Callable[[Tensor], Tensor], images: NDArray, device: torch.device) -> Tensor:
+    """The network's outputs for images: uint8 [N, H, W, C], given to it as [N, C, H, W], 0..1.
+
+    Args:
+        network: takes float [n, C, H, W] on the device, in the precision of `checkpoints.precision`.
+
+    Returns:
+        float32 [N, ...] on the CPU.
+    """
+    samples = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+    return in_fixed_batches(network, samples, device, precision(device))
 
 
 @torch.inference_mode()

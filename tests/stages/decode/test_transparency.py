@@ -11,11 +11,11 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from hairline.stages.base import run_stages
+from hairline.stages.decode.picture import Picture
+from hairline.stages.decode.transparency import ground_for, is_matte, joined
 from hairline.stages.filter import FilterSettings
 from hairline.stages.item import Item
-from hairline.stages.picture import Picture
 from hairline.stages.registry import STAGES, stage_class
-from hairline.stages.transparency import ground_for, is_matte, joined
 from tests import zoo
 
 PHOTO = zoo.some_photographs()[2]

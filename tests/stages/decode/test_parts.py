@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hairline.stages.decode.picture import Picture
 from hairline.stages.errors import PictureError
-from hairline.stages.picture import Picture
 
 
 def chunk(name: bytes, data: bytes) -> bytes:

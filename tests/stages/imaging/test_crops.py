@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hairline.stages.crops import CropSettings, crops_for, overview_wins, regrown
+from hairline.stages.imaging.crops import CropSettings, crops_for, overview_wins, regrown
 from hairline.stages.item import Box, Crop
 
 WIDTH, HEIGHT = 640, 480

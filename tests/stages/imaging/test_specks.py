@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hairline.stages.specks import without_specks
+from hairline.stages.imaging.specks import without_specks
 
 
 @pytest.fixture

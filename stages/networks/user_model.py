@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from . import weights
-from .base import Settings
-from .errors import HairlineError
+from .. import checkpoints
+from ..base import Settings
+from ..errors import HairlineError
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
@@ -53,7 +53,7 @@ class UserModelSettings(Settings):
         """
         if Path(self.path).suffix.lower() not in ENDINGS:
             raise HairlineError(f"model {self.path}: unknown kind; the ending must be one of {', '.join(ENDINGS)}")
-        return weights.digest(weights.find(self.path, "", self.sha256))
+        return checkpoints.digest(checkpoints.find(self.path, "", self.sha256))
 
 
 class UserModel:

@@ -35,9 +35,9 @@ def options(command: argparse.ArgumentParser) -> None:
 
 def evaluate(given: argparse.Namespace) -> int:
     """Prints the figures. Raises HairlineError for a user's mistake."""
-    from .judge import judge
+    from .metrics import compute_metrics
 
-    figures = judge(given.predicted, given.truth, given.trimap, given.missing == "empty")
+    figures = compute_metrics(given.predicted, given.truth, given.trimap, given.missing == "empty")
     if given.json:
         json.dump(figures, sys.stdout, indent=1)
         print()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Status = Literal["pending", "ok", "filtered", "failed"]
 U8 = NDArray[np.uint8]
+Rect = tuple[int, int, int, int]  # x0, y0, x1, y1: whole pixels of the upright picture, x1 and y1 exclusive
 
 
 @dataclass
@@ -34,25 +35,25 @@ class Box:
 
 
 @dataclass
-class Crop:
-    """The coarse answer on one crop of the picture.
+class CoarseCrop:
+    """What the coarse stage found in one crop of the picture.
 
     Attributes:
-        box: (x0, y0, x1, y1) of the crop, integer pixels of the upright picture, x1 and y1 exclusive.
-        alpha: uint8 [h, w], 0..255, coarse alpha at the network's size.
-        unsure: uint8 [h, w], 0..255, expected absolute error of `alpha`, same scale.
+        box: the crop.
+        alpha: uint8 [h, w], 0..255, coarse alpha at the size of the network's output.
+        uncertainty: uint8 [h, w], 0..255, expected absolute error of `alpha`, on the same scale.
     """
 
-    box: tuple[int, int, int, int]
+    box: Rect
     alpha: U8
-    unsure: U8
+    uncertainty: U8
 
 
 @dataclass
 class Subject:
-    """One of several subjects. box: as in `Crop`; alpha: uint8 [y1 - y0, x1 - x0], the box alone at full size."""
+    """One of several subjects. alpha: uint8 [y1 - y0, x1 - x0], 0..255, of its box alone, at full size."""
 
-    box: tuple[int, int, int, int]
+    box: Rect
     alpha: U8
 
 
@@ -88,7 +89,7 @@ class Item:
     category_score: float = 0.0
     route: str = "general"
     boxes: list[Box] = field(default_factory=list)
-    crops: list[Crop] = field(default_factory=list)
+    crops: list[CoarseCrop] = field(default_factory=list)
     alpha: U8 | None = None
     subjects: list[Subject] = field(default_factory=list)
     confidence: float | None = None
@@ -129,7 +130,7 @@ class Item:
         if isinstance(error, PictureError):
             self._end("failed", stage, error.reason, error.detail)
         else:
-            self._end("failed", stage, "internal_error", f"{type(error).__name__}: {error}"[:500] + _where(error))
+            self._end("failed", stage, "internal_error", f"{type(error).__name__}: {error}"[:500] + _origin(error))
 
     def finish(self) -> None:
         """Marks a picture that went through all stages."""
@@ -158,7 +159,7 @@ class Item:
         self.subjects = [Subject(box, _decode(data)) for box, data in state["subjects"]]
 
 
-def _where(error: Exception) -> str:
+def _origin(error: Exception) -> str:
     """The innermost line of this package that an error came through, as ` (fine.py:88)`."""
     here = str(Path(__file__).resolve().parent)
     frames = [f for f in traceback.extract_tb(error.__traceback__) if str(Path(f.filename).resolve()).startswith(here)]

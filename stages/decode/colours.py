@@ -34,7 +34,8 @@ WIDE = frozenset({4, 9, 11, 12})  # 5, 6 and 7 are old video's, which everybody 
 GAMMAS = {5: 2.8, 8: 1.0}  # all other transfer functions are shown as sRGB's, those of high dynamic range too
 HDR = frozenset({16, 18})  # PQ and HLG
 SRGB_GAMMA = 1 / 0.45455
-NEAR = 0.08  # a gamma this close to sRGB's, as a share, is meant to be it
+GAMMA_TOLERANCE = 0.08  # a gamma this close to sRGB's, as a share, is meant to be it
+COLORANTS = (b"rXYZ", b"gXYZ", b"bXYZ")  # tags of an ICC profile
 D50 = np.array([0.9642, 1.0, 0.8249])
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
@@ -46,47 +47,47 @@ class Space(NamedTuple):
     convert: bool = False
 
 
-def of_codes(primaries: int, transfer: int) -> Space:
+def space_of_codes(primaries: int, transfer: int) -> Space:
     """The space that code points of ITU-T H.273 name."""
     gamma = GAMMAS.get(transfer)
     if primaries not in WIDE and gamma is None:
         return Space()
-    return Space(_made(PRIMARIES.get(primaries, SRGB), gamma), gamma is not None)
+    return Space(_make_profile(PRIMARIES.get(primaries, SRGB), gamma), gamma is not None)
 
 
-def of_png(icc: bytes, cicp: bytes, has_srgb: bool, gamma: float | None, chroma: Primaries | None) -> Space:
+def space_of_png(icc: bytes, cicp: bytes, has_srgb: bool, gamma: float | None, chroma: Primaries | None) -> Space:
     """The space of a PNG by its chunks, the more exact first: cICP, iCCP, sRGB, cHRM with gAMA.
 
     Args:
         icc: of iCCP. cicp: the chunk's four bytes. gamma: of gAMA, such as 0.45455. chroma: of cHRM.
     """
     if len(cicp) == 4 and not (icc and cicp[1] in HDR):
-        return of_codes(cicp[0], cicp[1])
+        return space_of_codes(cicp[0], cicp[1])
     if icc or has_srgb:
         return Space(icc)
     power = 1 / gamma if gamma and 0.1 <= gamma <= 10 else SRGB_GAMMA
-    other_curve = abs(power / SRGB_GAMMA - 1) > NEAR
-    if chroma is None or len(chroma) != 8 or not _can_be(chroma):
+    other_curve = abs(power / SRGB_GAMMA - 1) > GAMMA_TOLERANCE
+    if chroma is None or len(chroma) != 8 or not _is_valid(chroma):
         chroma = SRGB
     if not other_curve and np.abs(np.subtract(chroma, SRGB)).max() < 0.01:
         return Space()
-    return Space(_made(tuple(chroma), power if other_curve else None), other_curve)
+    return Space(_make_profile(tuple(chroma), power if other_curve else None), other_curve)
 
 
-def of_boxes(data: bytes) -> Space:
+def space_of_boxes(data: bytes) -> Space:
     """The space that AVIF and HEIC name in numbers, in their first box `colr` of the kind `nclx`."""
     at = data.find(b"colrnclx", 0, 1 << 16)
-    return of_codes(*struct.unpack_from(">HH", data, at + 8)) if 0 <= at <= len(data) - 12 else Space()
+    return space_of_codes(*struct.unpack_from(">HH", data, at + 8)) if 0 <= at <= len(data) - 12 else Space()
 
 
-def kept(space: Space, mode: str) -> bytes | None:
+def output_profile(space: Space, mode: str) -> bytes | None:
     """The profile that pixels of a Pillow mode are in once `to_rgb` has made RGB of them; None: sRGB."""
     is_rgb = space.profile[16:20] == b"RGB " and not space.convert
     return space.profile if is_rgb and mode not in ("CMYK", "LAB") else None
 
 
 def to_rgb(image: Image.Image, space: Space) -> Image.Image:
-    """The picture as RGB, in the space that `kept` names.
+    """The picture as RGB, in the space that `output_profile` names.
 
     Args:
         image: of 8 bits a channel, without alpha. A profile of another kind than its own is as good as none.
@@ -112,7 +113,7 @@ def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         return None
 
 
-def _can_be(chroma: Primaries) -> bool:
+def _is_valid(chroma: Primaries) -> bool:
     """Whether white lies in the triangle of the primaries, as it must for a profile."""
     x, y = chroma[2::2], chroma[3::2]
     if min(chroma[1::2]) <= 0 or max(chroma) > 1:
@@ -124,7 +125,7 @@ def _can_be(chroma: Primaries) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _made(chroma: Primaries, gamma: float | None) -> bytes:
+def _make_profile(chroma: Primaries, gamma: float | None) -> bytes:
     """An ICC profile, version 2, of an RGB space by its primaries and gamma (None: sRGB's curve)."""
     xyz = np.array([(x / y, 1.0, (1 - x - y) / y) for x, y in zip(chroma[::2], chroma[1::2], strict=True)])
     white, primaries = xyz[0], xyz[1:].T
@@ -140,22 +141,22 @@ def _made(chroma: Primaries, gamma: float | None) -> bytes:
     tags = {
         b"desc": b"desc" + bytes(4) + struct.pack(">I", len(text)) + text + bytes(78),
         b"cprt": b"text" + bytes(4) + b"no copyright\0",
-        b"wtpt": b"XYZ " + bytes(4) + _fixed(D50),
-        **{name: b"XYZ " + bytes(4) + _fixed(adapted[:, k]) for k, name in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))},
+        b"wtpt": b"XYZ " + bytes(4) + _fixed_point(D50),
+        **{name: b"XYZ " + bytes(4) + _fixed_point(adapted[:, k]) for k, name in enumerate(COLORANTS)},
         **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve),
     }
     start, index, body = 132 + 12 * len(tags), b"", b""
-    places: dict[bytes, int] = {}
+    offsets: dict[bytes, int] = {}
     for name, value in tags.items():
         padded = value + bytes(-len(value) % 4)
-        if value not in places:  # the three curves are one
-            places[value] = start + len(body)
+        if value not in offsets:  # the three curves are one
+            offsets[value] = start + len(body)
             body += padded
-        index += name + struct.pack(">II", places[value], len(value))
+        index += name + struct.pack(">II", offsets[value], len(value))
     head = struct.pack(">I4xI", start + len(body), 0x02100000) + b"mntrRGB XYZ "
-    head = head.ljust(36, b"\0") + b"acsp" + bytes(28) + _fixed(D50)
+    head = head.ljust(36, b"\0") + b"acsp" + bytes(28) + _fixed_point(D50)
     return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + index + body
 
 
-def _fixed(values: np.ndarray) -> bytes:
+def _fixed_point(values: np.ndarray) -> bytes:
     return struct.pack(">3i", *(round(float(v) * 65536) for v in values))

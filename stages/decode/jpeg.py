@@ -12,7 +12,7 @@ from PIL import Image
 END = b"\xff\xd9"
 START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 START_OF_SCAN = 0xDA
-FILLER = bytes(range(1, 255)) * 4
+PADDING = bytes(range(1, 255)) * 4
 
 
 def lacks_only_its_end(data: bytes) -> bool:
@@ -26,7 +26,7 @@ def lacks_only_its_end(data: bytes) -> bool:
     """
     if not _all_scans(data):
         return False
-    pictures = [Image.open(io.BytesIO(data + more + END), formats=["JPEG"]) for more in (b"", FILLER, FILLER[::-1])]
+    pictures = [Image.open(io.BytesIO(data + more + END), formats=["JPEG"]) for more in (b"", PADDING, PADDING[::-1])]
     first, *others = (np.asarray(picture) for picture in pictures)
     return all(np.array_equal(first, other) for other in others)
 

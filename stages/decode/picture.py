@@ -25,7 +25,7 @@ from PIL import AvifImagePlugin, ExifTags, Image, UnidentifiedImageError
 from ..errors import PictureError
 from ..limits import DEFAULT_LIMITS, Limits
 from . import jpeg, tiff, transparency
-from .colours import Space, kept, of_boxes, of_png, to_rgb
+from .colours import Space, output_profile, space_of_boxes, space_of_png, to_rgb
 from .parts import check_parts
 from .sniff import incomplete, png_chunk, sniff
 
@@ -39,6 +39,7 @@ for _file in metadata.files("pillow") or ():  # the libtiff in Pillow's wheels w
     if _file.name.startswith("libtiff"):
         ctypes.CDLL(str(_file.locate())).TIFFSetErrorHandler(None)
 
+ANALYSIS_SIDE = 512  # long side at which the first stages look at every picture, pixels: `small` decodes it once
 TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -51,8 +52,8 @@ TRANSPOSE = {
 TIFF_TILE_WIDTH, TIFF_TILE_HEIGHT = 322, 323  # tags
 TILE_PIXELS = 1 << 22  # of a tile that may be larger than its picture
 JPEG_SCALES = (8, 4, 2)
-META = 1 << 16  # bytes within which HEIC describes its pictures
-DEEP = ("I", "I;16", "I;16B", "F")  # grey of more than 8 bits
+HEIF_HEADER = 1 << 16  # bytes within which HEIC describes its pictures
+DEEP_GREY = ("I", "I;16", "I;16B", "F")  # grey of more than 8 bits
 
 
 class Picture:
@@ -82,10 +83,10 @@ class Picture:
         self.format = sniff(data)
         check_parts(data, self.format)
         if self.format == "HEIF":
-            _learn_heif()
+            _register_heif()
         self._data = data
         self._page = 0
-        with self._trouble():
+        with self._decode_errors():
             has_density = True
             if self.format == "TIFF":
                 self._page, has_density = tiff.main_page(data)
@@ -96,9 +97,9 @@ class Picture:
             swapped = self._orientation >= 5
             self.width, self.height = image.size[::-1] if swapped else image.size
             self._space = self._read_space(image)
-            dpi = _dpi(image) if has_density else None
+            dpi = _read_dpi(image) if has_density else None
             self.dpi = dpi[::-1] if dpi and swapped else dpi
-            self.icc_profile = kept(self._space, image.mode)
+            self.icc_profile = output_profile(self._space, image.mode)
         self._levels: dict[int, U8] = {}  # decoded at 1/1, 1/2, 1/4, 1/8
         self._smalls: dict[int, U8] = {}
         self._straight: U8 | None = None
@@ -136,8 +137,8 @@ class Picture:
             size = max(1, round(self.width * ratio)), max(1, round(self.height * ratio))
             if size == (level.shape[1], level.shape[0]):
                 return level
-            way = cv2.INTER_LINEAR_EXACT if 2 * size[0] > level.shape[1] else cv2.INTER_AREA
-            self._smalls[side] = _u8(cv2.resize(level, size, interpolation=way))
+            interpolation = cv2.INTER_LINEAR_EXACT if 2 * size[0] > level.shape[1] else cv2.INTER_AREA
+            self._smalls[side] = _u8(cv2.resize(level, size, interpolation=interpolation))
         return self._smalls[side]
 
     @property
@@ -154,17 +155,17 @@ class Picture:
 
     def _level(self, scale: int) -> U8:
         if scale not in self._levels:
-            with self._trouble():
+            with self._decode_errors():
                 self._levels[scale] = self._decode(scale)
         return self._levels[scale]
 
     def _decode(self, scale: int) -> U8:
         if self.format in ("JPEG", "WEBP") and self._data.endswith(b"\0" * 64) and incomplete(self._data, self.format):
             raise PictureError("truncated", "its end is zeros: an unfinished download?")
-        image = self._loaded(scale)
+        image = self._load(scale)
         if self._orientation in TRANSPOSE:
             image = image.transpose(TRANSPOSE[self._orientation])
-        image, alpha = _parted(image)
+        image, alpha = _split_alpha(image)
         rgb = np.array(to_rgb(image, self._space))
         if scale == 1 and rgb.shape != (self.height, self.width, 3):
             raise PictureError("decode_error", f"{rgb.shape[1]}x{rgb.shape[0]} pixels, unlike its header")
@@ -179,7 +180,7 @@ class Picture:
         plain.paste(Image.fromarray(rgb), (0, 0), Image.fromarray(alpha))
         return np.array(plain)
 
-    def _loaded(self, scale: int) -> Image.Image:
+    def _load(self, scale: int) -> Image.Image:
         """The decoded picture, a JPEG at 1/scale."""
         image = self._open()
         if scale > 1:
@@ -190,7 +191,7 @@ class Picture:
             if self.format != "JPEG" or not jpeg.lacks_only_its_end(self._data):
                 raise
             self._data += jpeg.END
-            return self._loaded(scale)
+            return self._load(scale)
         return image
 
     def _open(self) -> Image.Image:
@@ -205,7 +206,7 @@ class Picture:
         if self.format == "TIFF":  # Pillow itself turns TIFF, and says the upright size
             return 1
         if self.format == "HEIF":  # libheif turns what a file's own properties say; EXIF repeats it, or stands alone
-            turned = any(self._data.find(name, 0, META) >= 0 for name in (b"irot", b"imir"))
+            turned = any(self._data.find(name, 0, HEIF_HEADER) >= 0 for name in (b"irot", b"imir"))
             return 1 if turned else image.info.get("original_orientation") or 1
         try:
             if self.format == "PNG" and "exif" not in image.info and (exif := png_chunk(self._data, b"eXIf")):
@@ -219,13 +220,13 @@ class Picture:
         icc: bytes = image.info.get("icc_profile") or b""
         if self.format == "PNG":
             info, cicp = image.info, png_chunk(self._data, b"cICP")
-            return of_png(icc, cicp, "srgb" in info, info.get("gamma"), info.get("chromaticity"))
+            return space_of_png(icc, cicp, "srgb" in info, info.get("gamma"), info.get("chromaticity"))
         if self.format in ("AVIF", "HEIF") and not icc:
-            return of_boxes(self._data)
+            return space_of_boxes(self._data)
         return Space(icc)
 
     @contextmanager
-    def _trouble(self) -> Iterator[None]:
+    def _decode_errors(self) -> Iterator[None]:
         """Turns whatever a decoder raises over a picture's bytes into a PictureError."""
         try:
             yield
@@ -262,7 +263,7 @@ def _check_tiles(image: Image.Image) -> None:
         raise PictureError("too_many_pixels", f"{image.width}x{image.height}, in tiles of {tile[0]}x{tile[1]}")
 
 
-def _dpi(image: Image.Image) -> tuple[float, float] | None:
+def _read_dpi(image: Image.Image) -> tuple[float, float] | None:
     try:
         x, y = (float(value) for value in image.info["dpi"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
@@ -281,9 +282,9 @@ def _to_8_bits(values: NDArray) -> U8:
     return _u8(np.clip(np.rint(real / white * 255), 0, 255))
 
 
-def _parted(image: Image.Image) -> tuple[Image.Image, U8 | None]:
+def _split_alpha(image: Image.Image) -> tuple[Image.Image, U8 | None]:
     """The colours, straight and of 8 bits a channel, and the alpha, uint8 [h, w], where the mode can hold one."""
-    if image.mode in DEEP:
+    if image.mode in DEEP_GREY:
         values, hidden = np.asarray(image), image.info.get("transparency")
         alpha = np.where(values == hidden, 0, 255).astype(np.uint8) if isinstance(hidden, int) else None
         return Image.fromarray(_to_8_bits(values)), alpha
@@ -294,7 +295,7 @@ def _parted(image: Image.Image) -> tuple[Image.Image, U8 | None]:
 
 
 @lru_cache(maxsize=1)
-def _learn_heif() -> None:
+def _register_heif() -> None:
     """Lets Pillow read HEIF, where the extra is installed. Raises PictureError `unsupported` where it is not."""
     try:
         import pillow_heif

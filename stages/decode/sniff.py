@@ -9,7 +9,7 @@ from ..errors import PictureError
 
 Format = Literal["JPEG", "PNG", "GIF", "WEBP", "AVIF", "HEIF", "JPEG2000", "TIFF", "BMP"]
 
-READ: tuple[tuple[bytes, Format], ...] = (
+FORMATS: tuple[tuple[bytes, Format], ...] = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"GIF8", "GIF"),
@@ -21,7 +21,7 @@ READ: tuple[tuple[bytes, Format], ...] = (
     (b"\0\0\0\x0cjP  ", "JPEG2000"),
     (b"\xff\x4f\xff\x51", "JPEG2000"),
 )
-PICTURES_NOT_READ = (
+UNSUPPORTED_PICTURES = (
     (b"8BPS", "a Photoshop document"),
     (b"\xff\x0a", "JPEG XL"),
     (b"\0\0\0\x0cJXL ", "JPEG XL"),
@@ -31,7 +31,7 @@ PICTURES_NOT_READ = (
     (b"#?RADIANCE", "Radiance HDR"),
     (b"DDS ", "a DDS texture"),
 )
-NO_PICTURES = (
+OTHER_FILES = (
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive or an office document"),
     (b"\x1f\x8b", "gzip"),
@@ -58,15 +58,15 @@ def sniff(data: bytes) -> Format:
     """
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
-    for magic, kind in READ:
+    for magic, kind in FORMATS:
         if data.startswith(magic):
             return kind
     if data[4:8] == b"ftyp":
         return _sniff_boxes(data)
-    for magic, name in PICTURES_NOT_READ:
+    for magic, name in UNSUPPORTED_PICTURES:
         if data.startswith(magic):
             raise PictureError("unsupported", f"{name} is not read: convert it to JPEG, PNG, WebP, AVIF or TIFF")
-    for magic, name in NO_PICTURES:
+    for magic, name in OTHER_FILES:
         if data.startswith(magic):
             raise PictureError("not_a_picture", f"looks like {name}")
     raise _text_or_unknown(data)

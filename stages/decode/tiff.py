@@ -9,10 +9,11 @@ from itertools import pairwise
 
 from ..errors import PictureError
 
-MOST_PAGES = 1000  # directories that are looked at
+MAX_PAGES = 1000  # directories that are looked at
 FLOAT = 3  # of SampleFormat
-KIND, OLD_KIND, WIDTH, HEIGHT, BITS, SAMPLES, DENSITY, PARTS, FORMAT = 254, 255, 256, 257, 258, 277, 282, 330, 339
-RAW = (50706, 33421)  # DNGVersion, CFARepeatPatternDim: of cameras' raw files
+SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, BITS = 254, 255, 256, 257, 258  # tags
+SAMPLES, RESOLUTION, SUB_IFDS, FORMAT = 277, 282, 330, 339
+RAW_TAGS = (50706, 33421)  # DNGVersion, CFARepeatPatternDim: of cameras' raw files
 TYPES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}  # the types of the whole numbers that are read here
 
 Tags = dict[int, int]
@@ -31,8 +32,8 @@ def main_page(data: bytes) -> tuple[int, bool]:
     pages = list(_directories(data))
     if not pages:
         return 0, False  # Pillow says what is wrong
-    full = [page for page in pages if not page.get(KIND, 0) & 0b101 and page.get(OLD_KIND) != 2]
-    if any(tag in page for tag in RAW for page in pages) or (not full and any(PARTS in page for page in pages)):
+    full = [page for page in pages if not page.get(SUBFILE, 0) & 0b101 and page.get(OLD_SUBFILE) != 2]
+    if any(tag in page for tag in RAW_TAGS for page in pages) or (not full and any(SUB_IFDS in page for page in pages)):
         raise PictureError("unsupported", "a camera's raw file is not read: develop it to JPEG or TIFF")
     largest = max(full or pages, key=lambda page: page.get(WIDTH, 0) * page.get(HEIGHT, 0))
     chosen = full[0] if full and not _is_pyramid(full) else largest
@@ -40,7 +41,7 @@ def main_page(data: bytes) -> tuple[int, bool]:
     if chosen.get(FORMAT) == FLOAT and (samples > 1 or bits != 32):
         what = f"{samples} channels of {bits}-bit floating-point samples"
         raise PictureError("unsupported", f"TIFF with {what}: save it with 8 or 16 bits a channel")
-    return pages.index(chosen), DENSITY in chosen
+    return pages.index(chosen), RESOLUTION in chosen
 
 
 def _directories(data: bytes) -> Iterator[Tags]:
@@ -51,13 +52,13 @@ def _directories(data: bytes) -> Iterator[Tags]:
     seen: set[int] = set()
     try:
         (at,) = struct.unpack_from(order + offset_type, data, 8 if big else 4)
-        while at and at not in seen and len(seen) < MOST_PAGES:
+        while at and at not in seen and len(seen) < MAX_PAGES:
             seen.add(at)
             (entries,) = struct.unpack_from(order + count_type, data, at)
             end = at + head + entries * entry
             if end > len(data):
                 return
-            yield dict(_entry(data, place, order, big) for place in range(at + head, end, entry))
+            yield dict(_entry(data, offset, order, big) for offset in range(at + head, end, entry))
             (at,) = struct.unpack_from(order + offset_type, data, end)
     except struct.error:
         return

@@ -14,20 +14,14 @@ from numpy.typing import NDArray
 U8 = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
-FAINT = 13  # alpha below which nothing can be seen, of 255 (5 %)
-FRAME = 0.97  # share of its bounding box that a frame fills: corners of up to a fifth of the side may be round
-SPANS = 0.9  # share of the picture's width or height that it spans
+MIN_VISIBLE_ALPHA = 13  # of 255 (5 %): less alpha than this cannot be seen
+FRAME_FILL = 0.97  # least share of its bounding box that a frame fills: corners up to a fifth of the side may be round
+FRAME_SPAN = 0.9  # least share of the picture's width or height that a frame spans
 WHITE: Colour = (255, 255, 255)
-GROUNDS: tuple[Colour, ...] = (
-    WHITE,
-    (128, 128, 128),
-    (64, 64, 64),
-    (255, 220, 90),
-    (40, 70, 160),
-)  # the first that does
-ALIKE = 20.0  # distance in Lab below which a colour is lost on a ground
-LOST = 0.1  # share of the visible pixels that may be
-_SEEN = 256  # long side at which colours are counted, pixels
+GROUNDS: tuple[Colour, ...] = (WHITE, (128, 128, 128), (64, 64, 64), (255, 220, 90), (40, 70, 160))  # in this order
+MIN_COLOUR_DISTANCE = 20.0  # in Lab: a colour nearer to that of a ground is lost on it
+MAX_LOST = 0.1  # largest share of the visible pixels that may be lost on a ground
+_SAMPLE_SIDE = 256  # long side at which colours are counted, pixels
 
 
 def is_matte(alpha: U8) -> bool:
@@ -41,12 +35,12 @@ def is_matte(alpha: U8) -> bool:
         alpha: uint8 [H, W], not 255 everywhere.
     """
     most = int(alpha.max())
-    if most < FAINT:
+    if most < MIN_VISIBLE_ALPHA:
         return False  # nothing to be seen: no matte of anything
     inside = cv2.inRange(alpha, (most + 1) // 2, 255)
     _, _, width, height = cv2.boundingRect(inside)
-    spans = max(width / alpha.shape[1], height / alpha.shape[0]) >= SPANS
-    return not (spans and cv2.countNonZero(inside) >= FRAME * width * height)
+    spans = max(width / alpha.shape[1], height / alpha.shape[0]) >= FRAME_SPAN
+    return not (spans and cv2.countNonZero(inside) >= FRAME_FILL * width * height)
 
 
 def ground_for(rgb: U8, alpha: U8, matte: bool) -> Colour:
@@ -58,9 +52,9 @@ def ground_for(rgb: U8, alpha: U8, matte: bool) -> Colour:
     Args:
         rgb: uint8 [H, W, 3], straight (not premultiplied). alpha: uint8 [H, W].
     """
-    step = max(1, max(alpha.shape) // _SEEN)
+    step = max(1, max(alpha.shape) // _SAMPLE_SIDE)
     weight, colours = alpha[::step, ::step], rgb[::step, ::step]
-    visible = weight >= FAINT
+    visible = weight >= MIN_VISIBLE_ALPHA
     if not visible.any():
         return WHITE
     if not matte:
@@ -72,17 +66,20 @@ def ground_for(rgb: U8, alpha: U8, matte: bool) -> Colour:
     shares = weight[visible].astype(np.float32)
     lost = []
     for ground in GROUNDS:
-        near = np.linalg.norm(seen - _lab(np.array([[ground]], np.uint8))[0, 0], axis=1) < ALIKE
+        near = np.linalg.norm(seen - _lab(np.array([[ground]], np.uint8))[0, 0], axis=1) < MIN_COLOUR_DISTANCE
         lost.append(float(shares[near].sum() / shares.sum()))
-        if lost[-1] < LOST:
+        if lost[-1] < MAX_LOST:
             return ground
     return GROUNDS[int(np.argmin(lost))]
 
 
-def joined(found: U8, own: U8, matte: bool) -> U8:
-    """A found alpha and the file's own, uint8 [H, W]: nothing is more opaque than the file says.
+def combine_alpha(found: U8, own: U8, matte: bool) -> U8:
+    """The alpha that was found and the file's own combined, uint8 [H, W]: nothing is more opaque than in the file.
 
-    Where the file's alpha is a matte, `found` was made from it, and the smaller counts; else they multiply.
+    Args:
+        found: uint8 [H, W], 0..255.
+        own: uint8 [H, W], 0..255, the file's.
+        matte: whether `own` is a matte: then `found` was made from it, and the smaller one is taken; else the product.
     """
     if matte:
         return np.minimum(found, own)

@@ -1,4 +1,4 @@
-"""From subject boxes to the crops that are looked at closely."""
+"""From subject boxes to the crops of the picture that the coarse and the fine stage work on."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import numpy as np
 from pydantic import Field
 
 from ..base import Settings
-from ..item import U8, Box, Item
-from ..item import Crop as Seen
+from ..item import U8, Box, CoarseCrop, Item, Rect
 
-Crop = tuple[int, int, int, int]
-_HELD, _BEYOND = 0.9, 1.5  # shares of the crops' area that the whole picture's mask must hold and be
-STRIP = 4.0  # ratio of a picture's sides from which on it is a strip
-MOST_WINDOWS = 32  # of one strip
-_STEP = 0.6  # of a crop's longer side that is added where it was too small
+STRIP_RATIO = 4.0  # a picture whose longer side is more than this many times its shorter one is a strip
+MAX_WINDOWS = 32  # that one strip is divided into
+_GROWTH = 0.6  # how much a crop that cuts off its subject grows on that side, as a share of its longer side
+_MIN_HELD = 0.9  # share of what the crops' masks hold that the whole picture's mask must hold too, to replace them
+_MIN_GAIN = 1.5  # and how many times their area it must have
 
 
 class CropSettings(Settings):
@@ -41,20 +40,20 @@ class CropSettings(Settings):
 
 
 def is_strip(width: int, height: int) -> bool:
-    """Whether a picture is so long that as a whole nothing in it can be told."""
-    return max(width, height) > STRIP * min(width, height)
+    """Whether a picture is so long that a network, which sees it squeezed to a square, cannot recognise anything."""
+    return max(width, height) > STRIP_RATIO * min(width, height)
 
 
-def windows(width: int, height: int) -> list[Crop]:
-    """The whole picture, or, where that is a strip, overlapping windows of it that networks can look at.
+def windows(width: int, height: int) -> list[Rect]:
+    """The whole picture, or, where that is a strip, overlapping windows of it for the networks.
 
-    Seen as a whole, a strip is squeezed until nothing in it has its own shape. A window is as long as two of the
-    picture's shorter sides, longer where there would be too many, and shares half with either neighbour.
+    A window is twice as long as the picture's shorter side, or longer where there would be too many, and overlaps
+    either neighbour by half.
     """
     longer, shorter = max(width, height), min(width, height)
     if not is_strip(width, height):
         return [(0, 0, width, height)]
-    count = min(MOST_WINDOWS, math.ceil(longer / shorter) - 1)
+    count = min(MAX_WINDOWS, math.ceil(longer / shorter) - 1)
     length = max(2 * shorter, math.ceil(2 * longer / (count + 1)))
     starts = [round(k * (longer - length) / (count - 1)) for k in range(count)]
     if width >= height:
@@ -62,8 +61,8 @@ def windows(width: int, height: int) -> list[Crop]:
     return [(0, start, width, start + length) for start in starts]
 
 
-def crops_for(boxes: Sequence[Box], width: int, height: int, settings: CropSettings) -> list[Crop]:
-    """The parts of a picture to look at, each (x0, y0, x1, y1) in whole pixels within it, x1 and y1 exclusive.
+def crops_for(boxes: Sequence[Box], width: int, height: int, settings: CropSettings) -> list[Rect]:
+    """The crops of a picture to cut out subjects from, all of them within the picture.
 
     Without boxes that is the whole picture, a strip in `windows`. With them, every one of the surest `max_subjects`
     lies in one of the crops with a margin, no two crops overlap by more than `merge_overlap`, and the order of the
@@ -74,23 +73,27 @@ def crops_for(boxes: Sequence[Box], width: int, height: int, settings: CropSetti
     """
     whole = (0, 0, width, height)
     chosen = sorted(boxes, key=lambda b: (-b.score, b.x0, b.y0, b.x1, b.y1))[: settings.max_subjects]
-    crops: list[Crop] = []
+    crops: list[Rect] = []
     for box in chosen:
-        crop = _widened(box, width, height, settings.expand)
+        crop = _expand(box, width, height, settings.expand)
         if _area(crop) > 0:
             crops.append(crop)
     merged = True
     while merged:
-        crops = sorted({_grown(c, whole, settings.whole_picture_share) for c in crops}, key=lambda c: (-_area(c), c))
-        merged = _merge_one(crops, settings.merge_overlap)
+        crops = sorted(
+            {_whole_if_large(c, whole, settings.whole_picture_share) for c in crops}, key=lambda c: (-_area(c), c)
+        )
+        merged = _merge_first_overlap(crops, settings.merge_overlap)
     return crops or windows(width, height)
 
 
-def regrown(crops: Sequence[Crop], alphas: Sequence[U8], width: int, height: int, settings: CropSettings) -> list[Crop]:
-    """The crops, larger where their side cuts through the subject: a detection may be of its head alone.
+def grow_cut_off(
+    crops: Sequence[Rect], alphas: Sequence[U8], width: int, height: int, settings: CropSettings
+) -> list[Rect]:
+    """The crops, larger on each side that cuts through the subject: a detected box may hold its head alone.
 
     Args:
-        alphas: uint8 [h, w], what was found in each crop, at any size.
+        alphas: uint8 [h, w], 0..255, the alpha in each crop, at any size.
 
     Returns:
         The same crops when none is cut off, else new ones, shared and ordered as by `crops_for`.
@@ -98,7 +101,7 @@ def regrown(crops: Sequence[Crop], alphas: Sequence[U8], width: int, height: int
     grown = []
     for (x0, y0, x1, y1), alpha in zip(crops, alphas, strict=True):
         solid = alpha > 127
-        step = _STEP * max(x1 - x0, y1 - y0)
+        step = _GROWTH * max(x1 - x0, y1 - y0)
         left, top, right, bottom = (
             step * (side.mean() > settings.cut_off) for side in (solid[:, 0], solid[0], solid[:, -1], solid[-1])
         )
@@ -109,10 +112,10 @@ def regrown(crops: Sequence[Crop], alphas: Sequence[U8], width: int, height: int
     return crops_for(boxes, width, height, settings.model_copy(update={"expand": 0.0, "max_subjects": len(boxes)}))
 
 
-def overview_wins(parts: Sequence[Seen], whole: Seen, settings: CropSettings) -> bool:
-    """Whether the whole picture's mask shows more of what the crops show: a person, of whom a face was detected.
+def overview_wins(parts: Sequence[CoarseCrop], whole: CoarseCrop, settings: CropSettings) -> bool:
+    """Whether the whole picture's mask replaces those of the crops, as where a face was detected but a person is there.
 
-    It must be sure, hold nearly all that the crops found, and reach well beyond it.
+    It must be sure (`settings.overview`), hold nearly all that the crops' masks hold, and be clearly larger.
     """
     mask = whole.alpha > 127
     if not mask.any() or whole.alpha[mask].mean() < settings.overview * 255:
@@ -124,11 +127,11 @@ def overview_wins(parts: Sequence[Seen], whole: Seen, settings: CropSettings) ->
         y0, y1 = (round(y * height / full_height) for y in (part.box[1], part.box[3]))
         if x1 > x0 and y1 > y0:
             found[y0:y1, x0:x1] |= cv2.resize(part.alpha, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA) > 127
-    held = (mask & found).sum() > _HELD * found.sum()
-    return bool(held and mask.sum() > _BEYOND * found.sum())
+    held = (mask & found).sum() > _MIN_HELD * found.sum()
+    return bool(held and mask.sum() > _MIN_GAIN * found.sum())
 
 
-def cut(item: Item, box: Crop, side: int) -> U8:
+def crop_pixels(item: Item, box: Rect, side: int) -> U8:
     """The crop's pixels, uint8 [h, w, 3], from the smallest decoding in which its long side is at least `side`."""
     x0, y0, x1, y1 = box
     share = max(item.width, item.height) / max(x1 - x0, y1 - y0)
@@ -139,18 +142,18 @@ def cut(item: Item, box: Crop, side: int) -> U8:
     return picture[top : max(top + 1, round(y1 * sy)), left : max(left + 1, round(x1 * sx))]
 
 
-def _widened(box: Box, width: int, height: int, share: float) -> Crop:
+def _expand(box: Box, width: int, height: int, share: float) -> Rect:
     # the longer side counts, so that a thin box, which is placed no more exactly, gets a margin worth the name
     margin = share / 2 * max(box.x1 - box.x0, box.y1 - box.y0)
     x0, y0 = max(0, math.floor(box.x0 - margin)), max(0, math.floor(box.y0 - margin))
     return x0, y0, min(width, math.ceil(box.x1 + margin)), min(height, math.ceil(box.y1 + margin))
 
 
-def _grown(crop: Crop, whole: Crop, share: float) -> Crop:
+def _whole_if_large(crop: Rect, whole: Rect, share: float) -> Rect:
     return whole if _area(crop) >= share * _area(whole) else crop
 
 
-def _merge_one(crops: list[Crop], most: float) -> bool:
+def _merge_first_overlap(crops: list[Rect], most: float) -> bool:
     """Joins the first two that overlap too much, in place; False where there are none."""
     for i, a in enumerate(crops):
         for b in crops[i + 1 :]:
@@ -163,5 +166,5 @@ def _merge_one(crops: list[Crop], most: float) -> bool:
     return False
 
 
-def _area(crop: Crop) -> int:
+def _area(crop: Rect) -> int:
     return max(0, crop[2] - crop[0]) * max(0, crop[3] - crop[1])

@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..decode.picture import ANALYSIS_SIDE
+
 F32 = NDArray[Any]  # float32
 Image = NDArray[Any]  # uint8
 
-SIDE = 512  # long side that is measured, pixels: blur that does not show at this size is no reason to reject
 TILE = 32  # side of a sharpness tile, pixels
 GRID = 128  # long side at which the subject is estimated
 
@@ -26,9 +27,9 @@ BANDS = 5  # octaves whose energy is measured
 
 _code = np.arange(256, dtype=np.float64) / 255
 LINEAR = np.where(_code <= 0.04045, _code / 12.92, ((_code + 0.055) / 1.055) ** 2.4).astype(np.float32)  # sRGB to light
-LOW, HIGH = (np.arange(256) <= 2).astype(np.uint8), (np.arange(256) >= 253).astype(np.uint8)
+CLIPPED_LOW, CLIPPED_HIGH = (np.arange(256) <= 2).astype(np.uint8), (np.arange(256) >= 253).astype(np.uint8)
 LUMINANCE = np.array([[0.2126, 0.7152, 0.0722]], np.float32)
-ANY = np.ones((1, 3), np.float32)
+CHANNEL_SUM = np.ones((1, 3), np.float32)
 
 NAMES = (
     "frame_mean", "frame_p05", "frame_p50", "frame_p95", "frame_clip_low", "frame_clip_high", "frame_entropy",
@@ -44,7 +45,7 @@ def measure(rgb: Image, matte: Image | None = None) -> dict[str, float]:
     """All measures of one picture.
 
     Args:
-        rgb: uint8 [h, w, 3], sRGB, long side at most `SIDE`.
+        rgb: uint8 [h, w, 3], sRGB, long side at most `ANALYSIS_SIDE`.
         matte: uint8, of any size, the subject where it is known; else it is estimated.
 
     Returns:
@@ -57,7 +58,7 @@ def measure(rgb: Image, matte: Image | None = None) -> dict[str, float]:
         - sharpness: 0 (blurred) .. about 0.8 (crisp); what the sharpest part loses when blurred once more.
           `_axis` is the worse of the two axes (motion blur), `_half` the same at half size (strong blur).
         - detail: share of tiles with structure above the noise. noise: standard deviation, 0..1 of full scale.
-        - side: the long side as a share of `SIDE`; sharpness is to be read with it.
+        - side: the long side as a share of `ANALYSIS_SIDE`; sharpness is to be read with it.
         - edge_W_P: percentile P of how steep the subject's edges are, 0..1, in windows of W pixels.
         - band_K_mean, _peak: the subject's energy in octave K, from the finest, on average and in its liveliest tenth,
           logarithmic: 0 is 1e-8, 1 full scale.
@@ -77,13 +78,13 @@ def measure(rgb: Image, matte: Image | None = None) -> dict[str, float]:
     # Every second pixel is exact enough for shares and percentiles, where averaging would hide clipping.
     pixels, grey = rgb[::2, ::2], luma[::2, ::2]
     light = cv2.transform(cv2.LUT(pixels, LINEAR), LUMINANCE)
-    clipped = [cv2.transform(cv2.LUT(pixels, table), ANY) for table in (LOW, HIGH)]
+    clipped = [cv2.transform(cv2.LUT(pixels, table), CHANNEL_SUM) for table in (CLIPPED_LOW, CLIPPED_HIGH)]
     weight = cv2.resize(weight, pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     tiles = cv2.resize(weight, energy.shape[::-1], interpolation=cv2.INTER_AREA)
     structured = energy > 0
     found = {
         "noise": noise,
-        "side": max(luma.shape) / SIDE,
+        "side": max(luma.shape) / ANALYSIS_SIDE,
         "detail": float(structured.mean()),
         "plain_background": plain,
         "subject_area": float(weight.mean()),
@@ -272,8 +273,8 @@ def _percentiles(values: F32, weight: F32, percents: tuple[int, ...]) -> list[fl
         return [0.0] * len(percents)
     order = np.argsort(values, axis=None)
     cumulative = np.cumsum(weight.ravel()[order])
-    places = np.searchsorted(cumulative, [percent / 100 * cumulative[-1] for percent in percents])
-    return [float(v) for v in values.ravel()[order][np.minimum(places, values.size - 1)]]
+    indices = np.searchsorted(cumulative, [percent / 100 * cumulative[-1] for percent in percents])
+    return [float(v) for v in values.ravel()[order][np.minimum(indices, values.size - 1)]]
 
 
 def _pool(image: Image, grid: tuple[int, int]) -> F32:

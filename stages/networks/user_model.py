@@ -23,7 +23,7 @@ from ..errors import HairlineError
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 Triple = tuple[float, float, float]
-ENDINGS = {".onnx": "onnx", ".pt": "torchscript", ".ts": "torchscript", ".pt2": "exported"}
+FORMATS = {".onnx": "onnx", ".pt": "torchscript", ".ts": "torchscript", ".pt2": "exported"}
 
 
 class UserModelSettings(Settings):
@@ -51,8 +51,8 @@ class UserModelSettings(Settings):
         Raises:
             HairlineError: the file is missing, of another hash or of an unknown kind.
         """
-        if Path(self.path).suffix.lower() not in ENDINGS:
-            raise HairlineError(f"model {self.path}: unknown kind; the ending must be one of {', '.join(ENDINGS)}")
+        if Path(self.path).suffix.lower() not in FORMATS:
+            raise HairlineError(f"model {self.path}: unknown kind; the ending must be one of {', '.join(FORMATS)}")
         return checkpoints.digest(checkpoints.find(self.path, "", self.sha256))
 
 
@@ -71,7 +71,7 @@ class UserModel:
             HairlineError: it cannot be loaded, or does not answer as the settings say.
         """
         self.settings.check()
-        kind = ENDINGS[Path(self.settings.path).suffix.lower()]
+        kind = FORMATS[Path(self.settings.path).suffix.lower()]
         try:
             self._run = self._onnx(device) if kind == "onnx" else self._torch(kind, device)
             self._probe()
@@ -91,9 +91,9 @@ class UserModel:
             float32 [h', w'], 0..1, at the model's size, without the letterbox's margins.
         """
         assert self._run is not None, "setup first"
-        square, (height, width) = self._fit(rgb)
-        answer = np.asarray(self._run(self._normal(square)), np.float32)
-        alpha = self._activate(answer)
+        square, (height, width) = self._resize(rgb)
+        output = np.asarray(self._run(self._normalise(square)), np.float32)
+        alpha = self._activate(output)
         rows = max(1, round(alpha.shape[0] * height / self.size[0]))
         columns = max(1, round(alpha.shape[1] * width / self.size[1]))
         alpha = alpha[:rows, :columns]
@@ -105,20 +105,20 @@ class UserModel:
         """Runs the model once on noise: all that can be wrong with shapes, names and activation shows there."""
         assert self._run is not None
         noise = np.random.default_rng(0).integers(0, 256, (*self.size, 3), np.uint8)
-        answer = self._activate(np.asarray(self._run(self._normal(noise)), np.float32))
-        low, high = float(answer.min()), float(answer.max())
+        output = self._activate(np.asarray(self._run(self._normalise(noise)), np.float32))
+        low, high = float(output.min()), float(output.max())
         if self.settings.normalise == "none" and (low < -0.05 or high > 1.05):
             raise HairlineError(
                 f"model {self.settings.path}: answers {low:.3g} to {high:.3g} where 0 to 1 is expected; "
                 "set activation to sigmoid or softmax, or another output"
             )
 
-    def _normal(self, square: U8) -> F32:
+    def _normalise(self, square: U8) -> F32:
         mean, std = (np.array(x, np.float32) for x in (self.settings.mean, self.settings.std))
         normal = (square.astype(np.float32) / 255 - mean) / std
         return np.ascontiguousarray(normal.transpose(2, 0, 1)[None])
 
-    def _fit(self, rgb: U8) -> tuple[U8, tuple[int, int]]:
+    def _resize(self, rgb: U8) -> tuple[U8, tuple[int, int]]:
         """The picture at the model's size, and how much of it (height, width) the picture fills."""
         height, width = self.size
         if self.settings.keep_aspect:
@@ -133,21 +133,21 @@ class UserModel:
         square[:height, :width] = small
         return square, (height, width)
 
-    def _activate(self, answer: F32) -> F32:
+    def _activate(self, output: F32) -> F32:
         """The answer [1, C, h, w], [C, h, w] or [h, w] as one map, float32 [h, w]."""
-        maps = answer.reshape(-1, *answer.shape[-2:]) if answer.ndim >= 2 else answer
+        maps = output.reshape(-1, *output.shape[-2:]) if output.ndim >= 2 else output
         channel = self.settings.channel
         if channel is None and maps.ndim == 3 and len(maps) == 1:
             channel = 0
         if maps.ndim != 3 or channel is None or channel >= len(maps):
             wish = "no channel was named; set channel" if channel is None else f"there is no channel {channel}"
             raise HairlineError(
-                f"model {self.settings.path}: output {self.settings.output} has the shape {list(answer.shape)}, and "
+                f"model {self.settings.path}: output {self.settings.output} has the shape {list(output.shape)}, and "
                 f"{wish}, or another output"
             )
         if maps.shape[1] * self.size[1] != maps.shape[2] * self.size[0]:
             raise HairlineError(
-                f"model {self.settings.path}: output {self.settings.output} has the shape {list(answer.shape)}; "
+                f"model {self.settings.path}: output {self.settings.output} has the shape {list(output.shape)}; "
                 f"a map [1, channels, height, width] in the proportions of {list(self.size)} is expected"
             )
         if self.settings.activation == "softmax":
@@ -170,30 +170,30 @@ class UserModel:
         available = [p for p in providers if p in onnxruntime.get_available_providers()]
         session = onnxruntime.InferenceSession(self.settings.path, options, [*available, "CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]
-        wanted = self.settings.output
-        if isinstance(wanted, int):
-            wanted = names[wanted] if wanted < len(names) else str(wanted)
-        if wanted not in names:
-            raise HairlineError(f"model {self.settings.path}: no output {wanted}; it has {', '.join(names)}")
-        given = session.get_inputs()[0]
-        dtype = np.float16 if given.type == "tensor(float16)" else np.float32
-        return lambda x: session.run([wanted], {given.name: x.astype(dtype, copy=False)})[0]
+        name = self.settings.output
+        if isinstance(name, int):
+            name = names[name] if name < len(names) else str(name)
+        if name not in names:
+            raise HairlineError(f"model {self.settings.path}: no output {name}; it has {', '.join(names)}")
+        model_input = session.get_inputs()[0]
+        dtype = np.float16 if model_input.type == "tensor(float16)" else np.float32
+        return lambda x: session.run([name], {model_input.name: x.astype(dtype, copy=False)})[0]
 
     def _torch(self, kind: str, device: torch.device) -> Callable[[F32], Any]:
         if kind == "exported":
             module = torch.export.load(self.settings.path).module().to(device)
         else:
             module = torch.jit.load(self.settings.path, map_location=device).eval()  # type: ignore[no-untyped-call]
-        wanted: Any = self.settings.output
+        name: Any = self.settings.output
 
         @torch.inference_mode()
         def run(x: F32) -> Any:
             found = module(torch.from_numpy(x).to(device))
             if isinstance(found, (tuple, list, dict)):
                 try:
-                    found = found[wanted]
+                    found = found[name]
                 except (KeyError, IndexError, TypeError) as error:
-                    raise HairlineError(f"model {self.settings.path}: no output {wanted}") from error
+                    raise HairlineError(f"model {self.settings.path}: no output {name}") from error
             return found.float().cpu().numpy()
 
         return run

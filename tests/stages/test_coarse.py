@@ -84,7 +84,7 @@ def test_an_answer_does_not_depend_on_its_batch(stage: coarse.CoarseStage) -> No
     stage.process([alone])
     stage.process([second, first])
     assert np.array_equal(alone.crops[0].alpha, first.crops[0].alpha)
-    assert np.array_equal(alone.crops[0].unsure, first.crops[0].unsure)
+    assert np.array_equal(alone.crops[0].uncertainty, first.crops[0].uncertainty)
 
 
 def test_missing_damaged_and_foreign_weights_say_so(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ class _TwoEyes(torch.nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         side = x.shape[-1] // 2
         columns = torch.arange(side)
-        if x.shape[-1] == coarse.FAR:
+        if x.shape[-1] == coarse.CONTEXT_SIDE:
             answer = torch.where(columns < side // 2, 6.0, -6.0)
         else:
             answer = torch.where(columns % 2 == 0, 3.0, -3.0)
@@ -119,7 +119,7 @@ class _TwoEyes(torch.nn.Module):
 
 def test_what_belongs_together_is_seen_from_afar_and_where_it_ends_near() -> None:
     picture = np.full((100, 150, 3), 90, np.uint8)  # one colour: nothing to settle doubt by
-    ((alpha, error),) = coarse.ask(_TwoEyes(), [picture], torch.device("cpu"))
+    ((alpha, error),) = coarse.predict_alpha(_TwoEyes(), [picture], torch.device("cpu"))
     logits = np.log(np.clip(alpha, 1, 254) / (255.0 - np.clip(alpha, 1, 254)))
     middle = logits[40:120]
     assert middle[:, 10:60].mean() > 4 and middle[:, 100:150].mean() < -4

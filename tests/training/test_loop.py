@@ -78,7 +78,7 @@ def test_an_encoder_learns_until_it_is_fixed(until: float, moves: bool, tmp_path
 
 
 def test_the_first_look_comes_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "EARLY_LOOK", 0.005)
+    monkeypatch.setattr(loop, "FIRST_VALIDATION", 0.005)
     plan = Plan(0.03, tmp_path / "run", lr=0.02)
     fit(_model(), loader(Stream(_make, 1), 16, 0), _loss, _validate, "score", plan)
     looks = [json.loads(line)["seen"] for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]

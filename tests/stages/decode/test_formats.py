@@ -244,11 +244,11 @@ def test_heic_of_ten_bits():
 
 def test_without_the_extra_heic_says_what_to_install(monkeypatch):
     data = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(range(1, 100))
-    reading._learn_heif.cache_clear()
+    reading._register_heif.cache_clear()
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(PictureError) as error:
         Picture(data)
-    reading._learn_heif.cache_clear()
+    reading._register_heif.cache_clear()
     assert error.value.reason == "unsupported"
     assert "pip install 'hairline[heic]'" in error.value.detail
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from hairline.stages.base import run_stages
 from hairline.stages.decode.picture import Picture
-from hairline.stages.decode.transparency import ground_for, is_matte, joined
+from hairline.stages.decode.transparency import combine_alpha, ground_for, is_matte
 from hairline.stages.filter import FilterSettings
 from hairline.stages.item import Item
 from hairline.stages.registry import STAGES, stage_class
@@ -86,7 +86,7 @@ def test_a_photograph_with_round_corners_is_searched(stages):
     alpha = product(framed)[..., 3].astype(int)
     assert alpha[corners == 0].max() == 0
     assert alpha[20:140, 260:330].mean() < 30  # the wall behind her goes
-    assert np.abs(alpha - joined(product(plain)[..., 3], corners, False)).mean() < 15
+    assert np.abs(alpha - combine_alpha(product(plain)[..., 3], corners, False)).mean() < 15
 
 
 def test_a_burnt_out_cut_out_is_still_refused_and_a_white_one_not(stages):

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hairline.stages.imaging.crops import CropSettings, crops_for, overview_wins, regrown
-from hairline.stages.item import Box, Crop
+from hairline.stages.imaging.crops import CropSettings, crops_for, grow_cut_off, overview_wins
+from hairline.stages.item import Box, CoarseCrop
 
 WIDTH, HEIGHT = 640, 480
 
@@ -81,13 +81,13 @@ def test_a_crop_grows_where_it_cuts_through_the_subject() -> None:
     crop = (200, 100, 300, 200)
     alpha = np.zeros((64, 64), np.uint8)
     alpha[10:50, 20:50] = 255
-    assert regrown([crop], [alpha], WIDTH, HEIGHT, CropSettings()) == [crop]
+    assert grow_cut_off([crop], [alpha], WIDTH, HEIGHT, CropSettings()) == [crop]
     alpha[10:, 10:60] = 255  # runs out at the bottom
-    assert regrown([crop], [alpha], WIDTH, HEIGHT, CropSettings()) == [(200, 100, 300, 260)]
+    assert grow_cut_off([crop], [alpha], WIDTH, HEIGHT, CropSettings()) == [(200, 100, 300, 260)]
     alpha[:, :] = 255
-    assert regrown([crop], [alpha], WIDTH, HEIGHT, CropSettings()) == [(140, 40, 360, 260)]
+    assert grow_cut_off([crop], [alpha], WIDTH, HEIGHT, CropSettings()) == [(140, 40, 360, 260)]
     corner = (0, 0, 100, 100)  # the picture's own edge is no cut
-    assert regrown([corner], [alpha], 100, 100, CropSettings()) == [corner]
+    assert grow_cut_off([corner], [alpha], 100, 100, CropSettings()) == [corner]
 
 
 @given(boxes(), settings, st.integers(0, 1000))
@@ -95,7 +95,7 @@ def test_growing_keeps_what_was_seen(found: list[Box], options: CropSettings, se
     crops = crops_for(found, WIDTH, HEIGHT, options)
     rng = np.random.default_rng(seed)
     alphas = [rng.integers(0, 255, (16, 16)).astype(np.uint8) for _ in crops]
-    larger = regrown(crops, alphas, WIDTH, HEIGHT, options)
+    larger = grow_cut_off(crops, alphas, WIDTH, HEIGHT, options)
     for a in crops:
         assert any(b[0] <= a[0] and b[1] <= a[1] and b[2] >= a[2] and b[3] >= a[3] for b in larger)
 
@@ -103,11 +103,11 @@ def test_growing_keeps_what_was_seen(found: list[Box], options: CropSettings, se
 def test_a_sure_mask_of_the_whole_picture_wins_over_a_part_of_it() -> None:
     body = np.zeros((48, 64), np.uint8)
     body[4:44, 20:40] = 250
-    head = Crop((190, 30, 410, 150), np.full((32, 32), 255, np.uint8), np.zeros((32, 32), np.uint8))
+    head = CoarseCrop((190, 30, 410, 150), np.full((32, 32), 255, np.uint8), np.zeros((32, 32), np.uint8))
     head.alpha[:, :4] = head.alpha[:, -4:] = 0
 
-    def wins(alpha: np.ndarray, part: Crop = head) -> bool:
-        whole = Crop((0, 0, WIDTH, HEIGHT), alpha.astype(np.uint8), np.zeros_like(body))
+    def wins(alpha: np.ndarray, part: CoarseCrop = head) -> bool:
+        whole = CoarseCrop((0, 0, WIDTH, HEIGHT), alpha.astype(np.uint8), np.zeros_like(body))
         return overview_wins([part], whole, CropSettings())
 
     assert wins(body)

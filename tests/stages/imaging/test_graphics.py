@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from hairline.stages.imaging.graphics import is_graphic, keyed
+from hairline.stages.imaging.graphics import is_graphic, key_by_colour
 from hairline.stages.item import Item
 from tests import zoo
 from tests.stages.decode.test_transparency import done, letters, product, stages  # noqa: F401
@@ -82,19 +82,19 @@ def test_neither_is_an_empty_page_nor_a_shaded_ball_on_white():
 def test_a_found_matte_that_holds_the_ink_stays():
     item = Item("a", "a", data=zoo.encode(logo(BLUE, WHITE), "PNG"))
     whole = (letters((0, 0, 0))[..., 3] > 0).astype(np.float32)
-    assert keyed(item.picture, whole) is None
+    assert key_by_colour(item.picture.rgb(), whole) is None
     dot = whole.copy()
     dot[:, 130:] = 0
-    assert keyed(item.picture, dot) is not None
+    assert key_by_colour(item.picture.rgb(), dot) is not None
 
 
 def test_enclosed_ground_follows_what_was_found_and_costs_confidence():
     ring = np.full((300, 300, 3), 255, np.uint8)
     cv2.circle(ring, (150, 150), 100, (0, 0, 0), 12)
-    picture = Item("a", "a", data=zoo.encode(ring, "PNG")).picture
+    rgb = Item("a", "a", data=zoo.encode(ring, "PNG")).picture.rgb()
     disc = np.zeros((300, 300), np.float32)
     cv2.circle(disc, (150, 150), 92, 1.0, -1)
-    filled, hollow = keyed(picture, disc), keyed(picture, np.zeros_like(disc))
+    filled, hollow = key_by_colour(rgb, disc), key_by_colour(rgb, np.zeros_like(disc))
     assert filled is not None and hollow is not None
     assert filled.alpha[150, 150] == 1 and hollow.alpha[150, 150] == 0
     assert filled.alpha[150, 50] == hollow.alpha[150, 50] == 1

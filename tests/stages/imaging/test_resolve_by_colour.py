@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hairline.stages.imaging.resolve_by_colour import settle
+from hairline.stages.imaging.resolve_by_colour import resolve_by_colour
 
 SIDE = 80
 
@@ -23,8 +23,8 @@ def scene() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def test_doubt_follows_the_colours_of_what_is_sure(scene: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     rgb, true, alpha = scene
-    settled = settle(rgb, alpha) > 127
-    assert (settled != true).mean() < 0.02 < ((alpha > 127) != true).mean()
+    resolved = resolve_by_colour(rgb, alpha) > 127
+    assert (resolved != true).mean() < 0.02 < ((alpha > 127) != true).mean()
 
 
 def test_what_is_sure_stays_and_so_does_doubt_that_no_colour_speaks_for(
@@ -32,18 +32,18 @@ def test_what_is_sure_stays_and_so_does_doubt_that_no_colour_speaks_for(
 ) -> None:
     rgb, _, alpha = scene
     sure = (alpha > 240) | (alpha < 10)
-    assert np.abs(settle(rgb, alpha)[sure].astype(int) - alpha[sure]).max() <= 8
+    assert np.abs(resolve_by_colour(rgb, alpha)[sure].astype(int) - alpha[sure]).max() <= 8
     alpha[:5], alpha[30:35, 30:35] = 0, 255
-    assert np.array_equal(settle(rgb, alpha)[:5], alpha[:5]) and settle(rgb, alpha)[32, 32] == 255
+    assert np.array_equal(resolve_by_colour(rgb, alpha)[:5], alpha[:5]) and resolve_by_colour(rgb, alpha)[32, 32] == 255
     grey = np.full_like(rgb, 128)
-    assert np.abs(settle(grey, alpha).astype(int) - alpha).max() <= 1
+    assert np.abs(resolve_by_colour(grey, alpha).astype(int) - alpha).max() <= 1
     rgb[:12] = (30, 200, 60)  # a colour that is sure nowhere
     alpha[:12] = 128
-    assert np.abs(settle(rgb, alpha)[2:8].astype(int) - 128).max() <= 8
+    assert np.abs(resolve_by_colour(rgb, alpha)[2:8].astype(int) - 128).max() <= 8
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_without_a_sure_side_nothing_changes(level: int) -> None:
     rgb = np.random.default_rng(1).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     alpha = np.full((40, 50), level, np.uint8)
-    assert np.array_equal(settle(rgb, alpha), alpha)
+    assert np.array_equal(resolve_by_colour(rgb, alpha), alpha)

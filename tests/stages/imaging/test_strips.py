@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hairline.stages.detect import _one_each
+from hairline.stages.detect import _deduplicate
 from hairline.stages.imaging.crops import windows
 from hairline.stages.item import Box
 from tests import zoo
@@ -44,7 +44,7 @@ def test_a_thing_seen_in_two_windows_is_one():
         Box(40, 5, 60, 85, "text", 0.5),
     )
     other = Box(300, 0, 350, 90, "subject", 0.7)
-    assert _one_each([part, whole, other, text]) == [Box(10, 0, 60, 90, "subject", 0.8), other, text]
+    assert _deduplicate([part, whole, other, text]) == [Box(10, 0, 60, 90, "subject", 0.8), other, text]
 
 
 @pytest.mark.parametrize("size", [(3000, 120), (120, 3000), (1600, 160)], ids=["25:1", "1:25", "10:1"])

@@ -16,10 +16,10 @@ from hairline.stages.networks.anchors import (
     decode,
     generalized_iou,
     iou,
-    suppress,
+    non_maximum_suppression,
 )
 from hairline.stages.networks.blocks import fold_bn
-from hairline.stages.networks.detector import LABELS, PAD, SIDE, Detector, letterbox, select
+from hairline.stages.networks.detector import LABELS, PAD, SIDE, Detector, letterbox, select_boxes
 
 torch.set_num_threads(1)  # two threads on a busy core wait for each other
 
@@ -86,7 +86,7 @@ def test_suppression_as_by_brute_force(count: int, seed: int, threshold: float) 
     for i in sorted(range(count), key=lambda i: (-scores[i], i)):
         if all(_iou(boxes[i], boxes[j]) <= threshold for j in kept):
             kept.append(i)
-    found = suppress(torch.from_numpy(boxes), torch.from_numpy(scores), threshold)
+    found = non_maximum_suppression(torch.from_numpy(boxes), torch.from_numpy(scores), threshold)
     assert found.tolist() == kept
 
 
@@ -101,11 +101,11 @@ def test_labels_do_not_suppress_each_other() -> None:
     answer = torch.full((3, len(LABELS) + 4), -8.0)
     answer[:, len(LABELS) :] = 0
     answer[0, 0], answer[1, 0], answer[2, 1] = 3, 2, 1
-    found = select(answer, placed, 0.5, 0.5)
+    found = select_boxes(answer, placed, 0.5, 0.5)
     assert found.labels.tolist() == [0, 1]
     assert torch.allclose(found.boxes, placed[[0, 2]])
     assert found.scores.tolist() == pytest.approx([torch.sigmoid(torch.tensor(v)).item() for v in (3.0, 1.0)])
-    assert len(select(answer, placed, 0.99, 0.5).boxes) == 0
+    assert len(select_boxes(answer, placed, 0.99, 0.5).boxes) == 0
 
 
 def test_folding_changes_nothing() -> None:

@@ -17,11 +17,11 @@ from . import labels, matte, read
 from .pairs import Pair, listed, match
 
 Figures = dict[str, Any]
-PLAIN = 2  # severity from which a defect counts as there
+PRESENT = 2  # severity from which a defect counts as there
 SCORES = ("{}_score", "score")  # columns that may hold the probability of a predicted label
 
 
-def judge(
+def compute_metrics(
     predicted: Path, truth: Path, run: read.Run, trimaps: Path | None = None, missing_is_empty: bool = False
 ) -> Figures:
     """Figures of whatever the truth is: a folder (mattes), a COCO file (boxes), else a table (labels, severities).
@@ -129,7 +129,7 @@ def label_figures(given: Iterable[Any], true: Iterable[Any], scores: np.ndarray 
 
 def _severity(column: str, given: list[Any], true: list[Any]) -> dict[str, float]:
     severity = _floats(column, true)
-    positive = severity >= (PLAIN if severity.max() > 1 else 1)
+    positive = severity >= (PRESENT if severity.max() > 1 else 1)
     figures = {"rows": float(len(severity)), "positive": float(positive.sum())}
     return _rounded(figures | {"auc": labels.auc(_floats(column, given), positive)})
 
@@ -153,8 +153,9 @@ def _one(pair: Pair) -> dict[str, float]:
 def _answer(found: list[dict[str, Any]], truth: list[dict[str, Any]], label: str) -> b.Answer:
     corners = ("x0", "y0", "x1", "y1")
     mine, true = ([box for box in boxes if box["label"] == label] for boxes in (found, truth))
-    places = (np.array([[box[c] for c in corners] for box in boxes], float).reshape(-1, 4) for boxes in (mine, true))
-    first, second = places
+    first, second = (
+        np.array([[box[c] for c in corners] for box in boxes], float).reshape(-1, 4) for boxes in (mine, true)
+    )
     return b.Answer(first, np.array([box["score"] for box in mine], float), second)
 
 

@@ -1,4 +1,4 @@
-"""Stages as a run uses them, asked about many pictures on all cores: for figures and thresholds."""
+"""A function of one picture, such as a stage, over many pictures on all cores: for figures and thresholds."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def pool() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(len(os.sched_getaffinity(0)), get_context("spawn"), torch.set_num_threads, (1,))
 
 
-def spread(ask: Callable[[Picture], T], pictures: Sequence[Picture], every: int = 50) -> list[T]:
-    """The answers on all pictures, in order, with a line now and then of how far it is."""
+def parallel_map(measure: Callable[[Picture], T], pictures: Sequence[Picture], every: int = 50) -> list[T]:
+    """What `measure` returns for each picture, in order; prints a line every so many pictures."""
     found = []
-    for answer in pool().map(ask, pictures):
+    for answer in pool().map(measure, pictures):
         found.append(answer)
         if not len(found) % every:
             print(f"  {len(found)} of {len(pictures)}", flush=True)

@@ -2,6 +2,7 @@
 #   make demo    a sample catalog through the whole pipeline; says where the report is
 #   make test    all tests              (make test PYTEST="-k report -x")
 #   make lint    ruff and mypy
+#   make docs    the documentation as a site: site/index.html
 #   make bench   the quick benchmarks   (make bench BENCH=offline ARGS="--pictures 1000")
 PYTHON ?=
 PYTEST ?= tests
@@ -9,7 +10,7 @@ BENCH ?=
 ARGS ?=
 RUN = .venv/bin/
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint docs bench clean
 
 demo: .venv/installed-demo
 	$(RUN)hairline demo demo
@@ -21,6 +22,9 @@ lint: .venv/installed-dev
 	$(RUN)ruff check .
 	$(RUN)ruff format --check .
 	$(RUN)mypy -p hairline.stages -p hairline.pipeline -p hairline.serve -p hairline.evaluation
+
+docs: .venv/installed-dev
+	$(RUN)python docs/make_site.py site
 
 bench: .venv/installed-dev
 ifdef BENCH
@@ -38,5 +42,5 @@ endif
 	touch $@
 
 clean:
-	rm -rf .venv build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist demo site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

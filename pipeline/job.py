@@ -73,9 +73,9 @@ class Setup(Model):
 class Job(Setup):
     """A checked job."""
 
-    name: str = ""
-    input: str
-    output: str
+    name: str = Field("", description="shown in reports; the output's name otherwise")
+    input: str = Field(description="a folder, a glob, s3://bucket/prefix, or a manifest (.parquet, .csv)")
+    output: str = Field(description="a folder or s3://bucket/prefix")
 
     @field_validator("input", "output", mode="plain")  # pydantic's own text cannot hold names that are no UTF-8
     @classmethod

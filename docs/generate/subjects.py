@@ -3,16 +3,16 @@
 from pathlib import Path
 
 import hairline
-from hairline.pipeline.cli import parser as command_line
-from hairline.pipeline.job import Job
+from hairline.cli import parser as command_line
+from hairline.configs.job import Job
+from hairline.configs.service import Service, load_service
 from hairline.pipeline.ledger import SCHEMA
-from hairline.pipeline.reasons import MEANINGS
 from hairline.serve.openapi import describe_api
 from hairline.serve.reference.page import fields, kind, resolved
 from hairline.serve.reference.samples import call_of
-from hairline.serve.service import Service, load_service
 from hairline.stages.classify import ROUTE_OF
 from hairline.stages.products.registry import PRESETS, PRODUCTS
+from hairline.stages.reasons import MEANINGS
 from hairline.stages.registry import STAGES, stage_class
 from hairline.training.cli import parser as training
 from hairline.training.label import parser as labelling

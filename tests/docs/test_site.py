@@ -118,7 +118,10 @@ def test_every_column_and_reason_is_there() -> None:
     assert all(f"`{name}`" in PAGES["reference/reasons.md"]() for name in MEANINGS)
 
 
-@pytest.mark.parametrize("path", [*(ROOT / name for name in ("README.md", *TOP)), *DOCS.glob("*.md")], ids=lambda path: path.name)
+TEXTS = [*(ROOT / name for name in ("README.md", *TOP)), *sorted(DOCS.glob("*.md"))]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
 def test_links_hold_in_the_repository_too(path: Path) -> None:
     """Where no site is built: files are there, generated pages have a name, and headings are there."""
     for target, anchor in LINK.findall(path.read_text("utf-8")):

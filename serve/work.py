@@ -106,6 +106,6 @@ def unsure_map(item: Item) -> bytes:
         x0, y0, x1, y1 = (round(v * scale) for v in crop.box)
         part = canvas[y0:y1, x0:x1]
         if part.size:
-            unsure = cv2.resize(crop.unsure, (part.shape[1], part.shape[0]), interpolation=cv2.INTER_AREA)
+            unsure = cv2.resize(crop.uncertainty, (part.shape[1], part.shape[0]), interpolation=cv2.INTER_AREA)
             np.maximum(part, unsure, out=part)
     return cv2.imencode(".png", canvas)[1].tobytes()

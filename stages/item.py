@@ -15,10 +15,11 @@ from .errors import PictureError
 from .limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from .picture import Picture
+    from .decode.picture import Picture
 
 Status = Literal["pending", "ok", "filtered", "failed"]
 U8 = NDArray[np.uint8]
+Rect = tuple[int, int, int, int]  # x0, y0, x1, y1: whole pixels of the upright picture, x1 and y1 exclusive
 
 
 @dataclass
@@ -34,25 +35,25 @@ class Box:
 
 
 @dataclass
-class Crop:
-    """The coarse answer on one crop of the picture.
+class CoarseCrop:
+    """What the coarse stage found in one crop of the picture.
 
     Attributes:
-        box: (x0, y0, x1, y1) of the crop, integer pixels of the upright picture, x1 and y1 exclusive.
-        alpha: uint8 [h, w], 0..255, coarse alpha at the network's size.
-        unsure: uint8 [h, w], 0..255, expected absolute error of `alpha`, same scale.
+        box: the crop.
+        alpha: uint8 [h, w], 0..255, coarse alpha at the size of the network's output.
+        uncertainty: uint8 [h, w], 0..255, expected absolute error of `alpha`, on the same scale.
     """
 
-    box: tuple[int, int, int, int]
+    box: Rect
     alpha: U8
-    unsure: U8
+    uncertainty: U8
 
 
 @dataclass
 class Subject:
-    """One of several subjects. box: as in `Crop`; alpha: uint8 [y1 - y0, x1 - x0], the box alone at full size."""
+    """One of several subjects. alpha: uint8 [y1 - y0, x1 - x0], 0..255, of its box alone, at full size."""
 
-    box: tuple[int, int, int, int]
+    box: Rect
     alpha: U8
 
 
@@ -68,8 +69,34 @@ class Output:
 class Item:
     """One picture: where it came from, the facts found so far and its status.
 
-    `picture` is the decoded picture; it never leaves the process. `alpha` (uint8 [H, W] of the upright
-    picture) crosses processes as PNG, so that between pools only encoded bytes and small arrays travel.
+    `picture` is the decoded picture; it never leaves the process. `alpha` crosses processes as PNG, so that
+    between pools only encoded bytes and small arrays travel.
+
+    Attributes:
+        id: names its products; the path below the input, or the manifest's id.
+        uri: where it was read from.
+        data: the file's bytes; empty once the picture has ended.
+        etag: tells another version of the file.
+        category_hint: the category that a manifest or a request names, or empty.
+        status: pending, ok, filtered or failed.
+        reason: the reason code of a picture that is filtered or failed.
+        stage: the stage in which it ended so.
+        detail: one line about it, for a person.
+        width: of the upright picture, pixels; 0 until its header is read.
+        height: likewise.
+        quality: measurements and probabilities by name, see the filter stage.
+        category: the kind of subject; empty until it is looked at.
+        category_score: its probability, 0..1.
+        route: which matting weights are used.
+        boxes: what was detected.
+        crops: what the coarse stage found, crop by crop.
+        alpha: uint8 [H, W], 0..255, of the upright picture, or None until the fine stage.
+        subjects: single subjects, where there are several.
+        confidence: 1 less the expected error of alpha over the subject's area, 0..1, or None.
+        outputs: {product: file}.
+        seconds: {stage: wall-clock seconds}, its share of a batch.
+        attempts: how often a process began on it.
+        limits: what is refused before it is decoded.
     """
 
     id: str
@@ -88,7 +115,7 @@ class Item:
     category_score: float = 0.0
     route: str = "general"
     boxes: list[Box] = field(default_factory=list)
-    crops: list[Crop] = field(default_factory=list)
+    crops: list[CoarseCrop] = field(default_factory=list)
     alpha: U8 | None = None
     subjects: list[Subject] = field(default_factory=list)
     confidence: float | None = None
@@ -105,7 +132,7 @@ class Item:
         Raises:
             PictureError: the bytes are no picture, or one that the limits refuse.
         """
-        from .picture import Picture
+        from .decode.picture import Picture
 
         if self._picture is None:
             self._picture = Picture(self.data, self.limits)
@@ -129,7 +156,7 @@ class Item:
         if isinstance(error, PictureError):
             self._end("failed", stage, error.reason, error.detail)
         else:
-            self._end("failed", stage, "internal_error", f"{type(error).__name__}: {error}"[:500] + _where(error))
+            self._end("failed", stage, "internal_error", f"{type(error).__name__}: {error}"[:500] + _origin(error))
 
     def finish(self) -> None:
         """Marks a picture that went through all stages."""
@@ -158,7 +185,7 @@ class Item:
         self.subjects = [Subject(box, _decode(data)) for box, data in state["subjects"]]
 
 
-def _where(error: Exception) -> str:
+def _origin(error: Exception) -> str:
     """The innermost line of this package that an error came through, as ` (fine.py:88)`."""
     here = str(Path(__file__).resolve().parent)
     frames = [f for f in traceback.extract_tb(error.__traceback__) if str(Path(f.filename).resolve()).startswith(here)]

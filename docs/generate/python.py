@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from importlib import import_module
 
+import hairline
+
 from .markdown import page
 
 SECTIONS = {
+    "In your own program": tuple(f"hairline.{name}" for name in getattr(hairline, "__all__", ())),
     "A stage of your own": (
         "hairline.stages.base.Stage",
         "hairline.stages.base.EachStage",
         "hairline.stages.base.Settings",
+        "hairline.stages.networks.stage.NetworkStage",
+        "hairline.stages.networks.stage.NetworkSettings",
         "hairline.stages.item.Item",
         "hairline.stages.item.Box",
-        "hairline.stages.item.Crop",
+        "hairline.stages.item.CoarseCrop",
         "hairline.stages.item.Subject",
         "hairline.stages.item.Output",
-        "hairline.stages.picture.Picture",
+        "hairline.stages.decode.picture.Picture",
         "hairline.stages.errors",
         "hairline.stages.limits.Limits",
     ),
@@ -41,7 +46,7 @@ def page_of_objects() -> str:
         "What may be imported. Arrays are numpy's, height first; colours are RGB; boxes are pixels of the upright "
         "picture with exclusive ends. What is not listed here may change in any version.",
     ]
-    for title, names in SECTIONS.items():
+    for title, names in ((title, names) for title, names in SECTIONS.items() if names):
         parts.append(f"## {title}")
         for name in names:
             _check(name)

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ...stages.decode.picture import Picture
+from ...stages.decode.transparency import MIN_VISIBLE_ALPHA
 from ...stages.errors import PictureError
 from ...stages.item import Output
-from ...stages.picture import Picture
 from ...stages.products.encode import jpeg, png, webp
-from ...stages.transparency import FAINT
 from .options import PNG_MEGAPIXELS, Options
 
 U8 = NDArray[np.uint8]
@@ -39,7 +39,7 @@ class Layer:
     @property
     def box(self) -> Rect:
         """Around what is more than faint."""
-        solid = self.alpha >= FAINT
+        solid = self.alpha >= MIN_VISIBLE_ALPHA
         x, y, w, h = cv2.boundingRect((solid if solid.any() else self.alpha > 0).astype(np.uint8))
         return x, y, x + w, y + h
 
@@ -91,7 +91,7 @@ def shrink(layer: Layer, megapixels: float) -> Layer:
 def solid(alpha: U8) -> U8:
     """Half transparent regions made opaque. Edges and hair stay: what is thinner than a hundredth of the picture."""
     reach = max(3, round(max(alpha.shape) / 100)) // 2 * 2 + 1
-    inside = cv2.erode((alpha >= FAINT).astype(np.uint8), np.ones((reach, reach), np.uint8))
+    inside = cv2.erode((alpha >= MIN_VISIBLE_ALPHA).astype(np.uint8), np.ones((reach, reach), np.uint8))
     return np.where(inside > 0, np.uint8(255), alpha)
 
 

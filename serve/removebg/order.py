@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...stages.decode.picture import Picture
 from ...stages.errors import PictureError
 from ...stages.item import Item, Output
-from ...stages.picture import Picture
 from ...stages.products.base import Matte
 from ...stages.products.encode import png
 from ..work import Order

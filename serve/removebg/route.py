@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ...stages.decode.picture import Picture
 from ...stages.errors import PictureError
 from ...stages.item import Item
-from ...stages.picture import Picture
 from ..admission import Visit
 from ..api import TYPES
 from ..desk import Desk, hide

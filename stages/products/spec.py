@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationErr
 from .base import Product, ProductSettings
 from .registry import PRESETS, PRODUCTS, product_class
 
-TAKEN = ("results", "runs", "report")  # folders of the output that are no products
+RESERVED = ("results", "runs", "report")  # folders of the output that are no products
 
 
 class ProductSpec(BaseModel):
@@ -54,7 +54,7 @@ class ProductSpec(BaseModel):
 
 
 def _spec(name: str, options: dict[str, Any]) -> dict[str, Any]:
-    if name in TAKEN:
+    if name in RESERVED:
         raise ValueError(f"a product cannot be called {name!r}: the output keeps something else there")
     options = {**PRESETS.get(name, {}), **options}
     product = options.pop("product", name)
@@ -63,7 +63,7 @@ def _spec(name: str, options: dict[str, Any]) -> dict[str, Any]:
             return _spec(name, {**PRESETS[product], **options})
         known = [*PRODUCTS, *PRESETS]
         own = "" if product != name else "; a name of your own needs `product:` among its options"
-        raise ValueError(f"unknown product {product!r}: {_nearest(str(product), known)}{own}")
+        raise ValueError(f"unknown product {product!r}: {_suggest(str(product), known)}{own}")
     try:
         known_class = product_class(product)
     except Exception as error:  # the module is the user's own
@@ -75,10 +75,10 @@ def _spec(name: str, options: dict[str, Any]) -> dict[str, Any]:
         key = ".".join(str(part) for part in first["loc"][:1])
         if first["type"] == "extra_forbidden":
             fields = list(known_class.Settings.model_fields)
-            raise ValueError(f"product {name}: unknown option {key!r}: {_nearest(key, fields)}") from error
+            raise ValueError(f"product {name}: unknown option {key!r}: {_suggest(key, fields)}") from error
         raise ValueError(f"product {name}: {key}: {first['msg']} (given: {first['input']!r})") from error
 
 
-def _nearest(word: str, known: list[str]) -> str:
+def _suggest(word: str, known: list[str]) -> str:
     close = get_close_matches(word, known, 1)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"

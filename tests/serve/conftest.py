@@ -15,7 +15,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from browser import Open, Page, launched
 from serve_kit import Server, encoded, photo, serving
-
 from tests.pipeline.kit import Web
 
 

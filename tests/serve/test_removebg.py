@@ -13,7 +13,6 @@ import pytest
 import requests
 from PIL import Image
 from serve_kit import Server, array, encoded, flat, opened, photo
-
 from tests.pipeline.kit import Web
 
 PATH = "/v1.0/removebg"

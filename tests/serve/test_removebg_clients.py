@@ -27,9 +27,9 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from serve_kit import Server, array, photo, serving
+from tests.pipeline.kit import Web
 
 from hairline.serve.keys import add_key
-from tests.pipeline.kit import Web
 
 trustme = pytest.importorskip("trustme", reason="trustme is not installed (extra: dev)")
 pytestmark = pytest.mark.slow

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from serve_kit import Server, array, flat, opened, photo
-
 from tests.pipeline.kit import jpeg
 
 NAMES = ("astronaut", "coffee", "chelsea", "motorcycle_left")

@@ -39,12 +39,12 @@ def examples() -> str:
 
 
 def models() -> str:
-    """The cards below one another, their headings one level deeper, their titles with anchors."""
+    """The cards below one another, their headings one level deeper."""
     parts: list[str] = []
     for path in MODEL_CARDS:
-        title, _, text = path.read_text("utf-8").partition("\n")
+        text = path.read_text("utf-8").partition("\n")[2]  # after its title
         deeper = re.sub(r"^#", "##", text, flags=re.MULTILINE)
-        parts += [heading(2, path.stem), f"*{title.lstrip('# ')}*", deeper]
+        parts += [heading(2, path.stem), deeper]
     return page(
         "# Model cards",
         "One for each file of weights that comes with Hairline: what it was trained on, how, and how well it does. "

@@ -31,7 +31,6 @@ class ServicePool(PoolConfig):
     workers: Literal["auto"] | Annotated[int, Field(ge=1)] | tuple[Annotated[int, Field(ge=0)], int] = Field(
         "auto", description="processes, or [min, max], which follow the load; min 0: none while there is none"
     )
-    batch_pixels: int = Field(50_000_000, gt=0, description="pictures that go through together, in pixels")
     scale_up_s: float = Field(3.0, ge=0, description="load must last so long before a process is added")
     scale_down_s: float = Field(300.0, ge=0, description="and be gone so long before one is taken away")
 

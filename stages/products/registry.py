@@ -9,14 +9,22 @@ from importlib import import_module
 from typing import Any
 
 from .base import Product
+from .composition import Composition
 from .cutout import Cutout
 from .mask import Mask
+from .uncertainty import UncertaintyMap
 from .white_background import WhiteBackground
 
 PRODUCTS: dict[str, type[Product[Any]]] = {
     "cutout": Cutout,
     "mask": Mask,
     "white_background": WhiteBackground,
+}
+
+# What requests alone can name: it takes what no job file holds, or shows what is not of the subject.
+ON_REQUEST: dict[str, type[Product[Any]]] = {
+    "composition": Composition,
+    "uncertainty": UncertaintyMap,
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -31,7 +39,7 @@ def product_class(name: str) -> type[Product[Any]]:
     """The class of a product.
 
     Args:
-        name: a name from `PRODUCTS`, or `package.module:Class`.
+        name: a name from `PRODUCTS` or `ON_REQUEST`, or `package.module:Class`.
 
     Raises:
         KeyError: the name is none.
@@ -39,7 +47,7 @@ def product_class(name: str) -> type[Product[Any]]:
         TypeError: what is there is no product.
     """
     module, own, attribute = name.partition(":")
-    found = getattr(import_module(module), attribute) if own else PRODUCTS[name]
+    found = getattr(import_module(module), attribute) if own else (PRODUCTS | ON_REQUEST)[name]
     if not (isinstance(found, type) and issubclass(found, Product)):
         raise TypeError(f"{name} is no class derived from Product")
     return found

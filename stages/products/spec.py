@@ -65,16 +65,16 @@ def _spec(name: str, options: dict[str, Any]) -> dict[str, Any]:
         own = "" if product != name else "; a name of your own needs `product:` among its options"
         raise ValueError(f"unknown product {product!r}: {_suggest(str(product), known)}{own}")
     try:
-        known_class = product_class(product)
+        wanted = product_class(product)
     except Exception as error:  # the module is the user's own
         raise ValueError(f"product {name}: {product} cannot be loaded: {error}") from error
     try:
-        return {"name": name, "product": product, "settings": known_class.Settings.model_validate(options)}
+        return {"name": name, "product": product, "settings": wanted.Settings.model_validate(options)}
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"][:1])
         if first["type"] == "extra_forbidden":
-            fields = list(known_class.Settings.model_fields)
+            fields = list(wanted.Settings.model_fields)
             raise ValueError(f"product {name}: unknown option {key!r}: {_suggest(key, fields)}") from error
         raise ValueError(f"product {name}: {key}: {first['msg']} (given: {first['input']!r})") from error
 

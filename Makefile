@@ -1,4 +1,4 @@
-# Everything runs in .venv, made when it is missing from python3.12, python3.11 or python3 (override: PYTHON=...).
+# Everything runs in .venv, made when it is missing from python3.12, python3.13, python3.11 or python3 (override: PYTHON=...).
 #   make demo    a sample catalog through the whole pipeline; says where the report is
 #   make test    all tests              (make test PYTEST="-k report -x")
 #   make lint    ruff and mypy
@@ -20,7 +20,7 @@ test: .venv/installed-dev
 lint: .venv/installed-dev
 	$(RUN)ruff check .
 	$(RUN)ruff format --check .
-	$(RUN)mypy -p hairline.stages -p hairline.pipeline -p hairline.serve -p hairline.evaluation
+	$(RUN)mypy -m hairline -m hairline.cutter -m hairline.ray -p hairline.stages -p hairline.pipeline -p hairline.serve -p hairline.evaluation
 
 bench: .venv/installed-dev
 ifdef BENCH

@@ -48,11 +48,8 @@ class ProductsStage(EachStage[ProductsSettings]):
         self._products = [(spec.name, spec.build()) for spec in settings.products]
 
     def process_one(self, item: Item) -> None:
-        if item.alpha is None:
-            raise RuntimeError("no alpha: a stage that finds it must come before products")
-        whole = _matte(item, item.alpha)
-        if not whole.alpha.any():
-            item.filter(self.name, "no_subject", "nothing of the picture is left in its alpha")
+        whole = whole_matte(item)
+        if whole is None or item.alpha is None:
             return
         outputs = {name: product.make(whole) for name, product in self._products}
         each = [(name, product) for name, product in self._products if product.settings.per_subject]
@@ -65,6 +62,17 @@ class ProductsStage(EachStage[ProductsSettings]):
                 if subject.alpha.any():
                     outputs |= {f"{name}-{number}": product.make(subject) for name, product in each}
         item.outputs = outputs
+
+
+def whole_matte(item: Item) -> Matte | None:
+    """The picture cut out, of which products are made; None, with the item ended, where nothing of it is left."""
+    if item.alpha is None:
+        raise RuntimeError("no alpha: a stage that finds it must come before products")
+    whole = _matte(item, item.alpha)
+    if whole.alpha.any():
+        return whole
+    item.filter(ProductsStage.name, "no_subject", "nothing of the picture is left in its alpha")
+    return None
 
 
 def _matte(item: Item, alpha: U8) -> Matte:

@@ -1,7 +1,7 @@
 # Everything runs in .venv, made when it is missing from python3.12, python3.13, python3.11 or python3 (override: PYTHON=...).
 #   make demo    a sample catalog through the whole pipeline; says where the report is
 #   make test    all tests              (make test PYTEST="-k report -x")
-#   make lint    ruff and mypy
+#   make lint    ruff, mypy, and what may import what
 #   make bench   the quick benchmarks   (make bench BENCH=offline ARGS="--pictures 1000")
 PYTHON ?=
 PYTEST ?= tests
@@ -20,7 +20,8 @@ test: .venv/installed-dev
 lint: .venv/installed-dev
 	$(RUN)ruff check .
 	$(RUN)ruff format --check .
-	$(RUN)mypy -m hairline -m hairline.cutter -m hairline.ray -p hairline.stages -p hairline.pipeline -p hairline.serve -p hairline.evaluation
+	$(RUN)mypy
+	$(RUN)lint-imports
 
 bench: .venv/installed-dev
 ifdef BENCH

@@ -18,7 +18,7 @@ from pathlib import Path
 import aiohttp
 import psutil
 
-from hairline.pipeline.machine import cores
+from hairline.cluster.nodes import cores
 
 CORES = cores()
 

@@ -24,7 +24,7 @@ from queue import Empty
 
 import numpy as np
 
-from hairline.pipeline.machine import cores
+from hairline.cluster.nodes import cores
 
 sys.path.insert(0, str(Path(__file__).parent))
 from command import hairline_run
@@ -47,7 +47,7 @@ def bare_worker(tasks: mp.Queue, results: mp.Queue, output: str) -> None:
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    from hairline.pipeline.job import load_job
+    from hairline.configs.job import load_job
     from hairline.stages.base import run_stages
     from hairline.stages.item import Item
     from hairline.stages.registry import stage_class

@@ -26,16 +26,17 @@ from pictures import make
 
 def in_process(paths: list[str], results: mp.Queue) -> None:
     """Seconds of each picture through the stages, one at a time, as a service's process has them."""
-    from hairline.pipeline.machine import Node, place
+    from hairline.cluster.nodes import Node
+    from hairline.cluster.placement import allocate
+    from hairline.configs.service import load_service
     from hairline.serve.engine import Engine
-    from hairline.serve.pools import engine_spec
-    from hairline.serve.service import load_service
+    from hairline.serve.pools import engine_specs
     from hairline.serve.work import ProductsOrder, Work
     from hairline.stages.item import Item
     from hairline.stages.products.spec import ProductSpec
 
     service = load_service("service-laptop.yaml")
-    engine = Engine(engine_spec(service, 0, place(service.pools, [Node(CORES)])[0]))
+    engine = Engine(engine_specs(service, allocate(service.pools, [Node(CORES)]))[0])
     engine.probe()
     seconds = []
     for path in paths:

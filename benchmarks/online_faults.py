@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from load import CORES, Found, closed, last_line, metrics, percentile, service
 from pictures import make
 
-from hairline.pipeline.yamlfile import find_job_file
+from hairline.configs.documents import find_config
 from hairline.stages.weights import FOLDER
 
 EVERY_S = 15.0
@@ -74,7 +74,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="hairline-faults-") as folder:
         base = Path(folder)
         file = base / "service.yaml"
-        settings = yaml.safe_load(find_job_file("service-laptop.yaml").read_text())
+        settings = yaml.safe_load(find_config("service-laptop.yaml").read_text())
         file.write_text(yaml.safe_dump(settings))
         other_weights(base / "other.safetensors")
         with service(path=str(file)) as running:

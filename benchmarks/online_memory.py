@@ -23,12 +23,13 @@ import numpy as np
 import skimage
 from PIL import Image
 
+from hairline.cluster.stage_runner import PoolSpec
+from hairline.configs.service import load_service
 from hairline.serve.engine import Engine, EngineSpec
 from hairline.serve.intake import Form
 from hairline.serve.memory import BYTES_PER_PIXEL, WORK_BYTES
 from hairline.serve.removebg.options import read_options
 from hairline.serve.removebg.order import RemoveBgOrder
-from hairline.serve.service import load_service
 from hairline.serve.work import Order, ProductsOrder, Work
 from hairline.stages.item import Item
 from hairline.stages.limits import Limits
@@ -123,7 +124,7 @@ def measure(name: str, side: int, data: bytes) -> tuple[str, int, int]:
     limits = Limits(max_pixels=side * side, max_bytes=1 << 30)
     pool = service.pools[0]
     stages = tuple((stage, service.stages[stage]) for stage in pool.stages)
-    engine = Engine(EngineSpec(pool.name, stages, 1, 0, 1, 1, True, True, "", ""))
+    engine = Engine(EngineSpec(PoolSpec(pool.name, stages, 1, 0, 1), 1, "", ""))
     engine.probe()
     work = Work(Item("a", "", data=data, limits=limits), cases()[name][1](data, side))
     work.item.width, work.item.height = work.item.picture.width, work.item.picture.height

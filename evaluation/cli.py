@@ -9,7 +9,10 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .read import Run
 
 UNITS = {"sad": "/1000", "grad": "/1000", "conn": "/1000"}
 WHOLE = ("iou", "boundary_iou", "max_f", "interior_soft", "holes", "specks")  # of the whole picture alone
@@ -33,11 +36,11 @@ def options(command: argparse.ArgumentParser) -> None:
     )
 
 
-def evaluate(given: argparse.Namespace) -> int:
-    """Prints the figures. Raises HairlineError for a user's mistake."""
+def evaluate(given: argparse.Namespace, run: Run) -> int:
+    """Prints the figures. run: as in `judge`. Raises HairlineError for a user's mistake."""
     from .judge import judge
 
-    figures = judge(given.predicted, given.truth, given.trimap, given.missing == "empty")
+    figures = judge(given.predicted, given.truth, run, given.trimap, given.missing == "empty")
     if given.json:
         json.dump(figures, sys.stdout, indent=1)
         print()

@@ -21,8 +21,13 @@ PLAIN = 2  # severity from which a defect counts as there
 SCORES = ("{}_score", "score")  # columns that may hold the probability of a predicted label
 
 
-def judge(predicted: Path, truth: Path, trimaps: Path | None = None, missing_is_empty: bool = False) -> Figures:
+def judge(
+    predicted: Path, truth: Path, run: read.Run, trimaps: Path | None = None, missing_is_empty: bool = False
+) -> Figures:
     """Figures of whatever the truth is: a folder (mattes), a COCO file (boxes), else a table (labels, severities).
+
+    Args:
+        run: reads the rows of an output folder, see `pipeline.outcome.rows_of_run`.
 
     Raises:
         HairlineError: something cannot be read or does not belong together.
@@ -35,8 +40,8 @@ def judge(predicted: Path, truth: Path, trimaps: Path | None = None, missing_is_
     if trimaps:
         raise HairlineError("--trimap goes with folders of mattes only")
     if read.is_coco(truth):
-        return detections(read.found_boxes(predicted, truth), read.true_boxes(truth))
-    return tables(read.table(predicted), read.table(truth))
+        return detections(read.found_boxes(predicted, truth, run), read.true_boxes(truth))
+    return tables(read.table(predicted, run), read.table(truth, run))
 
 
 def mattes(pairs: list[Pair]) -> Figures:

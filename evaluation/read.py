@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from .matte import F32
 
 Table = dict[str, dict[str, Any]]  # {id: {column: value}}
 Boxes = dict[str, list[dict[str, Any]]]  # {picture: [{x0, y0, x1, y1, label, score}]}, pixels
+Run = Callable[[Path], list[dict[str, Any]]]  # the output folder of a run -> its rows; that is its ledger's business
 ID_COLUMNS = ("id", "name", "file", "file_name")
 
 
@@ -46,7 +47,7 @@ def is_coco(path: Path) -> bool:
     return isinstance(content, dict) and {"images", "annotations"} <= set(content)
 
 
-def table(path: Path) -> Table:
+def table(path: Path, run: Run) -> Table:
     """Rows by picture from CSV (first line: names of the columns), JSON (a list of objects, or {id: object}) or the
     output folder of a run. The column of the id is called id, name, file or file_name.
 
@@ -54,7 +55,7 @@ def table(path: Path) -> Table:
         HairlineError: no such file, another format, no id, or an id twice.
     """
     if path.is_dir():
-        return {row["id"]: {**row["quality"], **row} for row in _run(path)}
+        return {row["id"]: {**row["quality"], **row} for row in run(path)}
     if path.suffix == ".csv":
         with open(path, newline="", encoding="utf-8-sig") as file:
             rows: Iterable[dict[str, Any]] = list(csv.DictReader(file))
@@ -92,14 +93,14 @@ def true_boxes(path: Path) -> Boxes:
     return found
 
 
-def found_boxes(path: Path, truth: Path) -> Boxes:
+def found_boxes(path: Path, truth: Path, run: Run) -> Boxes:
     """Detections: COCO's list of results, {file name: [{x0, y0, x1, y1, label, score}]}, or the output of a run.
 
     Args:
         truth: the COCO file that the image and category ids of a list of results belong to.
     """
     if path.is_dir():
-        return {row["id"]: row["boxes"] for row in _run(path)}
+        return {row["id"]: row["boxes"] for row in run(path)}
     content = _json(path)
     try:
         if isinstance(content, dict):
@@ -123,13 +124,6 @@ def _box(annotation: dict[str, Any], names: dict[int, str]) -> dict[str, Any]:
     x, y, width, height = (float(v) for v in annotation["bbox"])
     label = names.get(annotation["category_id"], str(annotation["category_id"]))
     return {"x0": x, "y0": y, "x1": x + width, "y1": y + height, "label": label}
-
-
-def _run(path: Path) -> list[dict[str, Any]]:
-    from ..pipeline.outcome import load_outcome
-
-    outcome = load_outcome(str(path))
-    return outcome.full(outcome.rows)
 
 
 def _json(path: Path) -> Any:

@@ -2,6 +2,6 @@
 
 import sys
 
-from hairline.pipeline.cli import main
+from hairline.cli import main
 
 sys.exit(main())

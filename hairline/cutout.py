@@ -71,7 +71,6 @@ class Cutout:
     @classmethod
     def of(cls, item: PictureItem) -> Cutout:
         """What became of an item that went through all stages."""
-        item.finish()
         return cls(
             name=item.id,
             status=item.status,

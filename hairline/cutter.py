@@ -8,17 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
 import torch
 
+from .cluster.nodes import cores
+from .cluster.stage_runner import PoolSpec, StageRunner, groups
+from .configs.documents import Document, read_config
+from .configs.job import Job
+from .configs.pipeline import PipelineConfig, check_config
 from .cutout import Cutout
 from .inputs import Input, PictureItem, in_memory, read
-from .pipeline.job import Job, Setup, check_setup
-from .pipeline.machine import cores
-from .pipeline.worker import _groups, set_up
-from .pipeline.yamlfile import Document, find_job_file, read_document
-from .stages.base import run_stages
 from .stages.errors import HairlineError
 
 READERS = 8  # threads that wait for files
@@ -88,9 +88,10 @@ class Cutter:
         self._threads = threads or max(1, int(cores()))
         self._device = _device(device)
         self._turn = threading.Lock()
-        order = [(MATTE if name == "products" else name, settings.stages[name]) for name in settings.stage_names]
-        with _settled(self._threads, self._device):
-            self._stages = set_up("cutter", order, self._threads, float(self._device.type == "cuda"))
+        order = ((MATTE if name == "products" else name, settings.stages[name]) for name in settings.stage_names)
+        gpu = 1.0 if self._device.type == "cuda" else 0.0
+        with self._settled():
+            self._runner = StageRunner(PoolSpec("cutter", tuple(order), self._threads, gpu, batch))
 
     def cut(self, image: Input) -> Cutout:
         """Cuts one picture out.
@@ -139,24 +140,21 @@ class Cutter:
 
     def _run(self, items: Sequence[PictureItem]) -> Iterator[Cutout]:
         """Through the stages, few enough at a time that their decoded pixels fit into the memory."""
-        for group in cast(Iterator[list[PictureItem]], _groups(items)):
-            with self._turn, _settled(self._threads, self._device):
-                run_stages(self._stages, group)
-            for item in group:
-                item.forget_pixels()
+        for group in groups(items):
+            with self._turn, self._settled():
+                self._runner.run(group)
             yield from (Cutout.of(item) for item in group)
 
-
-@contextmanager
-def _settled(threads: int, device: torch.device) -> Iterator[None]:
-    """This thread has so many of torch's threads and that card while the block runs; then its own again."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
-            yield
-    finally:
-        torch.set_num_threads(before)
+    @contextmanager
+    def _settled(self) -> Iterator[None]:
+        """This thread has our number of torch's threads and our card while the block runs; then its own again."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(self._threads)
+        try:
+            with torch.cuda.device(self._device) if self._device.type == "cuda" else nullcontext():
+                yield
+        finally:
+            torch.set_num_threads(before)
 
 
 def _mapping(name: str, given: Any) -> Iterable[tuple[str, Any]]:
@@ -165,10 +163,10 @@ def _mapping(name: str, given: Any) -> Iterable[tuple[str, Any]]:
     return (given or {}).items()
 
 
-def _settings(job: str | os.PathLike[str], stages: dict[str, dict[str, Any]], limits: dict[str, Any]) -> Setup:
+def _settings(job: str | os.PathLike[str], stages: dict[str, dict[str, Any]], limits: dict[str, Any]) -> PipelineConfig:
     """The file's settings, with these before them, checked."""
-    document: Document = read_document(find_job_file(os.fspath(job)))
-    for key in Job.model_fields.keys() - Setup.model_fields.keys() | {"products"}:
+    document: Document = read_config(os.fspath(job))
+    for key in Job.model_fields.keys() - PipelineConfig.model_fields.keys() | {"products"}:
         document.data.pop(key, None)
     changes = {("stages", stage): options for stage, options in stages.items()} | {("limits",): limits}
     for above, options in changes.items():
@@ -178,8 +176,8 @@ def _settings(job: str | os.PathLike[str], stages: dict[str, dict[str, Any]], li
                 target[part] = {}
             target = target[part]
         target |= options
-        document.places |= {(*above, key): HERE for key in options} | ({above: HERE} if options else {})
-    return check_setup(Setup, document)
+        document.locations |= {(*above, key): HERE for key in options} | ({above: HERE} if options else {})
+    return check_config(PipelineConfig, document)
 
 
 def _device(name: str) -> torch.device:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from PIL import ExifTags, Image
 
-from .pipeline.storage import display, fetch, is_local
+from .pipeline.storage import display, fetch
 from .stages.errors import PictureError
 from .stages.item import Item
 from .stages.limits import Limits
@@ -67,8 +68,8 @@ def read(image: Input, limits: Limits) -> PictureItem:
     if not isinstance(image, str | os.PathLike):
         raise TypeError(f"{type(image).__name__} is no picture: give {TAKES}")
     uri = os.fsdecode(image)
-    if isinstance(image, os.PathLike) or is_local(uri):
-        uri = os.path.expanduser(uri)
+    if uri.startswith("~"):
+        uri = str(Path(uri).expanduser())
     item = PictureItem(display(uri), display(uri), limits=limits)
     try:
         item.data, item.attempts = fetch(uri, limits)

@@ -3,7 +3,8 @@
     import hairline, ray
 
     pictures = ray.data.read_binary_files("photos/", include_paths=True)
-    cut = pictures.map_batches(hairline.ray.Cutter, batch_size=16, num_cpus=1, compute=ray.data.ActorPoolStrategy(size=4))
+    actors = ray.data.ActorPoolStrategy(size=4)
+    cut = pictures.map_batches(hairline.ray.Cutter, batch_size=16, num_cpus=1, compute=actors)
 
 In a Ray Serve application of your own, make a `hairline.Cutter` in the deployment's `__init__`; examples/serve_app.py
 shows it.
@@ -72,7 +73,7 @@ class Cutter:
         if both := batch.keys() & self.added:
             raise HairlineError(f"{HERE}: columns {', '.join(sorted(both))} are there already; give ours a prefix=")
         rows = [self._row(cutout) for cutout in self.cutter.cut_many(map(_picture, batch[self.column]))]
-        return {**batch, **{name: _column(values) for name, values in zip(self.added, zip(*rows), strict=True)}}
+        return {**batch, **{name: _column([row[i] for row in rows]) for i, name in enumerate(self.added)}}
 
     def _row(self, cutout: Cutout) -> list[Any]:
         """The cells of the added columns."""
@@ -90,8 +91,8 @@ def _picture(cell: Any) -> Any:
     return str(cell) if isinstance(cell, np.str_) else cell
 
 
-def _column(values: tuple[Any, ...]) -> np.ndarray:
-    if not isinstance(values[0], bytes | str | list):
+def _column(values: list[Any]) -> np.ndarray:
+    if values and not isinstance(values[0], bytes | str | list):
         return np.array(values)
     column = np.empty(len(values), object)
     column[:] = values

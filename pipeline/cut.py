@@ -11,19 +11,20 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from ..cluster.nodes import cores
+from ..cluster.stage_runner import PoolSpec
+from ..configs.documents import Document, read_config
+from ..configs.fingerprint import ingredients
+from ..configs.job import Job, check
 from ..stages.errors import HairlineError
 from .catalog import read_catalog
-from .fingerprint import ingredients
-from .job import Job, check
-from .machine import cores
 from .made import add_cut, clear_dead, leave, made_by_cuts, made_in, merge_cuts
 from .names import output_name, visible
 from .presence import CUT, present
 from .source import Source
 from .storage import Folder, display, is_local, local_path
 from .tally import new_run_id
-from .worker import Task, Work, Worker, WorkerSpec
-from .yamlfile import Document, find_job_file, read_document
+from .worker import PendingItem, Task, Worker, WorkerSpec
 
 BATCH = 8
 
@@ -41,9 +42,9 @@ def cut(sources: Sequence[str], output: str, products: Sequence[str], changes: S
     Raises:
         HairlineError: a source is not there, the output cannot be written, or a setting is wrong.
     """
-    document: Document = read_document(find_job_file("laptop.yaml"))
+    document: Document = read_config("laptop.yaml")
     for key, value in (("input", sources[0]), ("output", output), ("products", list(products))):
-        document.data[key], document.places[(key,)] = value, f"--{key}"
+        document.data[key], document.locations[(key,)] = value, f"--{key}"
     for change in changes:
         document.set(change)
     job: Job = check(document)
@@ -52,8 +53,9 @@ def cut(sources: Sequence[str], output: str, products: Sequence[str], changes: S
     stages = tuple(job.stages.items())
     gpu = 1.0 if torch.cuda.is_available() else 0.0
     counts: Counter[str] = Counter()
-    with _place(output) as folder:
-        worker = Worker(WorkerSpec("cut", stages, cores(), gpu, True, True, job.limits, folder.root, "", folder.run_id))
+    with _output(output) as folder:
+        pool = PoolSpec("cut", stages, cores(), gpu, BATCH)
+        worker = Worker(WorkerSpec(pool, job.limits, folder.root, "", folder.run_id))
         with folder.writing():
             earlier = made_by_cuts(folder)
         for start in range(0, len(tasks), BATCH):
@@ -73,7 +75,7 @@ def cut(sources: Sequence[str], output: str, products: Sequence[str], changes: S
 
 
 @contextmanager
-def _place(output: str) -> Iterator[Folder]:
+def _output(output: str) -> Iterator[Folder]:
     """The output, for as long as the cut lasts; however it ends, it leaves nothing half-made there."""
     folder = Folder(output, CUT + new_run_id())
     with ExitStack() as stack:
@@ -88,7 +90,7 @@ def _place(output: str) -> Iterator[Folder]:
                 clear_dead(folder, cuts_only=True, also=folder.run_id)
 
 
-def _write(worker: Worker, batch: Sequence[Work], earlier: dict[str, str]) -> list[dict[str, Any]]:
+def _write(worker: Worker, batch: Sequence[PendingItem], earlier: dict[str, str]) -> list[dict[str, Any]]:
     """Writes a batch's products, replacing those of earlier cuts; notes them as made by cuts. Returns the rows."""
     for work in batch:
         names = (output_name(product, work.item.id, made.ext) for product, made in work.item.outputs.items())

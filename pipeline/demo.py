@@ -7,9 +7,9 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
+from ..configs.job import load_job
 from ..stages.errors import HairlineError
 from .demo_catalog import expected, make_catalog
-from .job import load_job
 from .outcome import load_outcome
 from .run import ABORTED, run_job
 
@@ -53,8 +53,7 @@ def make_demo(folder: str, console: Console) -> Path:
             raise HairlineError(f"{job}: is there and is not the demo's job; name another folder")
         console.print(f"{root}: catalog and job are there already", soft_wrap=True, highlight=False)
         return job
-    with console.status("making the catalog") as status:
-        names = make_catalog(root / "catalog", lambda line: status.update(f"making the catalog: {line}"))
+    names = make_catalog(root / "catalog")
     console.print(f"{len(names)} pictures in {root / 'catalog'}", soft_wrap=True, highlight=False)
     data = {
         "input": str(root / "catalog"),

@@ -10,8 +10,6 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -20,19 +18,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..stages.errors import HairlineError
-from ..training.synth import design
-from ..training.synth.canvas import Box
-from ..training.synth.occlude import hand
-from ..training.synth.render_products import render_product
 from .atomic import Found, md5
-from .machine import cores
 from .storage import Folder
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
-Say = Callable[[str], None]
-SIDE = 448  # of a rendering, pixels
-PRODUCT_SEEDS = {"mug": 1, "bottle": 15, "lamp": 25, "handbag": 35, "chair": 41, "headphones": 50}
+DRAWN = Path(__file__).parent / "demo_pictures"  # what scripts/render_demo.py has drawn
+DESIGNS = {"spring sale": "spring_sale", "夏のセール": "summer_sale", "new in": "new_in"}
 
 
 def expected(id: str) -> str:
@@ -40,12 +32,8 @@ def expected(id: str) -> str:
     return id.rsplit("/", 1)[-1].split(".")[-2]
 
 
-def make_catalog(folder: Path, say: Say = print, side: int = SIDE) -> list[str]:
+def make_catalog(folder: Path) -> list[str]:
     """Writes the catalog into a folder.
-
-    Args:
-        say: is told what takes time.
-        side: of the rendered products, pixels; they take most of the time.
 
     Returns:
         The names of its files, relative to the folder.
@@ -54,14 +42,9 @@ def make_catalog(folder: Path, say: Say = print, side: int = SIDE) -> list[str]:
         HairlineError: scikit-image is not installed, or a file of the same name is there and is another one.
     """
     photos = _photographs()
-    say("drawing products")
-    with ThreadPoolExecutor(cores()) as pool:
-        drawn = pool.map(lambda p: render_product(p[0], np.random.default_rng(p[1]), side), PRODUCT_SEEDS.items())
-        products = dict(zip(PRODUCT_SEEDS, drawn, strict=True))
-    say("writing pictures")
     files: dict[str, bytes] = {}
     for part in (_good, _products, _designs, _refused, _damaged, _formats):
-        files |= part(photos, products)
+        files |= part(photos)
     catalog = Folder(str(folder))
     for name, data in files.items():
         if not catalog.create(name, data) and catalog.look(name) != Found(md5(data)):
@@ -85,7 +68,7 @@ def _photographs() -> dict[str, U8]:
     return photos
 
 
-def _good(photos: dict[str, U8], _: dict[str, U8]) -> dict[str, bytes]:
+def _good(photos: dict[str, U8]) -> dict[str, bytes]:
     disparity = cv2.medianBlur(photos["disparity"].astype(np.float32), 5).astype(np.float32)
     near = _smooth((disparity > 33).astype(np.float32), 1.2)
     return {
@@ -102,48 +85,23 @@ def _good(photos: dict[str, U8], _: dict[str, U8]) -> dict[str, bytes]:
     }
 
 
-def _products(_: dict[str, U8], products: dict[str, U8]) -> dict[str, bytes]:
+def _products(_: dict[str, U8]) -> dict[str, bytes]:
     grey, sand = (228, 230, 233), (222, 205, 184)
     return {
-        "products/bottle on pure white.ok.jpg": _jpeg(_studio(products["bottle"], (255, 255, 255))),
-        "products/chair on pure white.ok.png": _png(_studio(products["chair"], (255, 255, 255))),
-        "products/mug on pure white.ok.jpg": _jpeg(_studio(products["mug"], (255, 255, 255))),
-        "products/handbag.ok.jpg": _jpeg(_studio(products["handbag"], grey)),
-        "products/headphones.ok.jpg": _jpeg(_studio(products["headphones"], sand)),
-        "products/lamp.ok.jpg": _jpeg(_studio(products["lamp"], (96, 112, 124))),
+        "products/bottle on pure white.ok.jpg": _jpeg(_studio(_drawn("bottle"), (255, 255, 255))),
+        "products/chair on pure white.ok.png": _png(_studio(_drawn("chair"), (255, 255, 255))),
+        "products/mug on pure white.ok.jpg": _jpeg(_studio(_drawn("mug"), (255, 255, 255))),
+        "products/handbag.ok.jpg": _jpeg(_studio(_drawn("handbag"), grey)),
+        "products/headphones.ok.jpg": _jpeg(_studio(_drawn("headphones"), sand)),
+        "products/lamp.ok.jpg": _jpeg(_studio(_drawn("lamp"), (96, 112, 124))),
     }
 
 
-def _designs(_: dict[str, U8], products: dict[str, U8]) -> dict[str, bytes]:
-    sets = {
-        "spring sale": ("bottle", "handbag", "headphones"),
-        "夏のセール": ("chair", "lamp", "mug"),
-        "new in": ("headphones", "mug", "handbag"),
-    }
-    return {
-        f"designs/{name}.ok.jpg": _jpeg(_design([products[p] for p in three], 100 * seed))
-        for seed, (name, three) in enumerate(sets.items())
-    }
+def _designs(_: dict[str, U8]) -> dict[str, bytes]:
+    return {f"designs/{name}.ok.jpg": (DRAWN / f"{file}.jpg").read_bytes() for name, file in DESIGNS.items()}
 
 
-def _design(products: list[U8], seed: int) -> U8:
-    """The first layout that shows all products at a fair size and free, with slogans and a logo or badge."""
-    while True:
-        picture, boxes, _ = design.render(products, None, np.random.default_rng(seed), (1000, 800))
-        subjects = [box for box in boxes if box.label == "subject"]
-        rest = [box for box in boxes if box.label != "subject"]
-        large = all((box.x1 - box.x0) * (box.y1 - box.y0) > 24_000 for box in subjects)
-        free = not any(_overlap(a, b) for a in subjects for b in [*rest, *subjects] if a is not b)
-        if len(subjects) == len(products) and large and free and {box.label for box in rest} == {"text", "logo"}:
-            return picture
-        seed += 1
-
-
-def _overlap(a: Box, b: Box) -> bool:
-    return min(a.x1, b.x1) - max(a.x0, b.x0) > 6 and min(a.y1, b.y1) - max(a.y0, b.y0) > 6
-
-
-def _refused(photos: dict[str, U8], _: dict[str, U8]) -> dict[str, bytes]:
+def _refused(photos: dict[str, U8]) -> dict[str, bytes]:
     rng = np.random.default_rng(5)
     astronaut, cat, coffee = photos["astronaut"], photos["chelsea"], photos["coffee"]
     return {
@@ -154,9 +112,9 @@ def _refused(photos: dict[str, U8], _: dict[str, U8]) -> dict[str, bytes]:
         "refused/cat out of focus.blurred.jpg": _jpeg(_defocus(cat, 9)),
         "refused/coffee cup moved.blurred.jpg": _jpeg(_motion(coffee, 41, 20)),
         "refused/clock.blurred.jpg": _jpeg(photos["clock_motion"]),
-        "refused/astronaut behind a hand.occluded.jpg": _jpeg(_cover(astronaut, hand(rng), (0.45, 0.62), 1.7)),
-        "refused/cat behind a hand.occluded.jpg": _jpeg(_cover(cat, hand(rng), (0.5, 0.75), 2.1)),
-        "refused/empty wall.no_subject.jpg": _jpeg(_room(rng)),
+        "refused/astronaut behind a hand.occluded.jpg": _jpeg(_cover(astronaut, _drawn("hand_1"), (0.45, 0.62), 1.7)),
+        "refused/cat behind a hand.occluded.jpg": _jpeg(_cover(cat, _drawn("hand_2"), (0.5, 0.75), 2.1)),
+        "refused/empty wall.no_subject.jpg": (DRAWN / "empty_wall.jpg").read_bytes(),
         "refused/brick wall.no_subject.jpg": _jpeg(photos["brick"]),
         "refused/gravel.no_subject.jpg": _jpeg(photos["gravel"]),
         "refused/grass.no_subject.jpg": _jpeg(photos["grass"]),
@@ -165,27 +123,7 @@ def _refused(photos: dict[str, U8], _: dict[str, U8]) -> dict[str, bytes]:
     }
 
 
-def _room(rng: np.random.Generator) -> U8:
-    """An empty room's wall in side light: plaster, a skirting board, floor boards."""
-    height, width = 600, 900
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    bumps = cv2.GaussianBlur(rng.normal(0, 1, (height, width)), (0, 0), 2.5)
-    light = 1.08 - 0.0004 * x - 0.25 * np.exp(-((y - 470) ** 2) / 900)
-    room = _rgb(203, 197, 186) * (light + 0.3 * (bumps - np.roll(bumps, 2, 1)))[..., None]
-    room[470:505] = _rgb(226, 223, 216) * (1.0 - 0.0003 * x[470:505] - 0.15 * (y[470:505] < 474))[..., None]
-    floor = y >= 505
-    across = (x - width / 2) * 60 / (y - 440 + 1e-3)  # boards run away from the camera
-    grain = 0.8 + 0.1 * np.sin(across * 0.9 + 3 * np.sin(y / 40)) + 0.15 * (np.floor(across / 18) % 3) / 2
-    boards = _rgb(150, 108, 70) * np.where(np.abs(across % 18) < 0.5, 0.45, grain)[..., None]
-    room[floor] = boards[floor]
-    return _u8(room + rng.normal(0, 2, room.shape))
-
-
-def _rgb(*values: int) -> F32:
-    return np.array(values, np.float32)
-
-
-def _damaged(photos: dict[str, U8], _: dict[str, U8]) -> dict[str, bytes]:
+def _damaged(photos: dict[str, U8]) -> dict[str, bytes]:
     jpeg, png = _jpeg(photos["coffee"]), _png(photos["chelsea"])
     return {
         "damaged/half a file.truncated.jpg": jpeg[: len(jpeg) // 2],
@@ -197,11 +135,11 @@ def _damaged(photos: dict[str, U8], _: dict[str, U8]) -> dict[str, bytes]:
     }
 
 
-def _formats(photos: dict[str, U8], products: dict[str, U8]) -> dict[str, bytes]:
+def _formats(photos: dict[str, U8]) -> dict[str, bytes]:
     cat, coffee = Image.fromarray(photos["chelsea"]), Image.fromarray(photos["coffee"])
     exif = Image.Exif()
     exif[0x0112] = 6  # to be shown turned by a quarter, as a phone held upright writes it
-    handbag = _studio(products["handbag"], (236, 224, 214))
+    handbag = _studio(_drawn("handbag"), (236, 224, 214))
     return {
         "formats/turned by EXIF.ok.jpg": _save(cat.transpose(Image.Transpose.ROTATE_90), "JPEG", quality=92, exif=exif),
         "formats/CMYK.ok.jpg": _save(coffee.convert("CMYK"), "JPEG", quality=92),
@@ -232,6 +170,11 @@ def _soften(photo: U8, subject: F32, radius: int) -> U8:
     behind = (1 - subject)[..., None] + 1e-3
     blurred = cv2.filter2D(photo * behind, -1, disc) / cv2.filter2D(behind, -1, disc)[..., None]
     return _u8(photo * subject[..., None] + blurred * (1 - subject[..., None]))
+
+
+def _drawn(name: str) -> U8:
+    """A drawn thing, uint8 [h, w, 4]: RGB, not premultiplied, and alpha."""
+    return np.asarray(Image.open(DRAWN / f"{name}.webp").convert("RGBA"))
 
 
 def _studio(product: U8, color: tuple[int, int, int]) -> U8:

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.asyn import get_loop, sync
 
+from ..configs.documents import did_you_mean
 from ..stages.errors import HairlineError, PictureError
 from ..stages.limits import Limits
 from .source import Source, lies_among_results, local_source
 from .storage import fetch, is_local, local_path, remote
-from .yamlfile import did_you_mean
 
 ASKED_TOGETHER = 64  # objects whose facts are asked for at the same time
 LIMITS = Limits(max_bytes=4 << 30)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -79,6 +80,12 @@ class Outcome:
             return Place("", "")
         name = output_name(product, row["id"], row["outputs"][product].rpartition(".")[2])
         return Place(self.folder.uri(name), "../" + quote(name))
+
+
+def rows_of_run(output: Path) -> list[Row]:
+    """All rows of a run, with all their columns. Raises HairlineError as `load_outcome` does."""
+    outcome = load_outcome(str(output))
+    return outcome.full(outcome.rows)
 
 
 def load_outcome(output: str) -> Outcome:

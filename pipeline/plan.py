@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from rich.console import Console
 from rich.table import Table
 
-from .job import Job
-from .machine import Node, this_machine
+from ..cluster.nodes import Node
+from ..cluster.session import Cluster
+from ..configs.job import Job
 from .prepare import Prepared, describe, prepare
 from .progress import clock
-from .session import cluster_nodes, joins_cluster, ray_session
 from .storage import Folder
 from .tally import last_summary
 
@@ -22,11 +23,9 @@ def show_plan(job: Job, retry: Sequence[str], console: Console) -> None:
     Raises:
         HairlineError: what would stop a run before it starts.
     """
-    if joins_cluster():
-        with ray_session():
-            nodes = cluster_nodes()
-    else:
-        nodes = [this_machine()]
+    cluster = Cluster.of_environment()
+    with nullcontext() if cluster.machine else cluster.session():
+        nodes = cluster.nodes
     output = Folder(job.output)
     prepared = prepare(job, output, nodes, retry)
     console.print(f"from  {job.input}\nto    {output.root}", soft_wrap=True, highlight=False)

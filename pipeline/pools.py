@@ -15,9 +15,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from ..cluster.placement import Placement
+from ..cluster.session import logs_folder
 from ..stages.errors import HairlineError
-from .machine import Placement
-from .session import joins_cluster, logs_folder
 from .worker import Summary, Task, Worker, WorkerSpec
 
 MOST_BLOCKS = 4000  # each costs the driver some milliseconds; larger catalogs get several batches per block
@@ -34,19 +34,21 @@ class PoolWorker:
     def __call__(self, table: pa.Table) -> pa.Table:
         spec = self.worker.spec
         rows = [pickle.loads(row.as_py()) for row in table["row"]]
-        batch = self.worker.start([task for tasks in rows for task in tasks]) if spec.is_first else rows
+        batch = self.worker.start([task for tasks in rows for task in tasks]) if spec.pool.is_first else rows
         self.worker.work(batch)
-        out: Iterable[Any] = [self.worker.finish(batch)] if spec.is_last else batch
+        out: Iterable[Any] = [self.worker.finish(batch)] if spec.pool.is_last else batch
         return pa.table({"row": pa.array([pickle.dumps(each, protocol=5) for each in out], pa.large_binary())})
 
 
 def run_pools(
-    placements: Sequence[Placement], specs: Sequence[WorkerSpec], batches: Iterable[Sequence[Task]]
+    placements: Sequence[Placement], specs: Sequence[WorkerSpec], batches: Iterable[Sequence[Task]], at_once: bool
 ) -> Iterator[Summary]:
     """Runs all batches through all pools; yields a summary for each batch that has been written.
 
     Args:
         placements, specs: one of each per pool, in the order in which pictures go through them.
+        at_once: whether all workers start together, as on one machine, where the first one up would take all of a
+            small catalog.
 
     Ray starts a worker that dies again, and gives its batches to others.
 
@@ -64,7 +66,7 @@ def run_pools(
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    if not joins_cluster():  # all start at once, and the first one up would take all of a small catalog
+    if at_once:
         context.wait_for_min_actors_s = START_S
     if sum(placement.largest for placement in placements) <= 8:
         _poll_slowly()
@@ -75,7 +77,7 @@ def run_pools(
         data = data.map_batches(
             PoolWorker,
             fn_constructor_args=(spec,),
-            batch_size=1 if spec.is_first else placement.pool.batch,
+            batch_size=1 if spec.pool.is_first else placement.pool.batch,
             batch_format="pyarrow",
             zero_copy_batch=True,
             compute=ActorPoolStrategy(

@@ -9,11 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from ..cluster.nodes import Node
+from ..cluster.placement import Placement, allocate
+from ..configs.fingerprint import fingerprint, ingredients
+from ..configs.job import Job
 from ..stages.errors import HairlineError
-from . import machine
 from .catalog import Catalog, read_catalog
-from .fingerprint import fingerprint, ingredients
-from .job import Job
 from .ledger import Ledger, ToDo, what_to_do
 from .made import torn
 from .retry import judge
@@ -38,17 +39,17 @@ class Prepared:
     todo: pa.Table
     why: ToDo
     settled: Counter[tuple[str, str]]
-    placements: list[machine.Placement]
+    placements: list[Placement]
 
 
-def prepare(job: Job, output: Folder, nodes: Sequence[machine.Node], retry: Sequence[str] = ()) -> Prepared:
+def prepare(job: Job, output: Folder, nodes: Sequence[Node], retry: Sequence[str] = ()) -> Prepared:
     """Checks weights, pools and input, and compares the catalog with what is done.
 
     Raises:
         HairlineError: any mistake of the user's.
     """
     parts = ingredients(job)
-    machine.place(job.pools, nodes)
+    allocate(job.pools, nodes)
     catalog = read_catalog(job.input, job.output, job.product_names)
     try:
         ledger = Ledger(output)
@@ -66,7 +67,7 @@ def prepare(job: Job, output: Folder, nodes: Sequence[machine.Node], retry: Sequ
         todo,
         why,
         Counter({(row["status"], row["reason"]): row["id_count"] for row in settled}),
-        machine.place(job.pools, nodes, batches=-(-len(todo) // job.pools[0].batch)),
+        allocate(job.pools, nodes, batches=-(-len(todo) // job.pools[0].batch)),
     )
 
 

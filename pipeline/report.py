@@ -17,10 +17,10 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..stages.errors import HairlineError
+from ..stages.reasons import Meaning, meaning
 from .atomic import md5
 from .charts import rates
 from .outcome import STAGE_ORDER, Outcome, Row, load_outcome
-from .reasons import Meaning, meaning
 from .storage import Folder
 from .thumbnails import Thumb, output_thumbs, source_thumbs
 

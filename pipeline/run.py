@@ -17,17 +17,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from rich.console import Console
 
+from ..cluster.session import Cluster
+from ..cluster.stage_runner import pool_specs
+from ..configs.job import Job
 from ..stages.errors import HairlineError
-from .job import Job
 from .ledger import Ledger
-from .machine import this_machine
 from .made import Old, clear_dead, leave, products
 from .pools import run_pools
 from .prepare import Prepared, describe, prepare
 from .presence import present
 from .progress import Progress, clock, outcome_table
 from .retry import judge
-from .session import cluster_nodes, joins_cluster, ray_session
 from .source import Source
 from .storage import Folder, display
 from .strangers import MOST, strangers
@@ -54,9 +54,10 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
     output = Folder(job.output, run_id)
     tally = Tally()
     with ExitStack() as stack:
-        if joins_cluster():
-            stack.enter_context(ray_session())
-        prepared = prepare(job, output, cluster_nodes() if joins_cluster() else [this_machine()], retry)
+        cluster = Cluster.of_environment()
+        if not cluster.machine:
+            stack.enter_context(cluster.session())
+        prepared = prepare(job, output, cluster.nodes, retry)
         alone = stack.enter_context(_alone(output))
         stack.callback(leave, output)
         stack.enter_context(present(output))
@@ -69,7 +70,7 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
                     clear_dead(output, cuts_only=True)
                     stood = [name for name in prepared.job.product_names if output.has(name)]
                 if prepared.todo:
-                    _work(prepared, output, run_id, tally, console)
+                    _work(prepared, output, cluster, tally, console)
                 counts += tally.counts
                 facts = _settle(prepared, output, tally, alone, console)
                 facts.update(counts=by_status(counts), pictures=counts.total())
@@ -91,32 +92,21 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
     return SOME_FAILED if any(status == "failed" for status, _ in counts) else FINISHED
 
 
-def _work(prepared: Prepared, output: Folder, run_id: str, tally: Tally, console: Console) -> None:
+def _work(prepared: Prepared, output: Folder, cluster: Cluster, tally: Tally, console: Console) -> None:
     with ExitStack() as stack:
-        if not joins_cluster():
-            stack.enter_context(ray_session(this_machine()))
+        if cluster.machine:
+            stack.enter_context(cluster.session())
         stack.enter_context(Progress(tally, console))
         batches = _batches(prepared, Ledger(output))
-        for done in run_pools(prepared.placements, _specs(prepared, output, run_id), batches):
+        for done in run_pools(prepared.placements, _specs(prepared, output), batches, at_once=bool(cluster.machine)):
             tally.add(done)
 
 
-def _specs(prepared: Prepared, output: Folder, run_id: str) -> list[WorkerSpec]:
-    job, last = prepared.job, len(prepared.placements) - 1
+def _specs(prepared: Prepared, output: Folder) -> list[WorkerSpec]:
+    job = prepared.job
     return [
-        WorkerSpec(
-            pool=place.pool.name,
-            stages=tuple((name, job.stages[name]) for name in place.pool.stages),
-            cpus=place.pool.cpus,
-            gpu=place.gpu,
-            is_first=number == 0,
-            is_last=number == last,
-            limits=job.limits,
-            output=output.root,
-            fingerprint=prepared.fingerprint,
-            run_id=run_id,
-        )
-        for number, place in enumerate(prepared.placements)
+        WorkerSpec(pool, job.limits, output.root, prepared.fingerprint, output.run_id)
+        for pool in pool_specs(job, prepared.placements)
     ]
 
 

@@ -17,14 +17,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import cv2
-import torch
-
-from ..stages.base import Settings, Stage, run_stages
-from ..stages.errors import HairlineError, PictureError
+from ..cluster.stage_runner import PoolSpec, StageRunner
+from ..stages.errors import PictureError
 from ..stages.item import Item
 from ..stages.limits import Limits
-from ..stages.registry import stage_class
 from . import ledger
 from .atomic import Found, md5
 from .made import Batch, Entry, Old
@@ -36,7 +32,6 @@ from .source import Source
 from .storage import Folder, display, fetch
 
 THREADS = 8  # of one worker, that wait for storage
-PIXELS = 50_000_000  # decoded at the same time; a batch of large pictures goes through in smaller ones
 
 
 @dataclass(frozen=True)
@@ -44,18 +39,11 @@ class WorkerSpec:
     """All that a worker needs to know; travels to its process by pickle.
 
     Attributes:
-        stages: (name, settings) in the order in which they run.
-        gpu: share of the card, or number of cards; 0: the stages run on the CPU.
-        is_first, is_last: whether the pool reads sources, and whether it writes products and results.
+        pool: the first reads sources, the last writes products and results.
         output: the output folder.
     """
 
-    pool: str
-    stages: tuple[tuple[str, Settings], ...]
-    cpus: float
-    gpu: float
-    is_first: bool
-    is_last: bool
+    pool: PoolSpec
     limits: Limits
     output: str
     fingerprint: str
@@ -71,7 +59,7 @@ class Task:
 
 
 @dataclass
-class Work:
+class PendingItem:
     """One picture on its way from pool to pool."""
 
     item: Item
@@ -112,21 +100,20 @@ class Worker:
     def __init__(self, spec: WorkerSpec) -> None:
         self.spec = spec
         self.output = Folder(spec.output, spec.run_id)
-        self.marks = Marks(self.output, spec.run_id, spec.pool)
+        self.marks = Marks(self.output, spec.run_id, spec.pool.name)
         self._turn = threading.Lock()
-        self._threads = max(1, int(spec.cpus))
-        self.stages = set_up(spec.pool, spec.stages, self._threads, spec.gpu)
+        self.runner = StageRunner(spec.pool)
 
-    def start(self, tasks: Sequence[Task]) -> list[Work]:
+    def start(self, tasks: Sequence[Task]) -> list[PendingItem]:
         """Reads the sources of a batch; what cannot be read comes back as failed."""
         return list(self._storage.map(self._fetch, tasks))
 
-    def work(self, batch: Sequence[Work]) -> None:
+    def work(self, batch: Sequence[PendingItem]) -> None:
         """Runs the stages over a batch. Raises HairlineError when nothing can be written any more."""
-        self.marks.guard([each.item for each in batch], self._run, self._turn, self.spec.stages[0][0])
+        self.marks.guard([each.item for each in batch], self.runner.run, self._turn, self.spec.pool.stages[0][0])
 
     @contextlib.contextmanager
-    def written(self, batch: Sequence[Work]) -> Iterator[list[dict[str, Any]]]:
+    def written(self, batch: Sequence[PendingItem]) -> Iterator[list[dict[str, Any]]]:
         """Writes the products of a batch; those of an earlier run that are none now are deleted. Gives its rows.
 
         The block is to put the rows into a ledger: until it has ended, the batch's write-ahead list stays.
@@ -143,7 +130,7 @@ class Worker:
             yield rows
             own.settle()
 
-    def finish(self, batch: Sequence[Work]) -> Summary:
+    def finish(self, batch: Sequence[PendingItem]) -> Summary:
         """Writes the products of a batch, then its rows. Raises HairlineError when nothing can be written any more."""
         with self.written(batch) as rows:
             ledger.write_part(self.output, rows)
@@ -160,7 +147,7 @@ class Worker:
     def _storage(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(THREADS, thread_name_prefix="storage")
 
-    def _fetch(self, task: Task) -> Work:
+    def _fetch(self, task: Task) -> PendingItem:
         source, limits = task.source, self.spec.limits
         item = Item(source.id, display(source.uri), etag=source.etag, category_hint=source.category, limits=limits)
         item.attempts = 1
@@ -174,18 +161,9 @@ class Worker:
         except MemoryError:
             item.fail("fetch", PictureError("out_of_memory", "reading the file"))
         item.seconds["fetch"] = time.perf_counter() - started
-        return Work(item, task.old)
+        return PendingItem(item, task.old)
 
-    def _run(self, items: Sequence[Item]) -> None:
-        torch.set_num_threads(self._threads)  # each thread has its own setting
-        for group in _groups(items):
-            run_stages(self.stages, group)
-            for item in group:
-                if self.spec.is_last:
-                    item.finish()
-                item.forget_pixels()  # decoded pixels do not wait for the rest of the batch
-
-    def _look(self, work: Work, own: Batch) -> list[Placing]:
+    def _look(self, work: PendingItem, own: Batch) -> list[Placing]:
         """What lies where a picture's products go, and whether it may be replaced."""
         started = time.perf_counter()
         placings = []
@@ -202,7 +180,7 @@ class Worker:
         work.item.seconds["write"] = time.perf_counter() - started
         return placings
 
-    def _write(self, work: Work, placings: Sequence[Placing]) -> dict[str, Any]:
+    def _write(self, work: PendingItem, placings: Sequence[Placing]) -> dict[str, Any]:
         item, started = work.item, time.perf_counter()
         outputs: dict[str, str] = {}
         digests: dict[str, str] = {}
@@ -254,49 +232,10 @@ class Worker:
             self.output.delete(name)
 
 
-def _entries(work: Work, placings: Sequence[Placing]) -> Iterator[Entry]:
+def _entries(work: PendingItem, placings: Sequence[Placing]) -> Iterator[Entry]:
     """What a picture's write-ahead list holds: what is about to be written, and what is about to be deleted."""
     for each in placings:
         if each.mine:
             yield Entry(work.item.id, each.name, each.digest)
     for name in work.old.keys() - {each.name for each in placings}:
         yield Entry(work.item.id, name, "")
-
-
-def set_up(pool: str, stages: Sequence[tuple[str, Settings]], threads: int, gpu: float) -> list[Stage[Settings]]:
-    """The stages of a pool, ready, in a process that is theirs alone.
-
-    Args:
-        gpu: share of the card, or number of cards; 0: the stages run on the CPU.
-
-    Raises:
-        HairlineError: there is no GPU, or weights are missing or damaged.
-    """
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(threads)
-    if gpu and not torch.cuda.is_available():
-        raise HairlineError(f"pool {pool} asks for a GPU, but torch finds none")
-    if 0 < gpu < 1:
-        torch.cuda.set_per_process_memory_fraction(gpu)
-    ready = [stage_class(name)(settings) for name, settings in stages]
-    for stage in ready:
-        stage.setup(torch.device("cuda" if gpu else "cpu"))
-    return ready
-
-
-def _groups(items: Sequence[Item]) -> Iterator[list[Item]]:
-    """The items in groups of at most `PIXELS`, so that a batch of large pictures does not take the memory."""
-    group: list[Item] = []
-    pixels = 0
-    for item in items:
-        size = 0
-        if not item.ended:
-            with contextlib.suppress(PictureError):  # the first stage will say so
-                size = item.picture.width * item.picture.height
-        if group and pixels + size > PIXELS:
-            yield group
-            group, pixels = [], 0
-        group.append(item)
-        pixels += size
-    if group:
-        yield group

@@ -6,11 +6,11 @@ it, so that there is one form only, whatever the URL said.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import NamedTuple
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+
+from ..configs.network import Allowed
 
 Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 
 GLOBAL_UNICAST = IPv6Network("2000::/3")  # all of IPv6 that is handed out
 NAT64 = IPv6Network("64:ff9b::/96")  # how a network with IPv6 alone reaches the IPv4 internet (RFC 6052)
@@ -28,26 +28,6 @@ REFUSED = tuple(
         "3fff::/20",  # documentation
     )
 )
-
-
-class Allowed(NamedTuple):
-    """An exception: a network, and the one port it holds for, or None for the ports that may be asked of anybody."""
-
-    network: Network
-    port: int | None
-
-    @classmethod
-    def parse(cls, text: str) -> Allowed:
-        """From `10.1.2.0/24`, `10.1.2.3:8080` or `[fd00::1]:8080`. Raises ValueError."""
-        place, port = text.strip(), ""
-        if place.startswith("["):
-            place, _, port = place[1:].partition("]")
-            port = port.removeprefix(":")
-        elif place.count(":") == 1:
-            place, _, port = place.partition(":")
-        if port and not 0 < int(port) < 65536:
-            raise ValueError(f"{text}: no such port")
-        return cls(ip_network(place), int(port) if port else None)
 
 
 def is_public(address: Address) -> bool:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from ..pipeline.reasons import MEANINGS
+from ..configs.service import Queue
+from ..stages.reasons import MEANINGS
 from .errors import ApiError, busy
-from .service import Queue
 
 UPLOADS = 4  # times the places: requests that are still arriving take no place, or slow clients would hold them all
 

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 from starlette.requests import Request
 
+from ..configs.service import Service
 from ..stages.errors import HairlineError, PictureError
 from ..stages.item import Item
 from .admission import Admission, Room, Visit
@@ -20,7 +21,6 @@ from .intake import ClientDisconnect, Form, decode_b64, read_form, size
 from .keys import Key, Keys, Limited, Limiter
 from .log import AccessLog
 from .metrics import Metrics
-from .service import Service
 from .work import Order, Work
 
 POLL_S = 5.0  # how often the processes are counted

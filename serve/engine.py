@@ -11,7 +11,7 @@ from typing import ClassVar
 import cv2
 import numpy as np
 
-from ..pipeline.worker import set_up
+from ..cluster.stage_runner import PoolSpec, StageRunner
 from ..stages.base import EachStage, Settings, Stage, run_stage
 from ..stages.item import Item
 from ..stages.products.spec import ProductSpec
@@ -23,27 +23,15 @@ class EngineSpec:
     """All that a process needs to know; travels to it by pickle.
 
     Attributes:
-        stages: (name, settings) in the order in which they run.
-        gpu: share of the card, or number of cards; 0: the stages run on the CPU.
-        is_first, is_last: whether pictures start and end in this pool.
+        batch_pixels: pixels that go through the stages together.
         model: fingerprint of all pools together.
         code: fingerprint of the source files, so that new code is a new version.
     """
 
-    pool: str
-    stages: tuple[tuple[str, Settings], ...]
-    cpus: float
-    gpu: float
-    batch: int
+    pool: PoolSpec
     batch_pixels: int
-    is_first: bool
-    is_last: bool
     model: str
     code: str
-
-    @property
-    def threads(self) -> int:
-        return max(1, int(self.cpus))
 
 
 class Engine:
@@ -52,12 +40,12 @@ class Engine:
     def __init__(self, spec: EngineSpec) -> None:
         """Raises HairlineError: there is no GPU, or weights are missing or damaged."""
         self.spec = spec
-        self.stages = set_up(spec.pool, spec.stages, spec.threads, spec.gpu)
+        self.stages = StageRunner(spec.pool).stages
         self._lenient = {stage.name: _lenient(stage) for stage in self.stages}
 
     def run(self, works: Sequence[Work]) -> None:
         """Runs the pool's stages over pictures, in place. No error of a picture leaves this."""
-        if self.spec.is_first:
+        if self.spec.pool.is_first:
             for work in works:
                 run_stage(_Prepare(work.order), [work.item])
         for stage in self.stages:
@@ -71,7 +59,7 @@ class Engine:
                 run_stage(self._lenient[stage.name] if lenient else stage, items)
         for work in works:
             work.item.forget_pixels()
-            if self.spec.is_last:
+            if self.spec.pool.is_last:
                 work.item.finish()
                 work.item.release()
 
@@ -84,7 +72,7 @@ class Engine:
         """
         work = Work(Item("probe", "", data=PROBE), ProductsOrder((ProductSpec.model_validate("mask"),), lenient=True))
         work.item.width, work.item.height = work.item.picture.width, work.item.picture.height
-        if not self.spec.is_first:
+        if not self.spec.pool.is_first:
             work.item.alpha = np.full((work.item.height, work.item.width), 255, np.uint8)
         started = time.perf_counter()
         self.run([work])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..pipeline.reasons import MEANINGS
 from ..stages.item import Item
+from ..stages.reasons import MEANINGS
 
 REASONS = {  # status -> what a refusal is counted as, where nothing says it better
     401: "unauthorised",

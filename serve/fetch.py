@@ -17,11 +17,11 @@ from http import HTTPStatus
 from typing import Any
 
 import aiohttp
-from pydantic import BaseModel, ConfigDict, Field, field_validator
 from yarl import URL
 
+from ..configs.network import FetchLimits
 from ..stages.errors import PictureError
-from .addresses import Allowed, may_reach
+from .addresses import may_reach
 
 CHUNK = 1 << 16
 LONGEST_URL = 4096
@@ -30,27 +30,6 @@ HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9.])?|[0-9A-Fa-f.]*:[0-9
 REDIRECTS = (301, 302, 303, 307, 308)
 NOWHERE = "the URL leads to no address and port that may be reached from here"
 HEADERS = {"User-Agent": "Hairline", "Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"}
-
-
-class FetchLimits(BaseModel):
-    """What fetching may reach, take and last."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    max_bytes: int = Field(50 << 20, gt=0, description="largest answer, bytes")
-    seconds: float = Field(15.0, gt=0, description="from the question to the last byte, redirects included")
-    redirects: int = Field(3, ge=0, le=10, description="how many are followed")
-    ports: tuple[int, ...] = Field((80, 443), description="ports that may be asked on public addresses")
-    allow: tuple[Allowed, ...] = Field(
-        (), description="inner addresses that may be reached all the same, such as 10.1.2.0/24 or 10.1.2.3:8080"
-    )
-
-    @field_validator("allow", mode="before")
-    @classmethod
-    def _parse(cls, value: Any) -> Any:
-        if not isinstance(value, list | tuple):
-            raise ValueError("a list of addresses or networks, such as [10.1.2.0/24]")
-        return tuple(Allowed.parse(v) if isinstance(v, str) else v for v in value)
 
 
 class FetchError(PictureError):

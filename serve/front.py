@@ -23,8 +23,9 @@ from typing import Any
 
 import uvicorn
 
-from ..pipeline.machine import place
-from ..pipeline.session import cluster_nodes, ray_session
+from ..cluster.placement import allocate
+from ..cluster.session import Cluster
+from ..configs.service import Service, load_service
 from ..stages.errors import HairlineError
 from .app import build
 from .desk import Desk
@@ -32,7 +33,6 @@ from .keys import Keys, demand_keys
 from .memory import room
 from .places import check_places
 from .protocol import Protocol
-from .service import Service, load_service
 
 LINGER_S = 3.0  # for kept connections, whose next answer tells the client to open a new one
 HEADER_BYTES = 32 << 10
@@ -85,15 +85,17 @@ def _refuse(ready_fd: int, error: str) -> int:
     return 2
 
 
-def serve(service: Service, listener: socket.socket, ready_fd: int) -> None:
+def serve(service: Service, cluster: Cluster, listener: socket.socket, ready_fd: int) -> None:
     """Deploys and answers until SIGTERM. Raises HairlineError: the pools do not start."""
     from . import pools
 
     keys = Keys(Path(service.keys).expanduser()) if service.keys else None
     demand_keys(service.host, keys)
     check_places(service)
-    nodes = cluster_nodes()
-    pixels = room(service, place(service.pools, nodes), pools.memory())  # before anything is started that does not fit
+    nodes = cluster.nodes
+    pixels = room(
+        service, allocate(service.pools, nodes), pools.memory()
+    )  # before anything is started that does not fit
     desk = Desk(service, pools.Pools(service, pools.deploy(service, nodes), pixels), keys)
     config = uvicorn.Config(
         build(desk),
@@ -119,8 +121,9 @@ def main(arguments: list[str]) -> int:
     logging.getLogger(__package__).setLevel(logging.WARNING)
     try:
         service = load_service(path, changes)
-        with ray_session():
-            serve(service, socket.socket(fileno=int(socket_fd)), int(ready_fd))
+        cluster = Cluster.of_environment()
+        with cluster.session():
+            serve(service, cluster, socket.socket(fileno=int(socket_fd)), int(ready_fd))
     except HairlineError as error:
         return _refuse(int(ready_fd), str(error))
     except KeyboardInterrupt:  # asked to go while it started

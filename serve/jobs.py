@@ -18,8 +18,8 @@ import time
 from collections import deque
 from pathlib import Path
 
+from ..configs.service import Jobs as JobSettings
 from .job_files import LOCK, Entry, Job, JobFiles
-from .service import Jobs as JobSettings
 
 SWEEP_S = 15.0
 STALE_S = 3600.0

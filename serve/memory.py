@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..pipeline.machine import Placement
+from ..cluster.placement import Placement
+from ..configs.service import Service
 from ..stages.errors import HairlineError
 from .admission import Room
-from .service import Service
 
 BYTES_PER_PIXEL = 28  # of the picture, the background and the result, at most
 WORK_BYTES = 400 << 20  # of the networks' own arrays while a picture is worked on, whose size does not grow with it

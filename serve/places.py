@@ -11,19 +11,19 @@ import fcntl
 import os
 import socket
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
 
-from ..pipeline.yamlfile import Document, find_job_file, read_document
+from ..configs.documents import Document
+from ..configs.network import Address
 from ..stages.errors import HairlineError
 from .job_files import JobFiles
 from .keys import Keys, demand_keys
 
 if TYPE_CHECKING:
-    from .service import Service
+    from ..configs.service import Service
 
 BACKLOG = 512
 PROBE_BYTES = 1 << 20  # a disk that is full takes a name, but no content
@@ -32,22 +32,6 @@ HELP = {
     errno.EACCES: "; ports below 1024 are for the administrator: choose another with --port",
     errno.EADDRNOTAVAIL: "; this machine has no such address: choose another with --host",
 }
-
-
-class Address(BaseModel):
-    """The part of a service file that says where it listens."""
-
-    host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535)
-    keys: str = Field("", description="file of API keys, see `hairline keys`; needed beyond loopback")
-
-
-def read_file(path: str, changes: Sequence[str]) -> Document:
-    """A service file with changes applied, not checked yet. Raises HairlineError: there is none, or it is no YAML."""
-    document = read_document(find_job_file(path))
-    for change in changes:
-        document.set(change)
-    return document
 
 
 def listen_early(document: Document) -> socket.socket | None:

@@ -24,13 +24,15 @@ from ray.serve.config import AutoscalingConfig
 from ray.serve.exceptions import RayServeException
 from ray.serve.schema import LoggingConfig
 
-from ..pipeline.machine import Node, Placement, place
+from ..cluster.nodes import Node
+from ..cluster.placement import Placement, allocate
+from ..cluster.stage_runner import pool_specs
+from ..configs.service import Service, ServicePool
 from ..stages.errors import HairlineError, PictureError
 from .batcher import Batcher
 from .engine import Engine, EngineSpec
 from .keys import is_loopback
 from .memory import processes
-from .service import Service, ServicePool
 from .work import Work
 
 PREFIX = "hairline-"  # of the names of our Serve applications, one for each pool
@@ -54,7 +56,7 @@ class PoolReplica:
         self.engine = Engine(spec)
         for _ in range(2):  # warm before Serve calls it ready: the first picture finds its kernels chosen
             self.engine.probe()
-        self.batcher = Batcher(spec.pool, self.engine.run, spec.batch, spec.batch_pixels, self._begin)
+        self.batcher = Batcher(spec.pool.name, self.engine.run, spec.pool.batch, spec.batch_pixels, self._begin)
 
     async def __call__(self, work: Work) -> Work:
         if work.model not in ("", self.spec.model):
@@ -78,7 +80,7 @@ class PoolReplica:
     def _begin(self) -> None:
         import torch
 
-        torch.set_num_threads(self.spec.threads)  # each thread has its own setting
+        torch.set_num_threads(self.spec.pool.threads)  # each thread has its own setting
 
 
 def _keep_to_loopback() -> None:
@@ -106,15 +108,15 @@ def deploy(service: Service, nodes: Sequence[Node]) -> list[Placement]:
     """
     logging.getLogger("ray.serve").setLevel(logging.CRITICAL)
     serve.start(proxy_location="Disabled", logging_config=QUIET)
-    placements = place(service.pools, nodes)
+    placements = allocate(service.pools, nodes)
     running = serve.status().applications
-    specs = [engine_spec(service, number, placement) for number, placement in enumerate(placements)]
-    changed = [spec for spec in specs if PREFIX + spec.pool in running and _running(spec.pool) != spec]
+    specs = engine_specs(service, placements)
+    changed = [spec for spec in specs if PREFIX + spec.pool.name in running and _running(spec.pool.name) != spec]
     if changed:
         _rehearse(changed)
     targets = [
-        serve.RunTarget(_application(service, number, placement), PREFIX + placement.pool.name, None, QUIET)
-        for number, placement in enumerate(placements)
+        serve.RunTarget(_application(service, spec, placement), PREFIX + spec.pool.name, None, QUIET)
+        for spec, placement in zip(specs, placements, strict=True)
     ]
     try:
         serve.run_many(targets)
@@ -142,7 +144,11 @@ def _rehearse(specs: Sequence[EngineSpec]) -> None:
     """Runs a picture through each of the pools in a process aside, on the CPU, before running ones are replaced."""
     try:
         for spec in specs:
-            ray.get(ray.remote(num_cpus=0, max_calls=1, max_retries=0)(_try).remote(replace(spec, gpu=0.0)))
+            ray.get(
+                ray.remote(num_cpus=0, max_calls=1, max_retries=0)(_try).remote(
+                    replace(spec, pool=replace(spec.pool, gpu=0.0))
+                )
+            )
     except RayError as error:
         raise _explained(error) from error
 
@@ -171,25 +177,16 @@ def stop() -> None:
     serve.shutdown()  # type: ignore[no-untyped-call]
 
 
-def engine_spec(service: Service, number: int, placement: Placement) -> EngineSpec:
-    """What the processes of pool `number` of a service need to know."""
-    pool = placement.pool
-    assert isinstance(pool, ServicePool)
-    return EngineSpec(
-        pool.name,
-        tuple((name, service.stages[name]) for name in pool.stages),
-        pool.cpus,
-        placement.gpu,
-        pool.batch,
-        pool.batch_pixels,
-        is_first=number == 0,
-        is_last=number == len(service.pools) - 1,
-        model=service.model,
-        code=code_version(),
-    )
+def engine_specs(service: Service, placements: Sequence[Placement]) -> list[EngineSpec]:
+    """What the processes of each pool of a service need to know."""
+    model, code = service.model, code_version()
+    return [
+        EngineSpec(pool, each.batch_pixels, model, code)
+        for pool, each in zip(pool_specs(service, placements), service.pools, strict=True)
+    ]
 
 
-def _application(service: Service, number: int, placement: Placement) -> serve.Application:
+def _application(service: Service, spec: EngineSpec, placement: Placement) -> serve.Application:
     pool = placement.pool
     assert isinstance(pool, ServicePool)
     inside = 3 * pool.batch  # one batch in the stages, two to follow: Serve may take half a second to send more
@@ -217,7 +214,7 @@ def _application(service: Service, number: int, placement: Placement) -> serve.A
             look_back_period_s=max(2.0, pool.scale_up_s),
         )
     deployment: serve.Deployment = serve.deployment(**options)(PoolReplica)
-    return deployment.bind(engine_spec(service, number, placement), service.times.health)
+    return deployment.bind(spec, service.times.health)
 
 
 class Pools:
@@ -277,7 +274,7 @@ def code_version() -> str:
     """A hash over Hairline's source files: Serve replaces processes when it has changed."""
     top = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256()
-    for folder in ("stages", "pipeline", "serve"):
+    for folder in ("stages", "configs", "cluster", "serve"):
         for path in sorted((top / folder).rglob("*.py")):
             digest.update(path.relative_to(top).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:16]

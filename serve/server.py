@@ -24,13 +24,14 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from ..configs.documents import read_config
 from ..stages.errors import HairlineError
-from .places import address, check_places, jobs_are_taken, listen_early, read_file
+from .places import address, check_places, jobs_are_taken, listen_early
 from .starting import Starting
 
 if TYPE_CHECKING:
-    from ..pipeline.machine import Node
-    from .service import Service
+    from ..cluster.session import Cluster
+    from ..configs.service import Service
 
 START_S = 900.0  # longest that a front and its pools may take to start
 TOO_OFTEN_S = 5.0  # a front that ends by itself sooner than this after it answered is not started again
@@ -46,9 +47,7 @@ class Front:
         drain: seconds that it lets its requests have when it ends.
     """
 
-    def __init__(
-        self, path: str, changes: Sequence[str], listener: socket.socket, cluster: str, events: Events
-    ) -> None:
+    def __init__(self, path: str, changes: Sequence[str], listener: socket.socket, head: str, events: Events) -> None:
         """Starts it and waits until it answers.
 
         Raises:
@@ -61,7 +60,7 @@ class Front:
             command,
             stdin=subprocess.PIPE,  # its end tells the front that we are gone
             pass_fds=(listener.fileno(), said),
-            env={**os.environ, "RAY_ADDRESS": cluster},
+            env={**os.environ, "RAY_ADDRESS": head},
             process_group=0,  # Ctrl-C is for us to pass on
         )
         os.close(said)
@@ -117,28 +116,28 @@ def serve(path: str, changes: Sequence[str], console: Console) -> int:
             do not fit or start.
     """
     with contextlib.ExitStack() as stack:
-        listener = listen_early(read_file(path, changes))
+        listener = listen_early(read_config(path, changes))
         if listener:
             starting = stack.enter_context(Starting(stack.enter_context(listener)))
-        service, nodes = _checked(path, changes)
+        service, cluster = _checked(path, changes)
         assert listener, "an address that is wrong has been told of"
         _tell_of_the_start(service, path, address(listener))
-        return _serve(service, path, changes, listener, starting, nodes, console)
+        return _serve(service, path, changes, listener, starting, cluster, console)
 
 
-def _checked(path: str, changes: Sequence[str]) -> tuple[Service, list[Node] | None]:
-    """The service of a file, and the machine for its pools; None: a cluster."""
-    from ..pipeline.machine import place, this_machine  # takes seconds, for it brings torch
-    from ..pipeline.session import joins_cluster
-    from .service import load_service
+def _checked(path: str, changes: Sequence[str]) -> tuple[Service, Cluster]:
+    """The service of a file, and where its pools are to run."""
+    from ..cluster.placement import allocate  # takes seconds, for it brings torch
+    from ..cluster.session import Cluster
+    from ..configs.service import load_service
 
     service = load_service(path, changes)
     service.model  # noqa: B018  (finds and checks the weights before anything starts)
-    nodes = None if joins_cluster() else [this_machine()]
-    if nodes:
-        place(service.pools, nodes)
+    cluster = Cluster.of_environment()
+    if cluster.machine:
+        allocate(service.pools, cluster.nodes)
     check_places(service)
-    return service, nodes
+    return service, cluster
 
 
 def _serve(
@@ -147,30 +146,29 @@ def _serve(
     changes: Sequence[str],
     listener: socket.socket,
     starting: Starting,
-    nodes: list[Node] | None,
+    cluster: Cluster,
     console: Console,
 ) -> int:
-    from ..pipeline.machine import place
-    from ..pipeline.session import cluster_nodes, ray_session
+    from ..cluster.placement import allocate
 
-    with ray_session(nodes[0] if nodes else None):
+    with cluster.session():
         import ray
 
-        if nodes is None:
-            place(service.pools, cluster_nodes())
+        if not cluster.machine:
+            allocate(service.pools, cluster.nodes)
         events: Events = deque()
         for number in (*ENDS, signal.SIGHUP):
             signal.signal(number, lambda given, _: events.append(given))
-        cluster = ray.get_runtime_context().gcs_address
-        front = Front(path, changes, listener, cluster, events)
+        head = ray.get_runtime_context().gcs_address
+        front = Front(path, changes, listener, head, events)
         starting.stop()
         console.print(f"{address(listener)}  model {front.model}", highlight=False, soft_wrap=True)
         try:
-            front = _keep(front, path, changes, listener, cluster, events, console)
+            front = _keep(front, path, changes, listener, head, events, console)
         finally:
             listener.close()
             front.end(front.drain + 10)
-            if nodes is None:  # a Ray of our own ends with everything in it
+            if not cluster.machine:  # a Ray of our own ends with everything in it
                 _stop_pools()
     return 0
 
@@ -189,7 +187,7 @@ def _keep(
     path: str,
     changes: Sequence[str],
     listener: socket.socket,
-    cluster: str,
+    head: str,
     events: Events,
     console: Console,
 ) -> Front:
@@ -205,7 +203,7 @@ def _keep(
                 raise HairlineError(f"the front ended (exit code {front.process.returncode})")
         events.clear()  # several hang-ups are one
         try:
-            successor = Front(path, changes, listener, cluster, events)
+            successor = Front(path, changes, listener, head, events)
         except KeyboardInterrupt:
             return front
         except HairlineError as error:

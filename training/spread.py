@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
@@ -10,7 +11,6 @@ from typing import TypeVar
 
 import torch
 
-from ..pipeline.machine import cores
 from ..stages.base import Settings, Stage
 from ..stages.registry import stage_class
 from .validation import Picture
@@ -20,8 +20,8 @@ T = TypeVar("T")
 
 @cache
 def pool() -> ProcessPoolExecutor:
-    """As many processes as cores, of one thread each."""
-    return ProcessPoolExecutor(cores(), get_context("spawn"), torch.set_num_threads, (1,))
+    """As many processes as this one may use cores, of one thread each."""
+    return ProcessPoolExecutor(len(os.sched_getaffinity(0)), get_context("spawn"), torch.set_num_threads, (1,))
 
 
 def spread(ask: Callable[[Picture], T], pictures: Sequence[Picture], every: int = 50) -> list[T]:

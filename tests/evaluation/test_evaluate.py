@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hairline.pipeline.cli import main
+from hairline.cli import main
 from hairline.pipeline.ledger import row, write_part
 from hairline.pipeline.storage import Folder
 from hairline.stages.item import Box, Item

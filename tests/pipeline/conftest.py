@@ -1,24 +1,18 @@
-"""Fixtures of the pipeline's tests: a catalog, a job file, a web server and an S3 server."""
+"""Fixtures of the pipeline's tests: a web server and an S3 server."""
 
 from __future__ import annotations
 
 import os
 import secrets
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import s3fs
-import yaml
-from kit import Web, fill, small_job
+from kit import Web
 
 from hairline.pipeline.storage import filesystem
-
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])  # Ray's workers
 
 
 @pytest.fixture
@@ -27,26 +21,6 @@ def open_tmp() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
-
-
-@pytest.fixture
-def catalog(tmp_path: Path) -> Path:
-    folder = tmp_path / "in"
-    fill(folder, 20)
-    return folder
-
-
-@pytest.fixture
-def job_file(tmp_path: Path, catalog: Path) -> Callable[..., Path]:
-    """Writes a job file over `catalog` into `out`; keyword arguments replace its keys."""
-
-    def write(**changes: object) -> Path:
-        job = small_job(input=str(catalog), output=str(tmp_path / "out"), **changes)
-        path = tmp_path / "job.yaml"
-        path.write_text(yaml.safe_dump(job, sort_keys=False))
-        return path
-
-    return write
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import cv2
 import pytest
 from kit import Web, fill, hairline, jpeg
 
+from hairline.cli import main
 from hairline.pipeline import retry
-from hairline.pipeline.cli import main
 from hairline.stages.weights import FOLDER
 
 Mistake = Callable[..., str]
@@ -155,7 +155,7 @@ def test_a_plan_starts_and_writes_nothing(job_file: Callable[..., Path], tmp_pat
 
 
 def test_help_is_quick() -> None:
-    code = "import sys, hairline.pipeline.cli as c; c.parser(); print(any(m in sys.modules for m in ('torch', 'ray')))"
+    code = "import sys, hairline.cli as c; c.parser(); print(any(m in sys.modules for m in ('torch', 'ray')))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = hairline("--help")

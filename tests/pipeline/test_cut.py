@@ -18,7 +18,8 @@ from hairline.pipeline.storage import WORK, Folder
 from hairline.stages.errors import HairlineError
 
 SMALL = ["pools.0.stages=['own_stages:Judge','own_stages:Invert']"]
-CUT = "import sys, test_cut; sys.exit(test_cut.command(*sys.argv[1:]))"
+HERE = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_cut; "
+CUT = HERE + "sys.exit(test_cut.command(*sys.argv[1:]))"
 
 
 def run(source: Path, output: str, *changes: str) -> tuple[int, str]:
@@ -29,7 +30,7 @@ def run(source: Path, output: str, *changes: str) -> tuple[int, str]:
 
 def command(source: str, output: str, *changes: str) -> int:
     """As the command line ends."""
-    from hairline.pipeline import cli
+    from hairline import cli
 
     return cli.main(["cut", source, "-o", output, "--product", "negative", *(f"--set={c}" for c in [*SMALL, *changes])])
 
@@ -73,8 +74,8 @@ def test_cutting_again_replaces_its_own_and_nothing_else(pictures: Path, output:
 
 def test_a_killed_cut_is_gone_with_the_next(pictures: Path, output: str) -> None:
     code = (
-        "import os, signal, test_cut, hairline.pipeline.cut as c;"
-        "c.add_cut = lambda *a: os.kill(os.getpid(), signal.SIGKILL); test_cut.command(*__import__('sys').argv[1:])"
+        f"{HERE}import os, signal, hairline.pipeline.cut as c;"
+        "c.add_cut = lambda *a: os.kill(os.getpid(), signal.SIGKILL); test_cut.command(*sys.argv[1:])"
     )
     done = subprocess.run([sys.executable, "-c", code, pictures, output], capture_output=True, timeout=120)
     folder = Folder(output)

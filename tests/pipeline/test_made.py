@@ -10,6 +10,7 @@ import pytest
 from kit import jpeg
 from own_stages import InvertSettings, JudgeSettings
 
+from hairline.cluster.stage_runner import PoolSpec
 from hairline.pipeline import presence
 from hairline.pipeline.atomic import md5
 from hairline.pipeline.ledger import Ledger
@@ -53,7 +54,7 @@ class Output:
             path.write_bytes(jpeg(sum(id.encode()), dark=id.startswith("d")))
             tasks.append(Task(Source(id, str(path)), (old or {}).get(id, {})))
         stages = (("own_stages:Judge", JudgeSettings()), ("own_stages:Invert", InvertSettings(ext=ext)))
-        worker = Worker(WorkerSpec("all", stages, 1, 0, True, True, Limits(), self.root, "f", run_id))
+        worker = Worker(WorkerSpec(PoolSpec("all", stages, 1, 0, 8), Limits(), self.root, "f", run_id))
         batch = worker.start(tasks)
         worker.work(batch)
         return worker, batch

@@ -17,7 +17,7 @@ from hairline.pipeline.ledger import Ledger
 from hairline.pipeline.storage import WORK, Folder
 
 SMALL = ["pools.0.stages=['own_stages:Judge','own_stages:Invert']"]
-COMMAND = "import sys; from hairline.pipeline.cli import main; sys.exit(main())"
+COMMAND = "import sys; from hairline.cli import main; sys.exit(main())"
 POOL = {"name": "all", "stages": ["own_stages:Judge", "own_stages:Invert"], "batch": 2, "workers": 1}
 
 

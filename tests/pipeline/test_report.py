@@ -15,9 +15,9 @@ from hairline.pipeline.charts import Rates, rates
 from hairline.pipeline.compare import write_comparison
 from hairline.pipeline.ledger import write_part
 from hairline.pipeline.outcome import load_outcome
-from hairline.pipeline.reasons import MEANINGS, meaning
 from hairline.pipeline.report import funnel, spread, write_report
 from hairline.stages.errors import HairlineError
+from hairline.stages.reasons import MEANINGS, meaning
 from tests.outputs import RUN, Output, row
 
 CODE = Path(__file__).parents[2]

@@ -19,11 +19,11 @@ import pytest
 from kit import fill, jpeg
 from rich.console import Console
 
-from hairline.pipeline.job import load_job
+from hairline.cluster.nodes import this_machine
+from hairline.cluster.session import Cluster
+from hairline.configs.job import load_job
 from hairline.pipeline.ledger import Ledger
-from hairline.pipeline.machine import this_machine
 from hairline.pipeline.run import run_job
-from hairline.pipeline.session import ray_session
 from hairline.pipeline.storage import Folder
 from hairline.stages.errors import HairlineError
 
@@ -32,7 +32,7 @@ SAME = ("uri", "etag", "status", "reason", "stage", "detail", "width", "height",
 
 @pytest.fixture(scope="module")
 def _ray(s3_server: str) -> Iterator[None]:  # the server first: workers get their environment when Ray starts
-    with ray_session(this_machine()):
+    with Cluster(this_machine()).session():
         yield
 
 
@@ -170,7 +170,7 @@ def test_a_worker_that_cannot_start(job_file: Callable[..., Path], mistake: str,
 
 
 def start(job: Path, *arguments: str) -> subprocess.Popen[str]:
-    code = "import sys; from hairline.pipeline.cli import main; sys.exit(main())"
+    code = "import sys; from hairline.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "run", str(job), *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

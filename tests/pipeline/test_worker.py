@@ -8,11 +8,12 @@ import pytest
 from kit import jpeg
 from own_stages import InvertSettings, JudgeSettings
 
+from hairline.cluster.stage_runner import PoolSpec
 from hairline.pipeline.ledger import Ledger
 from hairline.pipeline.marks import DEATHS_ALONE, DEATHS_TOGETHER, Marks
 from hairline.pipeline.source import Source, local_source
 from hairline.pipeline.storage import WORK, Folder
-from hairline.pipeline.worker import Task, Worker, WorkerSpec, _groups
+from hairline.pipeline.worker import Task, Worker, WorkerSpec
 from hairline.stages.errors import HairlineError
 from hairline.stages.item import Item
 from hairline.stages.limits import Limits
@@ -20,8 +21,8 @@ from hairline.stages.limits import Limits
 
 def spec(output: Path, **changes: object) -> WorkerSpec:
     stages = (("own_stages:Judge", JudgeSettings()), ("own_stages:Invert", InvertSettings()))
-    every = WorkerSpec("all", stages, 1, 0, True, True, Limits(), str(output), fingerprint="f", run_id="r1")
-    return dataclasses.replace(every, **changes)  # type: ignore[arg-type]
+    pool = dataclasses.replace(PoolSpec("all", stages, 1, 0, 8), **changes)  # type: ignore[arg-type]
+    return WorkerSpec(pool, Limits(), str(output), fingerprint="f", run_id="r1")
 
 
 def sources(folder: Path, **files: bytes) -> list[Task]:
@@ -90,7 +91,7 @@ def test_one_pool_after_another(tmp_path: Path) -> None:
     import pickle
 
     first = Worker(spec(tmp_path / "out", stages=(("own_stages:Judge", JudgeSettings()),), is_last=False))
-    last = Worker(spec(tmp_path / "out", stages=(("own_stages:Invert", InvertSettings()),), is_first=False, pool="b"))
+    last = Worker(spec(tmp_path / "out", stages=(("own_stages:Invert", InvertSettings()),), is_first=False, name="b"))
     batch = first.start(sources(tmp_path / "in", a=jpeg(1), dark=jpeg(2, dark=True)))
     first.work(batch)
     travelling = pickle.dumps(batch)
@@ -111,14 +112,6 @@ def test_a_full_disk_stops_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(HairlineError, match=r"cannot be written.*No space left"):
         worker.finish(batch)
-
-
-def test_large_pictures_go_through_in_small_groups() -> None:
-    def item(width: int) -> Item:
-        return Item(str(width), "", data=jpeg(0, width, 5000))
-
-    sizes = [[item.id for item in group] for group in _groups([item(1000), item(6000), item(6000), item(100)])]
-    assert sizes == [["1000", "6000"], ["6000", "100"]]
 
 
 class Died(BaseException):

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from browser import Open, Page, launched
 from serve_kit import Server, encoded, photo, serving
 
-from tests.pipeline.kit import Web
+from tests.kit import Web
 
 
 @pytest.fixture(scope="session")

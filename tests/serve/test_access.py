@@ -75,10 +75,10 @@ def test_a_key_made_anew_under_an_old_name_has_none_of_its_jobs(keyed: Server) -
 
 def test_jobs_from_before_keys_had_an_identity(tmp_path: Path) -> None:
     """They stand under the key's name: readable for the key that was there then, not for one made later."""
+    from hairline.configs.service import Jobs
     from hairline.serve.jobs import Store
     from hairline.serve.jobs_api import _owned
     from hairline.serve.keys import Keys
-    from hairline.serve.service import Jobs
 
     secret = add_key(tmp_path / "keys.json", "alice", 600, 16)
     alice = Keys(tmp_path / "keys.json").find(secret)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from hairline.serve.addresses import Allowed, may_reach
+from hairline.configs.network import Allowed
+from hairline.serve.addresses import may_reach
 
 PORTS = (80, 443)
 

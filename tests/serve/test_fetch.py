@@ -13,7 +13,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from hairline.serve.fetch import FetchError, FetchLimits, fetch
+from hairline.configs.network import FetchLimits
+from hairline.serve.fetch import FetchError, fetch
 from hairline.stages.errors import PictureError
 
 BODY = bytes(range(256)) * 40

@@ -34,7 +34,7 @@ from hostile import (
 from PIL import Image
 from serve_kit import PHOTOS, Server, photo
 
-from tests.pipeline.kit import Web
+from tests.kit import Web
 from tests.zoo import KINDS, READABLE
 
 INNER = (b"Traceback", b"site-packages", b'.py"', b"hairline/", str(Path(__file__).parents[2]).encode(), b"root:x:")

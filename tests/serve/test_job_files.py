@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from hairline.configs.service import Jobs
 from hairline.serve.job_files import JobFiles
 from hairline.serve.jobs import Entry, Job, Store, new_id
-from hairline.serve.service import Jobs
 from hairline.stages.errors import HairlineError
 
 Tree = dict[str, tuple[bytes, int, int]]

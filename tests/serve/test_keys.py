@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from hairline.pipeline.cli import main
+from hairline.cli import main
+from hairline.configs.service import load_service
 from hairline.serve.desk import Desk
 from hairline.serve.errors import ApiError
 from hairline.serve.keys import Key, Keys, Limited, Limiter, add_key, demand_keys, is_loopback, read_keys, remove_key
-from hairline.serve.service import load_service
 from hairline.stages.errors import HairlineError
 
 NOBODY: Any = SimpleNamespace(room=1, processes=1, retries=0)  # pools that nothing is sent to

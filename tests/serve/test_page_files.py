@@ -6,8 +6,8 @@ from typing import get_args
 
 import pytest
 
-from hairline.pipeline.reasons import MEANINGS
 from hairline.stages.filter import Reason
+from hairline.stages.reasons import MEANINGS
 
 PAGE = Path(__file__).parents[2] / "serve" / "page"
 FILES = sorted(path for path in PAGE.iterdir() if path.is_file())

@@ -14,7 +14,7 @@ import requests
 from PIL import Image
 from serve_kit import Server, array, encoded, flat, opened, photo
 
-from tests.pipeline.kit import Web
+from tests.kit import Web
 
 PATH = "/v1.0/removebg"
 FACTS = ("X-Width", "X-Height", "X-Foreground-Top", "X-Foreground-Left", "X-Foreground-Width", "X-Foreground-Height")

@@ -29,7 +29,7 @@ import pytest
 from serve_kit import Server, array, photo, serving
 
 from hairline.serve.keys import add_key
-from tests.pipeline.kit import Web
+from tests.kit import Web
 
 trustme = pytest.importorskip("trustme", reason="trustme is not installed (extra: dev)")
 pytestmark = pytest.mark.slow

@@ -12,12 +12,13 @@ import pytest
 from PIL import Image
 from serve_kit import Server, encoded, photo
 
-from hairline.pipeline.machine import Node, place
+from hairline.cluster.nodes import Node
+from hairline.cluster.placement import allocate
+from hairline.configs.service import Queue, load_service
 from hairline.serve.admission import Admission, Room
 from hairline.serve.desk import Desk
 from hairline.serve.errors import ApiError
 from hairline.serve.memory import BYTES_PER_PIXEL, PROCESS_BYTES, WORK_BYTES, room
-from hairline.serve.service import Queue, load_service
 from hairline.serve.work import Order, ProductsOrder, Work
 from hairline.stages.errors import HairlineError
 from hairline.stages.item import Item
@@ -132,7 +133,7 @@ def test_answers_that_nobody_takes_keep_others_out() -> None:
 
 def memory(gib: float, *changes: str) -> int:
     service = load_service("service-laptop.yaml", changes)
-    return room(service, place(service.pools, [Node(4)]), int(gib * (1 << 30)))
+    return room(service, allocate(service.pools, [Node(4)]), int(gib * (1 << 30)))
 
 
 def test_the_room_follows_from_the_memory_or_the_file() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from serve_kit import Server, array, flat, opened, photo
 
-from tests.pipeline.kit import jpeg
+from tests.kit import jpeg
 
 NAMES = ("astronaut", "coffee", "chelsea", "motorcycle_left")
 

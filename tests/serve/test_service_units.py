@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from serve_kit import photo
 
+from hairline.configs.service import Jobs, Queue, load_service
 from hairline.serve.admission import Admission
 from hairline.serve.batcher import Batcher
 from hairline.serve.errors import ApiError
 from hairline.serve.jobs import Entry, Job, Store, new_id
 from hairline.serve.removebg.compose import Layer, cover, move, shrink, solid
-from hairline.serve.service import Jobs, Queue, load_service
 from hairline.serve.work import ProductsOrder, Work
 from hairline.stages.errors import HairlineError
 from hairline.stages.item import Item

@@ -19,9 +19,9 @@ import requests
 import yaml
 from serve_kit import HERE, photo
 
+from hairline.configs.service import load_service
 from hairline.serve.keys import add_key
 from hairline.serve.places import HELP, jobs_are_taken, listen
-from hairline.serve.service import load_service
 from hairline.stages.errors import HairlineError
 
 SOON = 20.0  # seconds; on a machine at rest it is one

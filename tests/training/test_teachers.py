@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hairline.pipeline.cli import main
+from hairline.cli import main
 from hairline.training import coarse_samples, data, label, shards
 
 SIDE = 64  # of what the small model takes, pixels

@@ -1,6 +1,6 @@
-"""A YAML file as plain data together with the place of every key, and `--set` changes to it.
+"""A YAML file as plain data together with the location of every key, and `--set` changes to it.
 
-Places let a mistake that is only found later (an unknown key, a wrong value) be told with its line.
+Locations let a mistake that is only found later (an unknown key, a wrong value) be told with its line.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ Key = tuple[str | int, ...]  # the way from the top of the file: ("pools", 0, "b
 
 
 class Document:
-    """Plain data with places.
+    """Plain data with locations.
 
     Attributes:
         data: the file's mapping, changes applied.
-        places: key -> where it stands, such as `job.yaml:12` or `--set pools.0.batch=8`.
+        locations: key -> where it stands, such as `job.yaml:12` or `--set pools.0.batch=8`.
     """
 
     def __init__(self, name: str, text: str) -> None:
         """Raises HairlineError: the text is no YAML, no mapping, or a key stands in it twice."""
         self.name = name
-        self.places: dict[Key, str] = {(): name}
+        self.locations: dict[Key, str] = {(): name}
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
             self._note(node, ())
@@ -44,15 +44,15 @@ class Document:
                 f"{name}: this is no mapping of keys (pools, stages, limits, …), as a job or service file is"
             )
 
-    def place(self, key: Iterable[str | int]) -> str:
+    def location(self, key: Iterable[str | int]) -> str:
         """Where a key stands, or the nearest key above it."""
         way = tuple(key)
-        while way not in self.places:
+        while way not in self.locations:
             way = way[:-1]
-        return self.places[way]
+        return self.locations[way]
 
     def set(self, change: str) -> None:
-        """Applies one `a.b=c`: numbers in the way are places in a list, c is read as YAML.
+        """Applies one `a.b=c`: numbers in the way count from 0 in a list, c is read as YAML.
 
         Raises:
             HairlineError: the change has another form, or its way leads nowhere.
@@ -81,8 +81,8 @@ class Document:
                 target[part] = value
             else:
                 target = target[part]
-        self.places = {known: where for known, where in self.places.items() if known[: len(key)] != key}
-        self.places[key] = label
+        self.locations = {known: where for known, where in self.locations.items() if known[: len(key)] != key}
+        self.locations[key] = label
 
     def _note(self, node: yaml.Node | None, key: Key) -> None:
         if isinstance(node, yaml.MappingNode):
@@ -92,15 +92,15 @@ class Document:
                 if name.value in seen:
                     raise HairlineError(f"{self.name}:{line}: the key {name.value} stands here a second time")
                 seen.add(name.value)
-                self.places[(*key, name.value)] = f"{self.name}:{line}"
+                self.locations[(*key, name.value)] = f"{self.name}:{line}"
                 self._note(value, (*key, name.value))
         elif isinstance(node, yaml.SequenceNode):
             for index, value in enumerate(node.value):
-                self.places[(*key, index)] = f"{self.name}:{value.start_mark.line + 1}"
+                self.locations[(*key, index)] = f"{self.name}:{value.start_mark.line + 1}"
                 self._note(value, (*key, index))
 
 
-def find_job_file(path: str) -> Path:
+def find_config(path: str) -> Path:
     """The file itself, or else the built-in configuration of that name."""
     file = Path(path).expanduser()
     if file.exists():
@@ -112,8 +112,23 @@ def find_job_file(path: str) -> Path:
     raise HairlineError(f"no job file {path}; a file of your own, or one of {', '.join(sorted(builtin))}")
 
 
-def read_document(path: Path) -> Document:
-    """Reads a YAML file. Raises HairlineError: it cannot be read or is no YAML."""
+def read_config(path: str, changes: Iterable[str] = ()) -> Document:
+    """Reads a job or service file and applies changes to it; nothing is checked yet.
+
+    Args:
+        path: a file, or the name of a configuration that comes with Hairline.
+        changes: `a.b=c` each, applied in their order.
+
+    Raises:
+        HairlineError: there is no such file, it cannot be read or is no YAML, or a change leads nowhere.
+    """
+    document = _read(find_config(path))
+    for change in changes:
+        document.set(change)
+    return document
+
+
+def _read(path: Path) -> Document:
     try:
         return Document(str(path), path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:

@@ -11,10 +11,10 @@ from typing import Any
 
 from .. import __version__
 from ..stages.registry import stage_class
-from .job import Setup
+from .pipeline import PipelineConfig
 
 
-def ingredients(job: Setup) -> dict[str, Any]:
+def ingredients(config: PipelineConfig) -> dict[str, Any]:
     """Everything that goes into the fingerprint, as plain data.
 
     Raises:
@@ -22,9 +22,9 @@ def ingredients(job: Setup) -> dict[str, Any]:
     """
     return {
         "version": __version__,
-        "limits": job.limits.model_dump(mode="json"),
-        "stages": {name: settings.model_dump(mode="json") for name, settings in job.stages.items()},
-        "weights": {name: stage_class(name).weights(settings) for name, settings in job.stages.items()},
+        "limits": config.limits.model_dump(mode="json"),
+        "stages": {name: settings.model_dump(mode="json") for name, settings in config.stages.items()},
+        "weights": {name: stage_class(name).weights(settings) for name, settings in config.stages.items()},
     }
 
 

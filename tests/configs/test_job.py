@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from kit import small_job
 
-from hairline.pipeline.job import Job, check, load_job
-from hairline.pipeline.yamlfile import Document, find_job_file
+from hairline.configs.documents import Document, find_config
+from hairline.configs.job import Job, check, load_job
 from hairline.stages.errors import HairlineError
 
 SMALL = """\
@@ -125,7 +125,7 @@ def test_the_configurations_that_come_along_are_valid(name: str) -> None:
 
 def test_every_field_of_a_configuration_is_explained() -> None:
     for name in ("laptop.yaml", "gpu-node.yaml", "cluster.yaml"):
-        for number, line in enumerate(find_job_file(name).read_text().splitlines(), start=1):
+        for number, line in enumerate(find_config(name).read_text().splitlines(), start=1):
             bare = line.strip()
             assert "#" in bare or not bare or bare == "pools:", f"{name}:{number}: {line}"
 

@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from hairline.pipeline.job import Pool
-from hairline.pipeline.machine import Node, Placement, cores, place, this_machine
-from hairline.pipeline.quota import quota
+from hairline.cluster.nodes import Node, cores, this_machine
+from hairline.cluster.placement import Placement, allocate
+from hairline.cluster.quota import quota
+from hairline.configs.pipeline import PoolConfig
 from hairline.stages.errors import HairlineError
 
 
-def pool(name: str = "all", **fields: object) -> Pool:
-    return Pool.model_validate({"name": name, "stages": ["filter"], **fields})
+def pool(name: str = "all", **fields: object) -> PoolConfig:
+    return PoolConfig.model_validate({"name": name, "stages": ["filter"], **fields})
 
 
 def sizes(placements: list[Placement]) -> list[tuple[int, int, int]]:
@@ -19,34 +20,34 @@ def sizes(placements: list[Placement]) -> list[tuple[int, int, int]]:
 
 
 def test_a_single_pool_takes_the_machine() -> None:
-    assert sizes(place([pool()], [Node(8)])) == [(8, 8, 8)]
-    assert sizes(place([pool(cpus=3)], [Node(8)])) == [(2, 2, 2)]
-    assert sizes(place([pool()], [Node(8)], batches=3)) == [(3, 3, 3)]
-    assert sizes(place([pool(workers=3)], [Node(8)])) == [(3, 3, 3)]
-    assert sizes(place([pool(workers=[2, 20])], [Node(8)])) == [(2, 20, 8)]
+    assert sizes(allocate([pool()], [Node(8)])) == [(8, 8, 8)]
+    assert sizes(allocate([pool(cpus=3)], [Node(8)])) == [(2, 2, 2)]
+    assert sizes(allocate([pool()], [Node(8)], batches=3)) == [(3, 3, 3)]
+    assert sizes(allocate([pool(workers=3)], [Node(8)])) == [(3, 3, 3)]
+    assert sizes(allocate([pool(workers=[2, 20])], [Node(8)])) == [(2, 20, 8)]
 
 
 def test_several_pools_share_it() -> None:
     a, b = pool("a"), pool("b", workers=[1, 3])
-    assert sizes(place([a, b], [Node(8)])) == [(1, 8, 5), (1, 3, 3)]
+    assert sizes(allocate([a, b], [Node(8)])) == [(1, 8, 5), (1, 3, 3)]
 
 
 def test_gpu_memory_becomes_a_share_of_the_smallest_card() -> None:
     nodes = [Node(8, 1, 80.0), Node(8, 2, 16.0)]
-    (got,) = place([pool(gpu_memory_gib=4, workers=[1, 9])], nodes)
+    (got,) = allocate([pool(gpu_memory_gib=4, workers=[1, 9])], nodes)
     assert got.gpu == 0.25
     assert got.first == 9
-    (got,) = place([pool(gpu_memory_gib=4)], nodes)
+    (got,) = allocate([pool(gpu_memory_gib=4)], nodes)
     assert got.largest == 12
 
 
 def test_a_share_lies_on_one_card() -> None:
-    place([pool(gpu=0.6, workers=2)], [Node(8, 2, 16)])
+    allocate([pool(gpu=0.6, workers=2)], [Node(8, 2, 16)])
     with pytest.raises(HairlineError):
-        place([pool(gpu=0.6, workers=3)], [Node(8, 2, 16)])
-    place([pool(gpu=2, workers=1)], [Node(8, 2, 16)])
+        allocate([pool(gpu=0.6, workers=3)], [Node(8, 2, 16)])
+    allocate([pool(gpu=2, workers=1)], [Node(8, 2, 16)])
     with pytest.raises(HairlineError):
-        place([pool(gpu=2, workers=1)], [Node(8, 1, 16), Node(8, 1, 16)])
+        allocate([pool(gpu=2, workers=1)], [Node(8, 1, 16), Node(8, 1, 16)])
 
 
 @pytest.mark.parametrize(
@@ -60,9 +61,9 @@ def test_a_share_lies_on_one_card() -> None:
         ([pool(gpu_memory_gib=24)], Node(8, 1, 16), "24 GiB of a GPU; the smallest has 16 GiB"),
     ],
 )
-def test_what_does_not_fit(pools: list[Pool], node: Node, message: str) -> None:
+def test_what_does_not_fit(pools: list[PoolConfig], node: Node, message: str) -> None:
     with pytest.raises(HairlineError, match="do not fit") as caught:
-        place(pools, [node], batches=1)
+        allocate(pools, [node], batches=1)
     assert message in str(caught.value)
 
 

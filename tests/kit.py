@@ -72,7 +72,7 @@ def small_disk(size: str) -> Iterator[Path]:
 
 def hairline(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs the command in a process of its own."""
-    command = [sys.executable, "-c", "import sys; from hairline.pipeline.cli import main; sys.exit(main())"]
+    command = [sys.executable, "-c", "import sys; from hairline.cli import main; sys.exit(main())"]
     environ = {**os.environ, **environment}
     return subprocess.run(
         [*command, *map(str, arguments)],

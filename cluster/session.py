@@ -1,4 +1,4 @@
-"""Starting Ray quietly, or joining the cluster that RAY_ADDRESS names."""
+"""Where work runs: with a Ray of our own, started quietly, or in the cluster that RAY_ADDRESS names."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..stages.errors import HairlineError
-from .cluster import check_cluster
-from .machine import Node, this_machine
+from .join import check_cluster
+from .nodes import Node, cluster_nodes, this_machine
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -42,8 +43,78 @@ SOCKET = "ray/session_2026-01-01_00-00-00_000000_9999999/sockets/plasma_store"  
 LONGEST = 107  # bytes of a socket's path; the kernel's limit
 
 
-def joins_cluster() -> bool:
-    return os.environ.get("RAY_ADDRESS", "") not in ("", "local")
+@dataclass(frozen=True)
+class Cluster:
+    """Where work runs; made once, at the start of a command.
+
+    Attributes:
+        machine: this machine, for a Ray of our own; None: a cluster is joined.
+        address: of the head of that cluster, as RAY_ADDRESS has it.
+    """
+
+    machine: Node | None
+    address: str = ""
+
+    @classmethod
+    def of_environment(cls) -> Cluster:
+        """The cluster that RAY_ADDRESS names; without one, or with `local`, this machine alone."""
+        address = os.environ.get("RAY_ADDRESS", "")
+        return cls(this_machine()) if address in ("", "local") else cls(None, address)
+
+    @property
+    def nodes(self) -> list[Node]:
+        """What there is to work on. That of a joined cluster is asked for inside its session."""
+        return [self.machine] if self.machine else cluster_nodes()
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Ray, for as long as the block lasts; a program of which we are a part, and which has started it, keeps it.
+
+        Raises:
+            HairlineError: the cluster cannot be joined, or Ray does not start.
+        """
+        if "ray" in sys.modules and sys.modules["ray"].is_initialized():
+            yield
+            return
+        for name, value in (QUIET | OWN if self.machine else QUIET).items():
+            os.environ.setdefault(name, value)
+        with ExitStack() as stack:
+            if self.machine:
+                stack.enter_context(_environment({**PRIVATE, "RAY_AUTH_TOKEN": secrets.token_hex(32)}))
+            import ray
+
+            try:
+                with _muted_stderr(), _own_sigterm():
+                    self._start(stack)
+            except SystemExit:  # a SIGTERM while Ray starts
+                raise KeyboardInterrupt from None
+            except HairlineError:
+                raise
+            except Exception as error:  # whatever keeps Ray from starting: its traceback helps nobody
+                where = "on this machine" if self.machine else f"at RAY_ADDRESS={self.address}"
+                raise HairlineError(f"Ray does not start {where}: {_reason(error)}") from error
+            try:
+                with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # where Ray tells of workers that died
+                    yield
+            finally:
+                ray.shutdown()
+
+    def _start(self, stack: ExitStack) -> None:
+        import ray
+
+        if self.machine is None:
+            check_cluster(self.address)
+            ray.init(address=self.address, log_to_driver=False, logging_level=logging.FATAL)
+            return
+        ray.init(
+            address="local",  # never a cluster that happens to run here
+            num_cpus=int(self.machine.cpus),
+            num_gpus=self.machine.gpus,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.FATAL,
+            _temp_dir=f"{_short_enough(_temporary(), stack)}/ray",
+        )
 
 
 def logs_folder() -> str:
@@ -52,55 +123,6 @@ def logs_folder() -> str:
 
     node = ray._private.worker._global_node
     return str(Path(node.get_logs_dir_path()).resolve()) if node else "/tmp/ray/session_latest/logs"
-
-
-@contextmanager
-def ray_session(node: Node | None = None) -> Iterator[None]:
-    """Ray, for as long as the block lasts.
-
-    Args:
-        node: the machine to start Ray on with its cores and cards; None: join the cluster.
-
-    Raises:
-        HairlineError: the cluster at RAY_ADDRESS cannot be joined, or Ray does not start.
-    """
-    if "ray" in sys.modules and sys.modules["ray"].is_initialized():  # by the program that we are part of
-        yield  # it also ends it
-        return
-    for name, value in (QUIET | OWN if node else QUIET).items():
-        os.environ.setdefault(name, value)
-    with ExitStack() as stack:
-        if node:
-            stack.enter_context(_environment({**PRIVATE, "RAY_AUTH_TOKEN": secrets.token_hex(32)}))
-        import ray
-
-        try:
-            with _muted_stderr(), _own_sigterm():
-                if node is None:
-                    check_cluster(os.environ["RAY_ADDRESS"])
-                    ray.init(address=os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level=logging.FATAL)
-                else:
-                    ray.init(
-                        address="local",  # never a cluster that happens to run here
-                        num_cpus=int(node.cpus),
-                        num_gpus=node.gpus,
-                        include_dashboard=False,
-                        log_to_driver=False,
-                        logging_level=logging.FATAL,
-                        _temp_dir=f"{_short_enough(_temporary(), stack)}/ray",
-                    )
-        except SystemExit:  # a SIGTERM while Ray starts
-            raise KeyboardInterrupt from None
-        except HairlineError:
-            raise
-        except Exception as error:  # whatever keeps Ray from starting: its traceback helps nobody
-            where = f"at RAY_ADDRESS={os.environ['RAY_ADDRESS']}" if node is None else "on this machine"
-            raise HairlineError(f"Ray does not start {where}: {_reason(error)}") from error
-        try:
-            with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # where Ray tells of workers that died
-                yield
-        finally:
-            ray.shutdown()
 
 
 def _reason(error: Exception) -> str:
@@ -176,20 +198,3 @@ def _muted_stderr() -> Iterator[None]:
     finally:
         os.dup2(before, 2)
         os.close(before)
-
-
-def cluster_nodes() -> list[Node]:
-    """What the nodes of the joined cluster have. Nodes with cards are asked for the memory of theirs."""
-    import ray
-
-    alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    asked = {}
-    for node in alive:
-        if node["Resources"].get("GPU"):
-            strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            asked[node["NodeID"]] = ray.remote(num_cpus=0)(this_machine).options(scheduling_strategy=strategy).remote()
-    cards = {key: ray.get(answer).gpu_gib for key, answer in asked.items()}
-    return [
-        Node(node["Resources"].get("CPU", 0), int(node["Resources"].get("GPU", 0)), cards.get(node["NodeID"], 0.0))
-        for node in alive
-    ]

@@ -18,8 +18,8 @@ import psutil
 import pytest
 from kit import hairline
 
-from hairline.pipeline.cluster import check_cluster
-from hairline.pipeline.session import joins_cluster
+from hairline.cluster.join import check_cluster
+from hairline.cluster.session import Cluster
 from hairline.stages.errors import HairlineError
 
 REFUSAL = r"hairline: cannot join the Ray cluster at RAY_ADDRESS=[^\n]+\n"
@@ -27,10 +27,10 @@ LOOK = """
 import json, os, sys
 from pathlib import Path
 import psutil
-from hairline.pipeline.machine import Node
-from hairline.pipeline.session import logs_folder, ray_session
+from hairline.cluster.nodes import Node
+from hairline.cluster.session import Cluster, logs_folder
 before = dict(os.environ)
-with ray_session(Node(1)):
+with Cluster(Node(1)).session():
     import ray
     me = psutil.Process()
     facts = {
@@ -128,7 +128,7 @@ def test_addresses_that_are_wrong(address: str, message: str) -> None:
 def test_local_is_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     for address, joins in (("", False), ("local", False), ("auto", True), ("head:6379", True)):
         monkeypatch.setenv("RAY_ADDRESS", address)
-        assert joins_cluster() == joins
+        assert (Cluster.of_environment().machine is None) == joins
 
 
 @pytest.fixture(scope="module")

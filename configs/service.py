@@ -12,20 +12,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from ..pipeline.fingerprint import fingerprint, ingredients
-from ..pipeline.job import Model, Pool, Setup, check_setup
 from ..stages.errors import HairlineError
 from ..stages.limits import Limits
 from ..stages.products.registry import PRODUCTS
 from ..stages.products.stage import ProductsSettings
-from .fetch import FetchLimits
-from .places import Address, read_file
+from .documents import read_config
+from .fingerprint import fingerprint, ingredients
+from .network import Address, FetchLimits
+from .pipeline import Model, PipelineConfig, PoolConfig, check_config
 
 HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
 Seconds = Annotated[float, Field(gt=0)]
 
 
-class ServicePool(Pool):
+class ServicePool(PoolConfig):
     """A pool whose processes come and go with the load; `workers: [0, 4]` sleeps when there is none."""
 
     workers: Literal["auto"] | Annotated[int, Field(ge=1)] | tuple[Annotated[int, Field(ge=0)], int] = "auto"
@@ -65,7 +65,7 @@ class Jobs(Model):
     at_once: int = Field(1, ge=1, description="pictures of jobs worked on at the same time")
 
 
-class Service(Setup, Address):
+class Service(PipelineConfig, Address):
     """A checked service. `products` are the routes below /v1; their options are the defaults of the routes."""
 
     products: tuple[str | dict[str, object], ...] = Field(tuple(PRODUCTS), min_length=1)
@@ -129,7 +129,7 @@ def load_service(path: str, changes: Sequence[str] = ()) -> Service:
     Raises:
         HairlineError: names the file, the line, the key and, for a misspelt one, the right one.
     """
-    service = check_setup(Service, read_file(path, changes))
+    service = check_config(Service, read_config(path, changes))
     limits = service.limits
     products: ProductsSettings = service.stages["products"]
     for spec in products.products:

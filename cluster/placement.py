@@ -1,28 +1,17 @@
-"""What the machine (or the cluster) has, and whether the pools fit it."""
+"""How many processes each pool gets on the nodes that there are, and whether they fit."""
 
 from __future__ import annotations
 
 import math
-import os
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..configs.pipeline import PoolConfig
 from ..stages.errors import HairlineError
-from .job import Pool
-from .quota import quota
+from .nodes import Node
 
 _ADVICE = ": ask for less (workers, cpus, gpu, gpu_memory_gib of the pools) or take a larger machine"
-
-
-@dataclass(frozen=True)
-class Node:
-    """One computer: cores, cards, and the memory of its smallest card in GiB."""
-
-    cpus: float
-    gpus: int = 0
-    gpu_gib: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -33,7 +22,7 @@ class Placement:
         gpu: share of one card, or whole cards.
     """
 
-    pool: Pool
+    pool: PoolConfig
     smallest: int
     largest: int
     first: int
@@ -44,24 +33,7 @@ class Placement:
         return {**self.pool.model_dump(mode="json"), **sizes}
 
 
-def this_machine() -> Node:
-    """The cores that this process may use, and the NVIDIA cards."""
-    query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-    try:
-        lines = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout.split()
-        cards = [float(line) / 1024 for line in lines]
-    except (OSError, ValueError, subprocess.SubprocessError):
-        cards = []
-    return Node(cores(), len(cards), min(cards, default=0.0))
-
-
-def cores() -> int:
-    """Cores of this process: its affinity, and the quota of its control groups."""
-    allowed, granted = len(os.sched_getaffinity(0)), quota()
-    return allowed if granted is None else max(1, min(allowed, math.floor(granted)))
-
-
-def place(pools: Sequence[Pool], nodes: Sequence[Node], batches: int | None = None) -> list[Placement]:
+def allocate(pools: Sequence[PoolConfig], nodes: Sequence[Node], batches: int | None = None) -> list[Placement]:
     """How many processes each pool gets.
 
     `auto` is as many as fit for a single pool; of several, one at least and all at most.
@@ -93,7 +65,7 @@ def place(pools: Sequence[Pool], nodes: Sequence[Node], batches: int | None = No
     ]
 
 
-def _gpu_share(pool: Pool, nodes: Sequence[Node]) -> float:
+def _gpu_share(pool: PoolConfig, nodes: Sequence[Node]) -> float:
     if not pool.gpu_memory_gib:
         return pool.gpu
     cards = [node.gpu_gib for node in nodes if node.gpus]
@@ -105,7 +77,7 @@ def _gpu_share(pool: Pool, nodes: Sequence[Node]) -> float:
     return math.ceil(pool.gpu_memory_gib / min(cards) * 1e4) / 1e4  # Ray counts in ten-thousandths
 
 
-def _range(pool: Pool, share: float, nodes: Sequence[Node], pools: int) -> tuple[int, int]:
+def _range(pool: PoolConfig, share: float, nodes: Sequence[Node], pools: int) -> tuple[int, int]:
     if isinstance(pool.workers, tuple):
         return pool.workers
     if isinstance(pool.workers, int):
@@ -119,8 +91,8 @@ def _range(pool: Pool, share: float, nodes: Sequence[Node], pools: int) -> tuple
     return (max(most, 1) if pools == 1 else 1), max(most, 1)
 
 
-def _fits(pools: Sequence[Pool], shares: Sequence[float], counts: Sequence[int], nodes: Sequence[Node]) -> bool:
-    """First fit, the largest first, as Ray places them: a share lies on one card, whole cards in one node."""
+def _fits(pools: Sequence[PoolConfig], shares: Sequence[float], counts: Sequence[int], nodes: Sequence[Node]) -> bool:
+    """First fit, the largest first, as Ray places processes: a share lies on one card, whole cards in one node."""
     cpus = [node.cpus for node in nodes]
     cards = [[1.0] * node.gpus for node in nodes]
     order = sorted(range(len(pools)), key=lambda i: (-shares[i], -pools[i].cpus))
@@ -145,7 +117,7 @@ def _take(cards: list[float], share: float) -> bool:
     return True
 
 
-def _asked(pools: Sequence[Pool], shares: Sequence[float], counts: Sequence[int]) -> str:
+def _asked(pools: Sequence[PoolConfig], shares: Sequence[float], counts: Sequence[int]) -> str:
     each = []
     for pool, share, count in zip(pools, shares, counts, strict=True):
         gpu = f" and {share:.3g} GPU" if share else ""

@@ -11,11 +11,10 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from .. import __version__
-from ..evaluation.cli import evaluate
-from ..evaluation.cli import options as evaluation_options
-from ..stages.errors import HairlineError
-from .names import visible
+from . import __version__
+from .evaluation.cli import options as evaluation_options
+from .pipeline.names import visible
+from .stages.errors import HairlineError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +29,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         wrong = message.partition("invalid choice: '")[2].partition("'")[0]
         if wrong and "command" in message:
-            from .yamlfile import did_you_mean
+            from .configs.documents import did_you_mean
 
             message = f"unknown command {wrong}{did_you_mean(wrong, [*COMMANDS, 'train'])}"
         raise HairlineError(f"{message}  (see {self.prog} --help)")
@@ -46,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         given = list(sys.argv[1:] if arguments is None else arguments)
         if given[:1] == ["train"]:  # it reads its own arguments
-            from ..training.cli import main as train
+            from .training.cli import main as train
 
             return int(train(given[1:]) or 0)
         options = parser().parse_args(given)
@@ -141,16 +140,16 @@ def _changes(command: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from .job import load_job
-    from .run import run_job
+    from .configs.job import load_job
+    from .pipeline.run import run_job
 
     job = load_job(options.job, options.changes, input=options.input, output=options.output)
     return run_job(job, _retry(options), _console())
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from .job import load_job
-    from .plan import show_plan
+    from .configs.job import load_job
+    from .pipeline.plan import show_plan
 
     job = load_job(options.job, options.changes, input=options.input, output=options.output)
     show_plan(job, _retry(options), _console())
@@ -158,33 +157,33 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _cut(options: argparse.Namespace) -> int:
-    from .pipe import cut_piped
+    from .pipeline.pipe import cut_piped
 
     return cut_piped(options.sources, options.output, options.product or ["cutout"], options.changes, _console())
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from .demo import run_demo
+    from .pipeline.demo import run_demo
 
     return run_demo(options.folder, _console())
 
 
 def _report(options: argparse.Namespace) -> int:
-    from .report import write_report
+    from .pipeline.report import write_report
 
     print(write_report(options.output))
     return 0
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from .compare import write_comparison
+    from .pipeline.compare import write_comparison
 
     print(write_comparison(options.first, options.second, options.to))
     return 0
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from ..serve.server import serve
+    from .serve.server import serve
 
     flags = {"host": options.host, "port": options.port}
     changes = [f"{name}={json.dumps(value)}" for name, value in flags.items() if value is not None]
@@ -195,7 +194,7 @@ def _keys(options: argparse.Namespace) -> int:
     from pathlib import Path
     from typing import Literal
 
-    from ..serve import keys
+    from .serve import keys
 
     path = Path(options.file)
     if options.action == "list":
@@ -211,6 +210,13 @@ def _keys(options: argparse.Namespace) -> int:
         print(keys.add_key(path, options.name, options.per_minute, options.concurrent, opens))
         print(f"hairline: this key is not shown again; {path} holds its hash", file=sys.stderr)
     return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from .evaluation.cli import evaluate
+    from .pipeline.outcome import rows_of_run
+
+    return evaluate(options, rows_of_run)
 
 
 def _retry(options: argparse.Namespace) -> list[str]:
@@ -233,5 +239,5 @@ COMMANDS = {
     "compare": _compare,
     "serve": _serve,
     "keys": _keys,
-    "evaluate": evaluate,
+    "evaluate": _evaluate,
 }

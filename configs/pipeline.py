@@ -1,25 +1,22 @@
-"""A job: what goes in, where it goes, which stages run in which pools, and with which settings.
+"""What a job and a service have in common: products, pools, the settings of the stages, limits; checked as a whole.
 
-Read from a job file, changed by `--set`, checked as a whole before anything starts.
-Not covered: whether the pools fit the machine (machine.py) and whether the input exists (catalog.py).
+Not covered: whether the pools fit the machine (cluster/placement.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..stages.base import Settings
 from ..stages.errors import HairlineError
 from ..stages.limits import Limits
 from ..stages.registry import STAGES, stage_class
-from .yamlfile import Document, Key, did_you_mean, dotted, find_job_file, read_document
+from .documents import Document, Key, did_you_mean, dotted
 
 M = TypeVar("M", bound=BaseModel)
-S = TypeVar("S", bound="Setup")
+S = TypeVar("S", bound="PipelineConfig")
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -27,7 +24,7 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Pool(Model):
+class PoolConfig(Model):
     """Some stages in one process, and what that process needs."""
 
     name: str = Field(min_length=1, description="shown in plans and progress")
@@ -39,7 +36,7 @@ class Pool(Model):
     batch: Count = Field(16, description="pictures that go through the stages together")
 
     @model_validator(mode="after")
-    def _consistent(self) -> Pool:
+    def _consistent(self) -> PoolConfig:
         if self.gpu and self.gpu_memory_gib:
             raise ValueError("give gpu or gpu_memory_gib, not both")
         if self.gpu > 1 and self.gpu != int(self.gpu):
@@ -49,7 +46,7 @@ class Pool(Model):
         return self
 
 
-class Setup(Model):
+class PipelineConfig(Model):
     """What a job and a service have in common: products, pools, the stages' settings, limits.
 
     Attributes:
@@ -57,7 +54,7 @@ class Setup(Model):
     """
 
     products: tuple[str | dict[str, Any], ...] = Field(("cutout",), min_length=1)
-    pools: tuple[Pool, ...] = Field(min_length=1)
+    pools: tuple[PoolConfig, ...] = Field(min_length=1)
     stages: dict[str, Any] = Field(default_factory=dict)
     limits: Limits = Limits()
 
@@ -70,81 +67,37 @@ class Setup(Model):
         return [name for product in self.products for name in ([product] if isinstance(product, str) else product)]
 
 
-class Job(Setup):
-    """A checked job."""
-
-    name: str = ""
-    input: str
-    output: str
-
-    @field_validator("input", "output", mode="plain")  # pydantic's own text cannot hold names that are no UTF-8
-    @classmethod
-    def _place(cls, value: Any) -> str:
-        if not isinstance(value, str | Path):
-            raise ValueError(f"must be a path or URL (is {value})")
-        return str(value)
-
-
-def load_job(path: str, changes: Sequence[str] = (), **given: str | None) -> Job:
-    """Reads and checks a job file.
-
-    Args:
-        path: a file, or the name of a configuration that comes with hairline, such as `laptop.yaml`.
-        changes: `a.b=c` each, applied in their order.
-        given: `input` and `output` from the command line; None leaves the file's.
-
-    Raises:
-        HairlineError: names the file, the line, the key and, for a misspelt one, the right one.
-    """
-    document = read_document(find_job_file(path))
-    for change in changes:
-        document.set(change)
-    for key, value in given.items():
-        if value is not None:
-            document.data[key] = value
-            document.places[(key,)] = f"--{key}"
-    return check(document)
-
-
-def check(document: Document) -> Job:
-    """Checks a job's whole document. Raises HairlineError as `load_job` does."""
-    for key in ("input", "output"):
-        if not document.data.get(key):
-            raise HairlineError(f"{document.name}: no {key}; add `{key}: …` to the file or give --{key}")
-    return check_setup(Job, document)
-
-
-def check_setup(model: type[S], document: Document) -> S:
+def check_config(model: type[S], document: Document) -> S:
     """Checks a whole document: keys, values, stage names, their order and every stage's settings."""
     if isinstance(document.data.get("products"), str):
         document.data["products"] = [document.data["products"]]
-    job = _validate(model, document.data, document, ())
-    _check_pools(job, document)
+    config = _validate(model, document.data, document, ())
+    _check_pools(config, document)
     settings: dict[str, Settings] = {}
-    for name in job.stages:
-        if name not in job.stage_names:
+    for name in config.stages:
+        if name not in config.stage_names:
             raise HairlineError(
-                f"{document.place(('stages', name))}: stages.{name}: no pool runs such a stage"
-                + did_you_mean(name, job.stage_names)
+                f"{document.location(('stages', name))}: stages.{name}: no pool runs such a stage"
+                + did_you_mean(name, config.stage_names)
             )
-    for name in job.stage_names:
-        known, raw = stage_class(name).Settings, job.stages.get(name) or {}
+    for name in config.stage_names:
+        known, raw = stage_class(name).Settings, config.stages.get(name) or {}
         if not isinstance(raw, dict):
-            raise HairlineError(f"{document.place(('stages', name))}: stages.{name}: must be a mapping of settings")
+            raise HairlineError(f"{document.location(('stages', name))}: stages.{name}: must be a mapping of settings")
         if name == "products" and "products" in known.model_fields:
-            settings[name] = _validate(known, {"products": job.products, **raw}, document, ("stages", name))
+            settings[name] = _validate(known, {"products": config.products, **raw}, document, ("stages", name))
         else:
             settings[name] = _validate(known, raw, document, ("stages", name))
-    return job.model_copy(update={"stages": settings})
+    return config.model_copy(update={"stages": settings})
 
 
-def _check_pools(job: Setup, document: Document) -> None:
+def _check_pools(config: PipelineConfig, document: Document) -> None:
     names: list[str] = []
-    for index, pool in enumerate(job.pools):
+    for index, pool in enumerate(config.pools):
         for number, name in enumerate(pool.stages):
-            place = document.place(("pools", index, "stages", number))
+            where = document.location(("pools", index, "stages", number))
             if name not in STAGES and ":" not in name:
-                raise HairlineError(f"{place}: pools.{index}: unknown stage {name}{did_you_mean(name, STAGES)}")
+                raise HairlineError(f"{where}: pools.{index}: unknown stage {name}{did_you_mean(name, STAGES)}")
             try:
                 stage_class(name)
             except Exception as error:  # the module is the user's own
@@ -153,20 +106,20 @@ def _check_pools(job: Setup, document: Document) -> None:
                     if isinstance(error, (ImportError, AttributeError))
                     else f"{type(error).__name__}: {error}"
                 )
-                raise HairlineError(f"{place}: stage {name} cannot be loaded: {told}") from error
+                raise HairlineError(f"{where}: stage {name} cannot be loaded: {told}") from error
             if name in names:
-                raise HairlineError(f"{place}: pools.{index}: stage {name} stands in the pools a second time")
+                raise HairlineError(f"{where}: pools.{index}: stage {name} stands in the pools a second time")
             names.append(name)
     own = [name for name in names if name in STAGES]
     right = [name for name in STAGES if name in own]
-    place = document.place(("pools",))
+    where = document.location(("pools",))
     if own != right:
-        raise HairlineError(f"{place}: pools: stages out of order ({', '.join(own)}); the order is {', '.join(right)}")
+        raise HairlineError(f"{where}: pools: stages out of order ({', '.join(own)}); the order is {', '.join(right)}")
     missing = [name for name in STAGES if name not in own]
     if missing and own == names:  # with stages of one's own, which ones are needed is one's own business
-        raise HairlineError(f"{place}: pools: no pool runs {', '.join(missing)}; add it to a pool's stages")
-    if len({pool.name for pool in job.pools}) < len(job.pools):
-        raise HairlineError(f"{place}: pools: two pools have the same name")
+        raise HairlineError(f"{where}: pools: no pool runs {', '.join(missing)}; add it to a pool's stages")
+    if len({pool.name for pool in config.pools}) < len(config.pools):
+        raise HairlineError(f"{where}: pools: two pools have the same name")
 
 
 def _validate(model: type[M], data: Any, document: Document, above: Key) -> M:
@@ -177,13 +130,13 @@ def _validate(model: type[M], data: Any, document: Document, above: Key) -> M:
 
 
 def _explain(error: ValidationError, model: type[BaseModel], document: Document, above: Key) -> str:
-    """The first mistake as one line: place, key, what is wrong. Unknown keys first: one may be the missing one."""
+    """The first mistake as one line: location, key, what is wrong. Unknown keys first: one may be the missing one."""
     first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     inside: Key = first["loc"]
     if above == ("stages", "products") and inside[:1] == ("products",):
         above = ()  # they stand at the top of the file
     key = (*above, *inside)
-    while key not in document.places and key[:-1] != above and key:
+    while key not in document.locations and key[:-1] != above and key:
         key = key[:-1]  # pydantic adds the members of a union to the way
     if first["type"] == "extra_forbidden":
         known = _fields(model, inside[:-1])
@@ -197,14 +150,14 @@ def _explain(error: ValidationError, model: type[BaseModel], document: Document,
     else:
         what = f"{first['msg']} (is {str(first['input'])[:60]})".replace("Tuple", "List").replace("tuple", "list")
     inner = [
-        place for place in document.places if place and place[: len(key)] == key and f"'{place[-1]}'" in what[:200]
+        known for known in document.locations if known and known[: len(key)] == key and f"'{known[-1]}'" in what[:200]
     ]
     key = max(inner, key=len, default=key)  # a key that a validator names stands on a line of its own
-    return f"{document.place(key)}: {dotted(key) or 'job'}: {what}"
+    return f"{document.location(key)}: {dotted(key) or 'job'}: {what}"
 
 
 def _fields(model: type[BaseModel], way: Key) -> list[str]:
-    """The keys allowed at a place inside a model."""
+    """The keys allowed at one level inside a model."""
     found: list[type[BaseModel]] = [model]
     for part in way:
         if isinstance(part, str):

@@ -1,0 +1,119 @@
+"""What a pool's process is: some stages, ready, and the one place that runs them. Serves runs and the service alike.
+
+Nothing here knows Ray.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import cv2
+import torch
+
+from ..configs.pipeline import PipelineConfig
+from ..stages.base import Settings, Stage, run_stages
+from ..stages.errors import HairlineError, PictureError
+from ..stages.item import Item
+from ..stages.registry import stage_class
+from .placement import Placement
+
+ItemType = TypeVar("ItemType", bound=Item)
+PIXELS = 50_000_000  # decoded at the same time; a batch of large pictures goes through in smaller ones
+
+
+@dataclass(frozen=True)
+class PoolSpec:
+    """What a process of a pool needs to know to run its stages; travels to it by pickle.
+
+    Attributes:
+        stages: (name, settings) in the order in which they run.
+        cpus: cores of the process.
+        gpu: share of one card (0 to 1), or number of cards; 0: the stages run on the CPU.
+        batch: pictures that go through the stages together.
+        is_first, is_last: whether pictures start and end in this pool.
+    """
+
+    name: str
+    stages: tuple[tuple[str, Settings], ...]
+    cpus: float
+    gpu: float
+    batch: int
+    is_first: bool = True
+    is_last: bool = True
+
+    @property
+    def threads(self) -> int:
+        return max(1, int(self.cpus))
+
+
+def pool_specs(config: PipelineConfig, placements: Sequence[Placement]) -> list[PoolSpec]:
+    """One for each pool of a job or service, in the order in which pictures go through them."""
+    last = len(placements) - 1
+    return [
+        PoolSpec(
+            each.pool.name,
+            tuple((name, config.stages[name]) for name in each.pool.stages),
+            each.pool.cpus,
+            each.gpu,
+            each.pool.batch,
+            is_first=number == 0,
+            is_last=number == last,
+        )
+        for number, each in enumerate(placements)
+    ]
+
+
+class StageRunner:
+    """The stages of one pool, ready, in a process that is theirs alone."""
+
+    def __init__(self, spec: PoolSpec) -> None:
+        """Loads the networks.
+
+        Raises:
+            HairlineError: there is no GPU, or weights are missing or damaged.
+        """
+        self.spec = spec
+        torch.set_num_threads(spec.threads)
+        cv2.setNumThreads(spec.threads)
+        if spec.gpu and not torch.cuda.is_available():
+            raise HairlineError(f"pool {spec.name} asks for a GPU, but torch finds none")
+        if 0 < spec.gpu < 1:
+            torch.cuda.set_per_process_memory_fraction(spec.gpu)
+        self.stages: list[Stage[Settings]] = [stage_class(name)(settings) for name, settings in spec.stages]
+        for stage in self.stages:
+            stage.setup(torch.device("cuda" if spec.gpu else "cpu"))
+
+    def run(self, items: Sequence[Item]) -> None:
+        """Takes items through the stages, in place; no error of a picture leaves this.
+
+        Large pictures go in groups of at most `PIXELS`, so that a batch of them does not take the memory. In the last
+        pool what has not ended is `ok` then.
+        """
+        torch.set_num_threads(self.spec.threads)  # each thread has its own setting
+        for group in groups(items):
+            run_stages(self.stages, group)
+            for item in group:
+                if self.spec.is_last:
+                    item.finish()
+                item.forget_pixels()  # decoded pixels do not wait for the rest of the batch
+
+
+def groups(items: Sequence[ItemType]) -> Iterator[list[ItemType]]:
+    """The items in groups of at most `PIXELS`; what cannot be decoded counts nothing."""
+    group: list[ItemType] = []
+    pixels = 0
+    for item in items:
+        size = 0
+        if not item.ended:
+            with contextlib.suppress(PictureError):  # the first stage will say so
+                size = item.picture.width * item.picture.height
+        if group and pixels + size > PIXELS:
+            yield group
+            group, pixels = [], 0
+        group.append(item)
+        pixels += size
+    if group:
+        yield group

@@ -1,0 +1,59 @@
+"""A job: what goes in, where it goes, which stages run in which pools, and with which settings.
+
+Read from a job file, changed by `--set`, checked as a whole before anything starts.
+Not covered: whether the pools fit the machine (cluster/placement.py) and whether the input exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import field_validator
+
+from ..stages.errors import HairlineError
+from .documents import Document, read_config
+from .pipeline import PipelineConfig, check_config
+
+
+class Job(PipelineConfig):
+    """A checked job."""
+
+    name: str = ""
+    input: str
+    output: str
+
+    @field_validator("input", "output", mode="plain")  # pydantic's own text cannot hold names that are no UTF-8
+    @classmethod
+    def _as_text(cls, value: Any) -> str:
+        if not isinstance(value, str | Path):
+            raise ValueError(f"must be a path or URL (is {value})")
+        return str(value)
+
+
+def load_job(path: str, changes: Sequence[str] = (), **given: str | None) -> Job:
+    """Reads and checks a job file.
+
+    Args:
+        path: a file, or the name of a configuration that comes with hairline, such as `laptop.yaml`.
+        changes: `a.b=c` each, applied in their order.
+        given: `input` and `output` from the command line; None leaves the file's.
+
+    Raises:
+        HairlineError: names the file, the line, the key and, for a misspelt one, the right one.
+    """
+    document = read_config(path, changes)
+    for key, value in given.items():
+        if value is not None:
+            document.data[key] = value
+            document.locations[(key,)] = f"--{key}"
+    return check(document)
+
+
+def check(document: Document) -> Job:
+    """Checks a job's whole document. Raises HairlineError as `load_job` does."""
+    for key in ("input", "output"):
+        if not document.data.get(key):
+            raise HairlineError(f"{document.name}: no {key}; add `{key}: …` to the file or give --{key}")
+    return check_config(Job, document)

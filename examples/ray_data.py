@@ -19,7 +19,7 @@ def main(photos: str, out: str) -> None:
         },
         batch_size=16,
         num_cpus=1,  # of each process, and its threads
-        compute=ray.data.ActorPoolStrategy(size=2),
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=4),  # reading needs a core, too
     )
     cut.drop_columns(["bytes"]).write_parquet(out)
 

@@ -3,7 +3,7 @@
     import hairline, ray
 
     pictures = ray.data.read_binary_files("photos/", include_paths=True)
-    actors = ray.data.ActorPoolStrategy(size=4)
+    actors = ray.data.ActorPoolStrategy(min_size=1, max_size=8)
     cut = pictures.map_batches(hairline.ray.Cutter, batch_size=16, num_cpus=1, compute=actors)
 
 In a Ray Serve application of your own, make a `hairline.Cutter` in the deployment's `__init__`; examples/serve_app.py
@@ -51,9 +51,7 @@ class Cutter:
     def __init__(
         self, column: str = "bytes", *, products: Sequence[Any] = ("cutout",), prefix: str = "", **options: Any
     ) -> None:
-        given: dict[str, float] = {}
-        if ray.is_initialized():
-            given = ray.get_runtime_context().get_assigned_resources()  # type: ignore[no-untyped-call]
+        given = _given()
         options.setdefault("threads", max(1, int(given.get("CPU", 1))))
         options.setdefault("device", "cuda" if given.get("GPU") else "cpu")
         self.column, self.prefix = column, prefix
@@ -85,6 +83,14 @@ class Cutter:
                 cutout = replace(cutout, status="failed", reason=error.reason, detail=error.detail, confidence=None)
         confidence = np.nan if cutout.confidence is None else cutout.confidence
         return [*(getattr(cutout, name) for name in FACTS), confidence, [vars(box) for box in cutout.boxes], *files]
+
+
+def _given() -> dict[str, float]:
+    """What this process got from Ray: `{"CPU": 2.0, "GPU": 1.0}`; nothing where it is no actor."""
+    context = ray.get_runtime_context() if ray.is_initialized() else None
+    if context is None or context.get_actor_id() is None:
+        return {}
+    return context.get_assigned_resources()  # type: ignore[no-untyped-call,no-any-return]
 
 
 def _picture(cell: Any) -> Any:

@@ -26,14 +26,14 @@ import numpy as np
 
 from hairline.evaluation import boxes as b
 from hairline.evaluation import labels, matte
-from hairline.evaluation.judge import label_figures
+from hairline.evaluation.metrics import label_figures
 from hairline.stages.base import Settings, Stage, run_stages
 from hairline.stages.fine import FineStage
-from hairline.stages.guided import upsample
-from hairline.stages.item import Crop, Item
+from hairline.stages.imaging.guided import upsample
+from hairline.stages.item import CoarseCrop, Item
 from hairline.stages.networks.quality import DEFECTS
 from hairline.training import validation as v
-from hairline.training.spread import pool, spread, stage
+from hairline.training.parallel import parallel_map, pool, stage
 
 WEIGHTS = "HAIRLINE_BENCHMARK_WEIGHTS"  # {stage: path} for the processes that ask the stages
 SEEN = ("iou", "boundary_iou", "interior_soft", "holes", "specks")
@@ -78,7 +78,7 @@ def mask_iou(picture: v.Picture) -> float:
 
 def coarse_figures(quick: bool, sheets: Path | None) -> Figures:
     photographs, made = (
-        grouped(x, spread(mask_iou, x)) for x in (some(v.photographs(), quick), v.composites(3 if quick else 12))
+        grouped(x, parallel_map(mask_iou, x)) for x in (some(v.photographs(), quick), v.composites(3 if quick else 12))
     )
     figures: Figures = {f"iou_{name}": mean(photographs[name]) for name in PHOTOGRAPHED}
     figures["iou_photographs"] = mean([x for group in photographs.values() for x in group])
@@ -97,7 +97,7 @@ def fine_figures(quick: bool, sheets: Path | None) -> Figures:
     kinds = np.array([picture.group for picture in pictures])
     figures: Figures = {}
     for source in ("network", "given"):
-        answers = spread(partial(rivals, source=source), pictures)
+        answers = parallel_map(partial(rivals, source=source), pictures)
         judged = [
             {how: matte.evaluate(alpha, truth) for how, alpha in answer.items()}
             for answer, truth in zip(answers, truths, strict=True)
@@ -119,7 +119,7 @@ def seen_figures(quick: bool, sheets: Path | None) -> Figures:
     """What people see first, by kind of picture: mattes of detect, coarse and fine, as a run makes them."""
     figures: Figures = {}
     for pictures in (some(v.by_teacher(), quick), v.goods(3 if quick else 24)):
-        mattes = spread(matted, pictures)
+        mattes = parallel_map(matted, pictures)
         truths = (truth_of(picture).astype(np.float32) / 255 for picture in pictures)
         judged = [matte.evaluate(alpha, truth) for alpha, truth in zip(mattes, truths, strict=True)]
         for name, group in grouped(pictures, judged).items():
@@ -147,7 +147,7 @@ def square(image: np.ndarray, side: int = 256) -> np.ndarray:
     )
 
 
-def crop_of(picture: v.Picture, source: str) -> Crop:
+def crop_of(picture: v.Picture, source: str) -> CoarseCrop:
     """The coarse answer on the whole picture: the network's, or the one that is given with the picture."""
     if source == "network":
         item = picture.item()
@@ -155,8 +155,8 @@ def crop_of(picture: v.Picture, source: str) -> Crop:
         return item.crops[0]
     assert picture.coarse
     height, width = picture.rgb.shape[:2]
-    alpha, unsure = (cv2.resize(x, (160, 160), interpolation=cv2.INTER_AREA) for x in picture.coarse)
-    return Crop((0, 0, width, height), alpha.astype(np.uint8), unsure.astype(np.uint8))
+    alpha, uncertainty = (cv2.resize(x, (160, 160), interpolation=cv2.INTER_AREA) for x in picture.coarse)
+    return CoarseCrop((0, 0, width, height), alpha.astype(np.uint8), uncertainty.astype(np.uint8))
 
 
 def rivals(picture: v.Picture, source: str) -> dict[str, np.ndarray]:
@@ -197,7 +197,7 @@ def compared(judged: list[dict[str, dict[str, float]]]) -> Figures:
 
 def detect_figures(quick: bool, sheets: Path | None) -> Figures:
     designs, long = v.designs(24 if quick else 240), v.long_designs(5 if quick else 40)
-    found = spread(partial(facts, name="detect", min_score=0.02), designs)
+    found = parallel_map(partial(facts, name="detect", min_score=0.02), designs)
     figures: Figures = {}
     for name in ("subject", "decoration"):
         answers = [answer(*pair, name) for pair in zip(designs, found, strict=True)]
@@ -205,7 +205,7 @@ def detect_figures(quick: bool, sheets: Path | None) -> Figures:
         figures[f"ap_{name}"] = round(b.mean_average_precision(answers), 4)
         if name == "subject":
             figures["recall_by_size"] = rounded(b.recall_by_size(answers))
-    used = spread(partial(facts, name="detect"), long)  # at the score from which a run takes a box
+    used = parallel_map(partial(facts, name="detect"), long)  # at the score from which a run takes a box
     answers = [answer(*pair, "subject") for pair in zip(long, used, strict=True)]
     return figures | {"recall_by_ratio": rounded(b.recall_by_ratio(answers))}
 
@@ -221,7 +221,7 @@ def answer(picture: v.Picture, item: Item, label: str) -> b.Answer:
 def quality_figures(quick: bool, sheets: Path | None) -> Figures:
     look = partial(facts, name="filter")
     pictures = v.spoiled(60 if quick else 500)
-    judged = spread(look, pictures)
+    judged = parallel_map(look, pictures)
     auc = {}
     for defect in DEFECTS:
         known = [k for k, p in enumerate(pictures) if p.severities[defect] >= 0 and defect in judged[k].quality]
@@ -230,21 +230,21 @@ def quality_figures(quick: bool, sheets: Path | None) -> Figures:
     classes = label_figures([item.quality["class"] for item in judged], [p.severities["class"] for p in pictures])
     alarms = {}
     for name, correct in (("white", v.on_white(20 if quick else 200)), ("photographs", some(v.photographs(), quick))):
-        alarms[name] = mean([item.reason not in ("", "too_small") for item in spread(look, correct)])
+        alarms[name] = mean([item.reason not in ("", "too_small") for item in parallel_map(look, correct)])
     return {"auc": auc, "false_alarms": alarms, **{k: classes[k] for k in ("accuracy", "macro_f1", "kappa")}}
 
 
 def classify_figures(quick: bool, sheets: Path | None) -> Figures:
     ask = partial(facts, name="classify")
     pictures = v.of_category(*((4, 3) if quick else (40, 24)))
-    items = spread(ask, pictures)
+    items = parallel_map(ask, pictures)
     figures: Figures = {}
     for name, made in (("", None), ("_photographs", False), ("_composites", True)):
         at = [k for k, p in enumerate(pictures) if made is None or p.made == made]
         scores = np.array([items[k].category_score for k in at])
         found = label_figures([items[k].category for k in at], [pictures[k].group for k in at], scores)
         figures |= {f"{key}{name}": found[key] for key in ("macro_f1", "accuracy", "ece")}
-    unknown = spread(ask, v.of_no_category(12 if quick else 48))
+    unknown = parallel_map(ask, v.of_no_category(12 if quick else 48))
     return figures | {"unknown_on_general_route": mean([item.route == "general" for item in unknown])}
 
 
@@ -257,7 +257,7 @@ def no_subject_figures(quick: bool, sheets: Path | None) -> Figures:
     }
     figures: Figures = {}
     for name, pictures in sets.items():
-        found = spread(chained, pictures)
+        found = parallel_map(chained, pictures)
         figures[name] = mean([reason == "no_subject" for reason, *_ in found])
         figures[f"{name}_other_reasons"] = mean([reason not in ("", "no_subject") for reason, *_ in found])
     sure, wrong = np.array([(sure, wrong) for _, sure, wrong in found if sure is not None]).T

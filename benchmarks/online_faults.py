@@ -28,7 +28,7 @@ from load import CORES, Found, closed, last_line, metrics, percentile, service
 from pictures import make
 
 from hairline.configs.documents import find_config
-from hairline.stages.weights import FOLDER
+from hairline.stages.checkpoints import FOLDER
 
 EVERY_S = 15.0
 

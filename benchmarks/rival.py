@@ -23,7 +23,7 @@ from accuracy import SEEN, WEIGHTS, Figures, grouped, matted, mean, sheet, squar
 from hairline.evaluation import matte
 from hairline.training import data, label
 from hairline.training import validation as v
-from hairline.training.spread import pool, spread
+from hairline.training.parallel import parallel_map, pool
 
 FIGURES = (*SEEN, "mae")
 CLEAR = 0.02  # difference in IoU from which one of the two is better on a picture
@@ -73,7 +73,7 @@ def main() -> int:
     os.environ[WEIGHTS] = json.dumps(dict(given.split("=", 1) for given in args.weights))
     shown = pictures(args.each)
     truths = [truth_of(p).astype(np.float32) / 255 for p in shown]
-    mattes = {"ours": spread(matted, shown), "theirs": [theirs(p, args.model, args.cache) for p in shown]}
+    mattes = {"ours": parallel_map(matted, shown), "theirs": [theirs(p, args.model, args.cache) for p in shown]}
     pool().shutdown()
     judged = {who: [matte.evaluate(a, t) for a, t in zip(m, truths, strict=True)] for who, m in mattes.items()}
     result: Figures = {}

@@ -21,7 +21,6 @@ from ..stages.registry import stage_class
 from .placement import Placement
 
 ItemType = TypeVar("ItemType", bound=Item)
-PIXELS = 50_000_000  # decoded at the same time; a batch of large pictures goes through in smaller ones
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class PoolSpec:
         stages: (name, settings) in the order in which they run.
         cpus: cores of the process.
         gpu: share of one card (0 to 1), or number of cards; 0: the stages run on the CPU.
-        batch: pictures that go through the stages together.
+        batch, batch_pixels: pictures, and their pixels, that go through the stages together at most.
         is_first, is_last: whether pictures start and end in this pool.
     """
 
@@ -41,6 +40,7 @@ class PoolSpec:
     cpus: float
     gpu: float
     batch: int
+    batch_pixels: int = 50_000_000
     is_first: bool = True
     is_last: bool = True
 
@@ -59,6 +59,7 @@ def pool_specs(config: PipelineConfig, placements: Sequence[Placement]) -> list[
             each.pool.cpus,
             each.gpu,
             each.pool.batch,
+            each.pool.batch_pixels,
             is_first=number == 0,
             is_last=number == last,
         )
@@ -89,11 +90,11 @@ class StageRunner:
     def run(self, items: Sequence[Item]) -> None:
         """Takes items through the stages, in place; no error of a picture leaves this.
 
-        Large pictures go in groups of at most `PIXELS`, so that a batch of them does not take the memory. In the last
-        pool what has not ended is `ok` then.
+        Large pictures go in groups of at most `batch_pixels`, so that a batch of them does not take the memory. In the
+        last pool what has not ended is `ok` then.
         """
         torch.set_num_threads(self.spec.threads)  # each thread has its own setting
-        for group in groups(items):
+        for group in groups(items, self.spec.batch_pixels):
             run_stages(self.stages, group)
             for item in group:
                 if self.spec.is_last:
@@ -101,8 +102,8 @@ class StageRunner:
                 item.forget_pixels()  # decoded pixels do not wait for the rest of the batch
 
 
-def groups(items: Sequence[ItemType]) -> Iterator[list[ItemType]]:
-    """The items in groups of at most `PIXELS`; what cannot be decoded counts nothing."""
+def groups(items: Sequence[ItemType], most: int) -> Iterator[list[ItemType]]:
+    """The items in groups of at most so many pixels; a larger one goes alone, and what cannot be read counts none."""
     group: list[ItemType] = []
     pixels = 0
     for item in items:
@@ -110,7 +111,7 @@ def groups(items: Sequence[ItemType]) -> Iterator[list[ItemType]]:
         if not item.ended:
             with contextlib.suppress(PictureError):  # the first stage will say so
                 size = item.picture.width * item.picture.height
-        if group and pixels + size > PIXELS:
+        if group and pixels + size > most:
             yield group
             group, pixels = [], 0
         group.append(item)

@@ -24,7 +24,7 @@ def ingredients(config: PipelineConfig) -> dict[str, Any]:
         "version": __version__,
         "limits": config.limits.model_dump(mode="json"),
         "stages": {name: settings.model_dump(mode="json") for name, settings in config.stages.items()},
-        "weights": {name: stage_class(name).weights(settings) for name, settings in config.stages.items()},
+        "weights": {name: stage_class(name).weight_hashes(settings) for name, settings in config.stages.items()},
     }
 
 

@@ -63,8 +63,8 @@ def average_precision(answers: Sequence[Answer], threshold: float = 0.5) -> floa
     hits = np.cumsum(right[order])
     precision = hits / np.arange(1, len(order) + 1)
     envelope = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0.0)  # 0 beyond the last box
-    places = np.searchsorted(hits / total, np.linspace(0, 1, 101), side="left")
-    return float(envelope[places].mean())
+    indices = np.searchsorted(hits / total, np.linspace(0, 1, 101), side="left")
+    return float(envelope[indices].mean())
 
 
 def mean_average_precision(answers: Sequence[Answer]) -> float:

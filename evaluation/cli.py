@@ -37,10 +37,10 @@ def options(command: argparse.ArgumentParser) -> None:
 
 
 def evaluate(given: argparse.Namespace, run: Run) -> int:
-    """Prints the figures. run: as in `judge`. Raises HairlineError for a user's mistake."""
-    from .judge import judge
+    """Prints the figures. run: as in `compute_metrics`. Raises HairlineError for a user's mistake."""
+    from .metrics import compute_metrics
 
-    figures = judge(given.predicted, given.truth, run, given.trimap, given.missing == "empty")
+    figures = compute_metrics(given.predicted, given.truth, run, given.trimap, given.missing == "empty")
     if given.json:
         json.dump(figures, sys.stdout, indent=1)
         print()

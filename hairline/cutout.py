@@ -21,7 +21,7 @@ from .stages.errors import HairlineError, PictureError
 from .stages.item import Box, Item, Status
 from .stages.products.base import Matte
 from .stages.products.spec import ProductSpec
-from .stages.products.stage import ProductsSettings, whole_matte
+from .stages.products.stage import ProductsSettings, reject_if_empty, whole_matte
 
 U8 = NDArray[np.uint8]
 FORMATS = {".png": "png", ".webp": "webp", ".jpg": "jpeg", ".jpeg": "jpeg"}  # ending -> the option `format`
@@ -35,7 +35,9 @@ class MatteStage(EachStage[Settings]):
 
     def process_one(self, item: Item) -> None:
         assert isinstance(item, PictureItem)
-        item.matte = whole_matte(item)
+        matte = whole_matte(item)
+        if not reject_if_empty(item, matte):
+            item.matte = matte
 
 
 @dataclass(frozen=True)

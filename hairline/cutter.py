@@ -20,6 +20,7 @@ from .configs.pipeline import PipelineConfig, check_config
 from .cutout import Cutout
 from .inputs import Input, PictureItem, in_memory, read
 from .stages.errors import HairlineError
+from .stages.request import RequestSpec
 
 READERS = 8  # threads that wait for files
 MATTE = "hairline.cutout:MatteStage"
@@ -55,7 +56,7 @@ class Cutter:
             hairline. Its input, output and products, and how its pools spread the work, do not count here.
         stages: settings that go before the file's, by stage: `{"filter": {"min_side": 200}}`.
         limits: what is refused before it is decoded: `{"max_pixels": 10_000_000}`.
-        keep_rejects: cut out also what the filter would refuse, and what holds no subject for the network.
+        keep_rejects: what the filter finds is noted in `quality` only, and ends no picture.
         device: `cpu`, `cuda`, `cuda:1`, …; `auto` is the first GPU, or the CPU where there is none.
         threads: of torch and OpenCV, for the whole process; by default as many as there are cores.
         batch: pictures that go through the stages together; 1 gives each answer soonest, more is faster on a GPU.
@@ -79,12 +80,10 @@ class Cutter:
             if number is not None and (not isinstance(number, int) or number < 1):
                 raise HairlineError(f"{HERE}: {name} must be a whole number from 1 on, not {number!r}")
         changes = {name: dict(_mapping(f"stages.{name}", options)) for name, options in _mapping("stages", stages)}
-        if keep_rejects:
-            changes.setdefault("filter", {})["reject"] = []
-            changes.setdefault("coarse", {})["no_subject"] = 1.0
         settings = _settings(job, changes, dict(_mapping("limits", limits)))
         self.limits = settings.limits
         self.batch = batch
+        self._request = RequestSpec((), keep_rejects=True) if keep_rejects else None
         self._threads = threads or max(1, int(cores()))
         self._device = _device(device)
         self._turn = threading.Lock()
@@ -140,7 +139,9 @@ class Cutter:
 
     def _run(self, items: Sequence[PictureItem]) -> Iterator[Cutout]:
         """Through the stages, few enough at a time that their decoded pixels fit into the memory."""
-        for group in groups(items):
+        for group in groups(items, self._runner.spec.batch_pixels):
+            for item in group:
+                item.request = self._request
             with self._turn, self._settled():
                 self._runner.run(group)
             yield from (Cutout.of(item) for item in group)

@@ -12,10 +12,10 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from .pipeline.storage import display, fetch
+from .stages.decode.picture import TRANSPOSE
 from .stages.errors import PictureError
 from .stages.item import Item
 from .stages.limits import Limits
-from .stages.picture import TRANSPOSE
 from .stages.products.base import Matte
 
 Input: TypeAlias = str | os.PathLike | bytes | bytearray | memoryview | np.ndarray | Image.Image

@@ -90,7 +90,7 @@ def _given() -> dict[str, float]:
     context = ray.get_runtime_context() if ray.is_initialized() else None
     if context is None or context.get_actor_id() is None:
         return {}
-    return context.get_assigned_resources()  # type: ignore[no-untyped-call,no-any-return]
+    return context.get_assigned_resources()  # type: ignore[no-untyped-call]
 
 
 def _picture(cell: Any) -> Any:

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..stages.decode.picture import Picture
 from ..stages.errors import PictureError
 from ..stages.limits import DEFAULT_LIMITS
-from ..stages.picture import Picture
 from .storage import fetch
 
 SIDE = 256  # longest side of a thumbnail, pixels

@@ -14,13 +14,14 @@ from starlette.routing import Route
 
 from ..stages.item import Item, Output
 from ..stages.limits import Limits
+from ..stages.products.base import ProductSettings
 from ..stages.products.spec import ProductSpec
-from .desk import Desk
+from ..stages.request import RequestSpec
+from .context import ServiceContext
 from .errors import ApiError, ended
 from .intake import Form
 from .openapi import describe_api, options_schema
 from .reference import base_of, render
-from .work import ProductsOrder
 
 TYPES = {
     "png": "image/png",
@@ -31,14 +32,15 @@ TYPES = {
 }
 SOURCES = ("image_file", "image_file_b64", "image_url")
 MASK, MAP = "alpha", "unsure"  # what `include` may name beside products
+UNCERTAINTY = ProductSpec(name=MAP, product="uncertainty", settings=ProductSettings())
 
 
 class Api:
     """The routes below /v1 that answer at once."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        settings = desk.service.stages["products"]
+    def __init__(self, context: ServiceContext) -> None:
+        self.context = context
+        settings = context.service.stages["products"]
         self.specs: dict[str, ProductSpec] = {spec.name: spec for spec in settings.products}
 
     def routes(self) -> list[Route]:
@@ -56,8 +58,8 @@ class Api:
 
     async def docs(self, request: Request) -> Response:
         """The API's description as a page to read."""
-        base = base_of(request, f"{self.desk.service.host}:{self.desk.service.port}")
-        return HTMLResponse(render(describe_api(self.specs), base, self.desk.keys is not None))
+        base = base_of(request, f"{self.context.service.host}:{self.context.service.port}")
+        return HTMLResponse(render(describe_api(self.specs), base, self.context.keys is not None))
 
     async def products(self, _: Request) -> Response:
         """What products there are, with their options as JSON schemas."""
@@ -69,31 +71,30 @@ class Api:
     async def product(self, request: Request) -> Response:
         """One product of one picture, encoded."""
         name = request.url.path.rpartition("/")[2]
-        with self.desk.visit(request) as visit:
-            form = await self.desk.form(request, visit)
+        with self.context.slot(request) as slot:
+            form = await self.context.form(request, slot)
             options = {key: value for key, value in form.values.items() if key not in (*SOURCES, "category", "reject")}
-            order = ProductsOrder(
-                (with_options(self.specs[name], options, self.desk.service.limits),),
-                lenient=not flag(form, "reject", True),
-            )
-            data = await self.desk.source(form, visit)
-            work = await self.desk.do(request, visit, data, order, form.text("category"))
-        item = work.item
+            spec = with_options(self.specs[name], options, self.context.service.limits)
+            wanted = RequestSpec((spec,), keep_rejects=not flag(form, "reject", True))
+            data = await self.context.source(form, slot)
+            done = await self.context.do(request, slot, data, wanted, form.text("category"))
+        item = done.item
         if item.status != "ok":
             raise ended(item)
         made = item.outputs[name]
-        return Response(made.data, media_type=TYPES[made.ext], headers=self._headers(item, work.model))
+        return Response(made.data, media_type=TYPES[made.ext], headers=self._headers(item, done.model))
 
     async def analyze(self, request: Request) -> Response:
         """What every stage found, and on request pictures of it; also of a picture that was not cut out."""
-        with self.desk.visit(request) as visit:
-            form = await self.desk.form(request, visit)
-            order = self._order(form)
-            work = await self.desk.do(request, visit, await self.desk.source(form, visit), order, form.text("category"))
-        facts = describe(work.item) | {"request_id": request.state.id, "images": images(work.item)}
-        return JSONResponse(facts, headers=self._headers(work.item, work.model))
+        with self.context.slot(request) as slot:
+            form = await self.context.form(request, slot)
+            wanted = self._wanted(form)
+            data = await self.context.source(form, slot)
+            done = await self.context.do(request, slot, data, wanted, form.text("category"))
+        facts = describe(done.item) | {"request_id": request.state.id, "images": images(done.item)}
+        return JSONResponse(facts, headers=self._headers(done.item, done.model))
 
-    def _order(self, form: Form) -> ProductsOrder:
+    def _wanted(self, form: Form) -> RequestSpec:
         wanted = [name.strip() for name in form.text("include").split(",") if name.strip()]
         options = read_object(form.text("products"), "products")
         specs = []
@@ -106,13 +107,15 @@ class Api:
                     raise ApiError(
                         400, "invalid_products", "Invalid products parameter given", f"{name}: must be an object"
                     )
-                specs.append(with_options(self.specs[name], given, self.desk.service.limits))
+                specs.append(with_options(self.specs[name], given, self.context.service.limits))
             elif name != MAP:
                 known = ", ".join((MASK, MAP, *self.specs))
                 raise _wrong("include", f"known are {known}")
         if options:
             raise _wrong("products", "options are given for a product that include does not name")
-        return ProductsOrder(tuple(specs), unsure=MAP in wanted, lenient=not flag(form, "reject", True))
+        if MAP in wanted:
+            specs.append(UNCERTAINTY)
+        return RequestSpec(tuple(specs), keep_rejects=not flag(form, "reject", True))
 
     def _headers(self, item: Item, model: str) -> dict[str, str]:
         found = {"X-Hairline-Status": item.status, "X-Hairline-Model": model}

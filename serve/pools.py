@@ -1,9 +1,9 @@
 """Pools as Ray Serve deployments. The only module that calls ray.serve.
 
-A picture goes front -> first pool -> … -> last pool -> front: between pools its bytes pass from process to process
+A picture goes ingress -> first pool -> … -> last pool -> ingress: between pools its bytes pass from process to process
 directly, for Serve resolves the answer of one call where it is the argument of the next. Serve's own HTTP proxies
 are not used: they would be one more hop of megabytes, answer a full queue with 503, and fail what a process that
-dies was working on. The front keeps the upload until it has the answer, and asks again.
+dies was working on. The ingress keeps the upload until it has the answer, and asks again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from .batcher import Batcher
 from .engine import Engine, EngineSpec
 from .keys import is_loopback
 from .memory import processes
-from .work import Work
+from .request_item import RequestItem
 
 PREFIX = "hairline-"  # of the names of our Serve applications, one for each pool
 DEATHS = 4  # of processes under one picture, before the picture is held to be the cause
@@ -44,7 +44,7 @@ QUIET = LoggingConfig(log_level="ERROR", enable_access_log=False)
 
 
 class OtherModel(Exception):
-    """The picture has been through a pool with other weights: an update is under way. The front starts again."""
+    """The picture has been through a pool with other weights: an update is under way. The ingress starts again."""
 
 
 class PoolReplica:
@@ -56,9 +56,9 @@ class PoolReplica:
         self.engine = Engine(spec)
         for _ in range(2):  # warm before Serve calls it ready: the first picture finds its kernels chosen
             self.engine.probe()
-        self.batcher = Batcher(spec.pool.name, self.engine.run, spec.pool.batch, spec.batch_pixels, self._begin)
+        self.batcher = Batcher(spec.pool.name, self.engine.run, spec.pool.batch, spec.pool.batch_pixels)
 
-    async def __call__(self, work: Work) -> Work:
+    async def __call__(self, work: RequestItem) -> RequestItem:
         if work.model not in ("", self.spec.model):
             raise OtherModel
         work.model = self.spec.model
@@ -76,11 +76,6 @@ class PoolReplica:
         if began is not None or now - self.batcher.finished < self.health_s:
             return
         await self.batcher.call(self.engine.probe)
-
-    def _begin(self) -> None:
-        import torch
-
-        torch.set_num_threads(self.spec.pool.threads)  # each thread has its own setting
 
 
 def _keep_to_loopback() -> None:
@@ -180,10 +175,7 @@ def stop() -> None:
 def engine_specs(service: Service, placements: Sequence[Placement]) -> list[EngineSpec]:
     """What the processes of each pool of a service need to know."""
     model, code = service.model, code_version()
-    return [
-        EngineSpec(pool, each.batch_pixels, model, code)
-        for pool, each in zip(pool_specs(service, placements), service.pools, strict=True)
-    ]
+    return [EngineSpec(pool, model, code) for pool in pool_specs(service, placements)]
 
 
 def _application(service: Service, spec: EngineSpec, placement: Placement) -> serve.Application:
@@ -218,7 +210,7 @@ def _application(service: Service, spec: EngineSpec, placement: Placement) -> se
 
 
 class Pools:
-    """What the front sends pictures to."""
+    """What the ingress sends pictures to."""
 
     def __init__(self, service: Service, placements: Sequence[Placement], room: int) -> None:
         self.room, self.processes = room, processes(placements)
@@ -226,7 +218,7 @@ class Pools:
         self._handles = [serve.get_app_handle(PREFIX + name) for name in self.names]
         self.retries = 0
 
-    async def do(self, work: Work) -> Work:
+    async def do(self, work: RequestItem) -> RequestItem:
         """A work, done by all pools. Asks again where a process dies; a cancellation reaches the processes.
 
         Raises:
@@ -241,7 +233,7 @@ class Pools:
                 for handle in self._handles:
                     passed = handle.remote(passed)
                     responses.append(passed)
-                done: Work = await passed
+                done: RequestItem = await passed
                 return done
             except asyncio.CancelledError:
                 for response in responses:

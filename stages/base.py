@@ -48,7 +48,7 @@ class Stage(ABC, Generic[S]):
         """Loads weights and warms up, once per process. Raises HairlineError for a user's mistake."""
 
     @classmethod
-    def weights(cls, settings: S) -> dict[str, str]:
+    def weight_hashes(cls, settings: S) -> dict[str, str]:
         """The weight files the settings name, as {role: sha256}; part of the job's fingerprint."""
         return {}
 
@@ -112,8 +112,8 @@ def _run_batch(stage: Stage[S], batch: Sequence[Item]) -> None:
     if not batch:
         return
     started = time.perf_counter()
-    error = _attempt(stage, batch)
-    _share(stage.name, batch, started)
+    error = _try_batch(stage, batch)
+    _add_seconds(stage.name, batch, started)
     if error is None:
         return
     if isinstance(error, PictureError) and error.reason == "out_of_memory" and torch.cuda.is_available():
@@ -128,7 +128,7 @@ def _run_batch(stage: Stage[S], batch: Sequence[Item]) -> None:
         _run_batch(stage, [item for item in half if not item.ended])
 
 
-def _attempt(stage: Stage[S], batch: Sequence[Item]) -> Exception | None:
+def _try_batch(stage: Stage[S], batch: Sequence[Item]) -> Exception | None:
     try:
         stage.process(batch)
     except Exception as error:
@@ -138,7 +138,7 @@ def _attempt(stage: Stage[S], batch: Sequence[Item]) -> Exception | None:
     return None
 
 
-def _share(name: str, batch: Sequence[Item], started: float) -> None:
+def _add_seconds(name: str, batch: Sequence[Item], started: float) -> None:
     seconds = (time.perf_counter() - started) / max(len(batch), 1)
     for item in batch:
         item.seconds[name] = item.seconds.get(name, 0.0) + seconds

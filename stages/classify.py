@@ -7,16 +7,14 @@ from difflib import get_close_matches
 
 import cv2
 import numpy as np
-import torch
 from pydantic import Field, field_validator
 
-from . import weights
-from .base import Settings, Stage
-from .batch import in_fixed_batches
+from .decode.picture import ANALYSIS_SIDE
 from .errors import PictureError
 from .item import U8, Item
-from .networks.blocks import fold_bn
+from .networks.batch import forward_images
 from .networks.classifier import CATEGORIES, SIZE, ClassifierNet
+from .networks.stage import NetworkSettings, NetworkStage
 
 ROUTES = ("general", "portrait", "product", "product_hollow")
 ROUTE_OF = {
@@ -31,12 +29,9 @@ ROUTE_OF = {
     "cartoon": "general",
     "scene": "general",
 }
-SEEN = 512  # long side of the picture that is shrunk to the network's input: the filter stage has it decoded already
 
 
-class ClassifySettings(Settings):
-    weights: str = Field("builtin", description="builtin, or the path of other weights")
-    sha256: str = Field("", description="hash that a weights file of yours must have")
+class ClassifySettings(NetworkSettings):
     min_score: float = Field(
         0.75, ge=0, le=1, description="below this probability a picture takes the general route; its category is noted"
     )
@@ -49,13 +44,13 @@ class ClassifySettings(Settings):
     def _known(cls, routes: dict[str, str]) -> dict[str, str]:
         for category, route in routes.items():
             if category not in CATEGORIES:
-                raise ValueError(f"there is no category {category!r}{nearest(category, CATEGORIES)}")
+                raise ValueError(f"there is no category {category!r}{suggest(category, CATEGORIES)}")
             if route not in ROUTES:
-                raise ValueError(f"there is no route {route!r}{nearest(route, ROUTES)}")
+                raise ValueError(f"there is no route {route!r}{suggest(route, ROUTES)}")
         return ROUTE_OF | routes
 
 
-class ClassifyStage(Stage[ClassifySettings]):
+class ClassifyStage(NetworkStage[ClassifySettings, ClassifierNet]):
     """Fills `item.category`, `item.category_score` (a calibrated probability, 0..1) and `item.route`.
 
     `item.category_hint` decides by itself, with score 1. A hint that is no category ends as
@@ -64,50 +59,42 @@ class ClassifyStage(Stage[ClassifySettings]):
 
     name = "classify"
     Settings = ClassifySettings
-
-    @classmethod
-    def weights(cls, settings: ClassifySettings) -> dict[str, str]:
-        path = weights.find(settings.weights, "classify.safetensors", settings.sha256)
-        return {"classify": weights.digest(path)}
-
-    def setup(self, device: torch.device) -> None:
-        path = weights.find(self.settings.weights, "classify.safetensors", self.settings.sha256)
-        network = weights.load(ClassifierNet(), path)
-        self.network, self.device = weights.inference(fold_bn(network), device), device
+    network = "classify"
+    Network = ClassifierNet
 
     def process(self, items: Sequence[Item]) -> None:
-        asked = [(item, image) for item, image in self.one_by_one(items, self._prepared) if image is not None]
-        if not asked:
+        prepared = [(item, image) for item, image in self.one_by_one(items, self._prepare) if image is not None]
+        if not prepared:
             return
-        samples = torch.from_numpy(np.stack([image for _, image in asked])).permute(0, 3, 1, 2).float() / 255
-        logits = in_fixed_batches(self.network, samples, self.device, weights.precision(self.device))
-        for (item, _), row in zip(asked, logits.softmax(1), strict=True):
+        images = np.stack([image for _, image in prepared])
+        logits = forward_images(self.networks["classify"], images, self.device)
+        for (item, _), row in zip(prepared, logits.softmax(1), strict=True):
             best = int(row.argmax())
-            self._take(item, CATEGORIES[best], float(row[best]))
+            self._set_category(item, CATEGORIES[best], float(row[best]))
 
-    def _prepared(self, item: Item) -> U8 | None:
+    def _prepare(self, item: Item) -> U8 | None:
         """The network's input, uint8 [SIZE, SIZE, 3], or None where a hint has decided already."""
         if item.category_hint:
-            self._take(item, known(item.category_hint), 1.0)
+            self._set_category(item, parse_hint(item.category_hint), 1.0)
             return None
-        return cv2.resize(item.picture.small(SEEN), (SIZE, SIZE), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+        return cv2.resize(item.picture.small(ANALYSIS_SIDE), (SIZE, SIZE), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
-    def _take(self, item: Item, category: str, score: float) -> None:
+    def _set_category(self, item: Item, category: str, score: float) -> None:
         item.category, item.category_score = category, score
         item.route = self.settings.routes[category] if score >= self.settings.min_score else "general"
 
 
-def known(hint: str) -> str:
+def parse_hint(hint: str) -> str:
     """The category that a hint names. Raises PictureError `unknown_category` where it names none."""
     name = hint.strip().lower().replace("-", "_").replace(" ", "_")
     if name not in CATEGORIES:
         raise PictureError(
-            "unknown_category", f"{hint!r} is none of {', '.join(CATEGORIES)}{nearest(name, CATEGORIES)}"
+            "unknown_category", f"{hint!r} is none of {', '.join(CATEGORIES)}{suggest(name, CATEGORIES)}"
         )
     return name
 
 
-def nearest(name: str, names: Sequence[str]) -> str:
+def suggest(name: str, names: Sequence[str]) -> str:
     """`; did you mean 'x'?` for a misspelt name, or nothing."""
     close = get_close_matches(name, names, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,4 +1,4 @@
-"""The coarse stage: roughly which pixels are the subject's, crop by crop, and where that is unsure."""
+"""The coarse stage: roughly which pixels are the subject's, crop by crop, and how uncertain that is."""
 
 from __future__ import annotations
 
@@ -11,32 +11,26 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import nn
 
-from . import weights
-from .base import Settings, Stage
-from .batch import in_fixed_batches
-from .crops import Crop as Part
-from .crops import CropSettings, crops_for, cut, is_strip, overview_wins, regrown
-from .graphics import is_graphic
-from .item import U8, Crop, Item
-from .networks.blocks import fold_bn
+from .imaging.crops import CropSettings, crop_pixels, crops_for, grow_cut_off, is_strip, overview_wins
+from .imaging.graphics import is_graphic
+from .imaging.resolve_by_colour import resolve_by_colour
+from .item import U8, CoarseCrop, Item, Rect
+from .networks.batch import forward_images
 from .networks.coarse import SIZE, CoarseNet
-from .settle import settle
-from .user_model import UserModel, UserModelSettings
+from .networks.stage import NetworkStage, RoutedSettings
+from .networks.user_model import UserModel, UserModelSettings
 
 F32 = NDArray[np.float32]
-UNTOLD = 0.7  # probability of a scene where no classify stage has run
-# log-odds of there being no subject: what each part of `evidence` counts, and a constant; fitted on training pictures,
-# see `python -m hairline.training.thresholds no_subject`
-COUNTS, CONSTANT = (1.07, -0.13, 0.92), 0.16
-FAR = 224  # side of the picture, pixels, at which the network sees what belongs together; near it sees it at SIZE
-APART = 4.0  # pixels of the answer (sigma) above which the far look is believed, and below which the near one
-DECORATED = 0.4  # score of a text or logo from which a picture counts as a design
+CONTEXT_SIDE = 224  # the network runs on a picture at this side, pixels, for context, and at SIZE for its outlines
+BLEND_SIGMA = 4.0  # Gaussian, pixels of the output: coarser structure comes from the context, finer from the other
+DESIGN_MIN_SCORE = 0.4  # a picture with a text or logo of this score or more counts as a design
+SCENE_PRIOR = 0.7  # probability of a scene where no classify stage has run
+# Logistic regression of "there is no subject" on `empty_features`, fitted on training pictures:
+# `python -m hairline.training.thresholds no_subject`
+EMPTY_COEFFICIENTS, EMPTY_INTERCEPT = (1.07, -0.13, 0.92), 0.16
 
 
-class CoarseSettings(Settings):
-    weights: str = Field("builtin", description="builtin, or the path of other weights for every route")
-    sha256: str = Field("", description="hash that a weights file of yours must have")
-    route_weights: dict[str, str] = Field({}, description="{route: path}: other weights for single routes")
+class CoarseSettings(RoutedSettings):
     model: UserModelSettings | None = Field(None, description="a model of yours instead of ours")
     crops: CropSettings = CropSettings()
     min_area: float = Field(0.0015, ge=0, le=1, description="smallest share of the picture that counts as a subject")
@@ -45,178 +39,179 @@ class CoarseSettings(Settings):
     )
 
 
-class CoarseStage(Stage[CoarseSettings]):
+class CoarseStage(NetworkStage[CoarseSettings, CoarseNet]):
     """Fills `item.crops`; ends pictures in which there is nothing to cut out as `no_subject`."""
 
     name = "coarse"
     Settings = CoarseSettings
+    network = "coarse"
+    Network = CoarseNet
 
     @classmethod
-    def weights(cls, settings: CoarseSettings) -> dict[str, str]:
-        if settings.model:
-            return {"model": settings.model.check()}
-        paths = weights.by_route("coarse", settings.weights, settings.route_weights, settings.sha256)
-        return {route: weights.digest(path) for route, path in paths.items()}
+    def weight_hashes(cls, settings: CoarseSettings) -> dict[str, str]:
+        return {"model": settings.model.check()} if settings.model else super().weight_hashes(settings)
 
     def setup(self, device: torch.device) -> None:
-        s = self.settings
-        self.device = device
-        self.user_model = UserModel(s.model) if s.model else None
-        self.networks: dict[str, nn.Module] = {}
+        self.user_model = UserModel(self.settings.model) if self.settings.model else None
         if self.user_model:
+            self.networks = {}
             self.user_model.setup(device)
-            return
-        for route, path in weights.by_route("coarse", s.weights, s.route_weights, s.sha256).items():
-            self.networks[route] = weights.inference(fold_bn(weights.load(CoarseNet(), path)), device)
+        else:
+            super().setup(device)
 
     def process(self, items: Sequence[Item]) -> None:
         options = self.settings.crops
-        wanted: list[tuple[Item, list[Part]]] = []
+        wanted: list[tuple[Item, list[Rect]]] = []
         for item in items:
             subjects = [box for box in item.boxes if box.label == "subject"]
             item.crops = []
             wanted.append((item, crops_for(subjects, item.width, item.height, options)))
-            self._take_over(item, wanted[-1][1])
+            self._use_own_matte(item, wanted[-1][1])
         wanted = [(item, boxes) for item, boxes in wanted if not item.crops]
         items = [item for item, _ in wanted]
         for _ in range(options.regrow + 1):
-            self._look(wanted)
-            again = [
+            self._predict_crops(wanted)
+            grown = [
                 (item, boxes)
                 for item, old in wanted
-                if (boxes := regrown(old, [c.alpha for c in item.crops], item.width, item.height, options)) != old
+                if (boxes := grow_cut_off(old, [c.alpha for c in item.crops], item.width, item.height, options)) != old
             ]
-            if not again:
+            if not grown:
                 break
-            wanted = again
-        self._overview(items)
+            wanted = grown
+        self._try_whole_picture(items)
         for item in items:
-            self._judge(item)
+            self._reject_if_empty(item)
 
-    def _take_over(self, item: Item, boxes: Sequence[Part]) -> None:
-        """Fills `item.crops` with the matte that a picture brings itself, if it does: nothing is unsure about it."""
+    def _use_own_matte(self, item: Item, boxes: Sequence[Rect]) -> None:
+        """Fills `item.crops` with the matte that the file brings, if it brings one; its uncertainty is 0."""
         matte = item.picture.own_matte
         if matte is None:
             return
         for x0, y0, x1, y1 in boxes if len(boxes) > 1 else [(0, 0, item.width, item.height)]:
-            part = cv2.resize(matte[y0:y1, x0:x1], (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-            item.crops.append(Crop((x0, y0, x1, y1), part.astype(np.uint8, copy=False), np.zeros_like(part)))
+            alpha = cv2.resize(matte[y0:y1, x0:x1], (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+            item.crops.append(CoarseCrop((x0, y0, x1, y1), alpha.astype(np.uint8, copy=False), np.zeros_like(alpha)))
 
-    def _overview(self, items: Sequence[Item]) -> None:
-        """Looks at plain photographs as a whole, too: what was detected may be a part of the subject only.
+    def _try_whole_picture(self, items: Sequence[Item]) -> None:
+        """Runs the network on plain photographs as a whole, too: what was detected may be a part of the subject only.
 
-        Not at designs: there, text and logos would come along. Nor at strips, which show nothing as a whole.
+        Not on designs, where text and logos would come along, nor on strips, which show nothing as a whole.
         """
-        doubtful = [
+        candidates = [
             item
             for item in items
             if any(box.label == "subject" for box in item.boxes)
-            and not any(box.label != "subject" and box.score >= DECORATED for box in item.boxes)
+            and not any(box.label != "subject" and box.score >= DESIGN_MIN_SCORE for box in item.boxes)
             and [crop.box for crop in item.crops] != [(0, 0, item.width, item.height)]
             and not is_strip(item.width, item.height)
         ]
-        self._look([(item, [*(c.box for c in item.crops), (0, 0, item.width, item.height)]) for item in doubtful])
-        for item in doubtful:
+        self._predict_crops(
+            [(item, [*(c.box for c in item.crops), (0, 0, item.width, item.height)]) for item in candidates]
+        )
+        for item in candidates:
             *parts, whole = item.crops
             item.crops = [whole] if overview_wins(parts, whole, self.settings.crops) else parts
 
-    def _look(self, wanted: Sequence[tuple[Item, list[Part]]]) -> None:
-        """Fills `item.crops` with the answers on these parts of each picture."""
-        jobs: dict[str, list[tuple[Item, Part, U8]]] = {}
+    def _predict_crops(self, wanted: Sequence[tuple[Item, list[Rect]]]) -> None:
+        """Fills `item.crops`, in the order of the boxes; crops that it holds already are not computed again."""
+        by_route: dict[str, list[tuple[Item, Rect, U8]]] = {}
         for item, boxes in wanted:
             known = {crop.box: crop for crop in item.crops}
             item.crops = [known[box] for box in boxes if box in known]
             route = item.route if item.route in self.networks else "general"
-            jobs.setdefault(route, []).extend((item, box, cut(item, box, SIZE)) for box in boxes if box not in known)
-        for route, found in jobs.items():
-            if not found:
+            new = [(item, box, crop_pixels(item, box, SIZE)) for box in boxes if box not in known]
+            by_route.setdefault(route, []).extend(new)
+        for route, crops in by_route.items():
+            if not crops:
                 continue
-            pictures = [picture for _, _, picture in found]
-            for (item, box, _), answer in zip(found, self._predict(route, pictures), strict=True):
-                item.crops.append(Crop(box, answer[0], answer[1]))
+            pictures = [picture for _, _, picture in crops]
+            for (item, box, _), output in zip(crops, self._predict(route, pictures), strict=True):
+                item.crops.append(CoarseCrop(box, output[0], output[1]))
         for item, boxes in wanted:
             item.crops.sort(key=lambda crop: boxes.index(crop.box))
 
     def _predict(self, route: str, pictures: list[U8]) -> list[U8]:
-        """uint8 [2, h, w] for each picture: alpha and its expected error."""
+        """Alpha and its expected error, uint8 [2, h, w], for each picture, uint8 [H, W, 3]."""
         if self.user_model:
-            return [_with_error(self.user_model.predict(picture)) for picture in pictures]
-        return ask(self.networks[route], pictures, self.device)
+            return [_with_uncertainty(self.user_model.predict(picture)) for picture in pictures]
+        return predict_alpha(self.networks[route], pictures, self.device)
 
-    def _judge(self, item: Item) -> None:
+    def _reject_if_empty(self, item: Item) -> None:
         if is_graphic(item):
             return  # there is ink, whatever the network makes of it
-        empty, area = emptiness(item)
+        empty, area = empty_probability(item)
         if area < self.settings.min_area:
             item.filter(self.name, "no_subject", "nothing in the picture stands out as a subject")
         elif empty > self.settings.no_subject:
             item.filter(self.name, "no_subject", f"a scene without a clear subject (probability {empty:.2f})")
 
 
-def emptiness(item: Item) -> tuple[float, float]:
-    """The probability that a picture holds no subject, 0..1, and the masks' share of it, 0..1.
+def empty_probability(item: Item) -> tuple[float, float]:
+    """The probability that a picture holds no subject, 0..1, and the share of the picture that its masks cover, 0..1.
 
-    Scenes in which little was found, with much doubt, are probably empty; a large and sure mask is a subject even
-    there. The classifier tells how sure the picture is of a scene.
+    A picture that the classifier takes for a scene, and in which little was found with much uncertainty, is probably
+    empty; a large and certain mask is a subject even there.
     """
-    found, area = evidence(item)
-    return float(1 / (1 + np.exp(-np.dot(COUNTS, found) - CONSTANT))), area
+    features, area = empty_features(item)
+    return float(1 / (1 + np.exp(-np.dot(EMPTY_COEFFICIENTS, features) - EMPTY_INTERCEPT))), area
 
 
-def evidence(item: Item) -> tuple[F32, float]:
-    """What speaks for an empty picture, and the masks' share of it, 0..1.
+def empty_features(item: Item) -> tuple[F32, float]:
+    """What tells an empty picture from one with a subject, and the share of the picture that its masks cover, 0..1.
 
-    float32 [3]: log-odds of a scene, log of the masks' share, log of their expected error against their area.
+    float32 [3]: log-odds of a scene; log of the masks' share; log of their expected error divided by their area.
     """
-    solid = partial = doubt = 0.0
+    solid = partial = error = 0.0
     for crop in item.crops:
         x0, y0, x1, y1 = crop.box
         share = (x1 - x0) * (y1 - y0) / (item.width * item.height)
         solid += share * float((crop.alpha > 127).mean())
         partial += share * float(crop.alpha.mean()) / 255
-        doubt += share * float(crop.unsure.mean()) / 255
-    scene = UNTOLD
+        error += share * float(crop.uncertainty.mean()) / 255
+    scene = SCENE_PRIOR
     if item.category and not is_strip(item.width, item.height):  # squeezed to a square, a strip looks like anything
         scene = item.category_score if item.category == "scene" else (1 - item.category_score) / 2
     odds = np.log((scene + 0.01) / (1.01 - scene))
-    error = np.log(np.clip(doubt / max(partial, 1e-3), 0.02, 5))
-    return np.array([odds, np.log(max(solid, 1e-3)), error], np.float32), solid
+    relative_error = np.log(np.clip(error / max(partial, 1e-3), 0.02, 5))
+    return np.array([odds, np.log(max(solid, 1e-3)), relative_error], np.float32), solid
 
 
-def ask(
-    network: nn.Module, pictures: Sequence[U8], device: torch.device, looks: tuple[int, int] = (SIZE, FAR)
+def predict_alpha(
+    network: nn.Module, pictures: Sequence[U8], device: torch.device, sides: tuple[int, int] = (SIZE, CONTEXT_SIDE)
 ) -> list[U8]:
-    """What the coarse network says of pictures, uint8 [H, W, 3]: for each uint8 [2, h, w], alpha and expected error.
+    """Alpha of pictures and its expected error by the coarse network.
 
-    It looks twice: from afar, where more of the picture lies within what a pixel's answer depends on, for what belongs
-    together, and near for where that ends. The logits are joined as two bands of frequencies (Burt and Adelson 1983, "A
-    Multiresolution Spline"). Then alpha's doubt is settled by colour, see `settle`.
+    The network runs at two sizes: at the smaller one more of the picture lies in its field of view, which tells what
+    belongs together; at the larger one it sees where that ends. The logits are joined as two bands of frequencies (Burt
+    and Adelson 1983, "A Multiresolution Spline"). What is still uncertain then follows colour, see `resolve_by_colour`.
 
     Args:
-        network: ready for inference on the device, see `weights.inference`.
-        looks: sides, in pixels, of the picture as it is seen near and from afar.
+        network: a CoarseNet, ready for inference on the device, see `checkpoints.inference`.
+        pictures: uint8 [H, W, 3] each, 0..255.
+        sides: the larger and the smaller side, pixels, at which the network runs.
+
+    Returns:
+        For each picture uint8 [2, h, w], 0..255: alpha and its expected absolute error, at half the larger side.
     """
-    near, far = (_look(network, pictures, side, device) for side in looks)
+    outlines, context = (_forward(network, pictures, side, device) for side in sides)
     found = []
-    for picture, fine, rough in zip(pictures, near, far, strict=True):
+    for picture, fine, rough in zip(pictures, outlines, context, strict=True):
         size = fine.shape[1::-1]
         coarse = cv2.resize(rough, size, interpolation=cv2.INTER_LINEAR)
-        logits = fine + cv2.GaussianBlur(coarse - fine, (0, 0), APART)
-        answer = (255 / (1 + np.exp(-logits)) + 0.5).astype(np.uint8)
+        logits = fine + cv2.GaussianBlur(coarse - fine, (0, 0), BLEND_SIGMA)
+        alpha, error = np.moveaxis((255 / (1 + np.exp(-logits)) + 0.5).astype(np.uint8), 2, 0)
         small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-        found.append(np.stack([settle(small, answer[..., 0]), answer[..., 1]]))
+        found.append(np.stack([resolve_by_colour(small, alpha), error]))
     return found
 
 
-def _look(network: nn.Module, pictures: Sequence[U8], side: int, device: torch.device) -> F32:
-    """Logits of alpha and of its expected error for pictures seen at `side` by `side` pixels: float32 [N, h, w, 2]."""
+def _forward(network: nn.Module, pictures: Sequence[U8], side: int, device: torch.device) -> F32:
+    """Logits of alpha and of its expected error, float32 [N, h, w, 2], of pictures stretched to `side` by `side`."""
     stretched = np.stack([cv2.resize(p, (side, side), interpolation=cv2.INTER_AREA) for p in pictures])
-    samples = torch.from_numpy(stretched).permute(0, 3, 1, 2).float() / 255
-    logits = in_fixed_batches(network, samples, device, weights.precision(device))
-    return logits.permute(0, 2, 3, 1).contiguous().numpy()
+    return forward_images(network, stretched, device).permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def _with_error(alpha: np.ndarray) -> U8:
-    """A user's model tells no error: the distance from a clear yes or no stands in for it."""
-    unsure = 2 * np.minimum(alpha, 1 - alpha)
-    return (np.stack([alpha, unsure]) * 255 + 0.5).astype(np.uint8)
+def _with_uncertainty(alpha: F32) -> U8:
+    """Alpha of a user's model, 0..1, with the expected error that it does not give: twice the distance to 0 or 1."""
+    uncertainty = 2 * np.minimum(alpha, 1 - alpha)
+    return (np.stack([alpha, uncertainty]) * 255 + 0.5).astype(np.uint8)

@@ -9,63 +9,53 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from . import weights
-from .base import Settings, Stage
-from .batch import in_fixed_batches
-from .crops import Crop, cut, windows
-from .item import U8, Box, Item
+from .decode.picture import ANALYSIS_SIDE
+from .imaging.crops import crop_pixels, windows
+from .item import U8, Box, Item, Rect
 from .networks.anchors import anchors
-from .networks.blocks import fold_bn
-from .networks.detector import LABELS, SIDE, Detector, letterbox, select
+from .networks.batch import forward_images
+from .networks.detector import LABELS, SIDE, Detector, letterbox, select_boxes
+from .networks.stage import NetworkSettings, NetworkStage
 
-LIES_IN = 0.6  # share of a box from which on it shows what a larger one of another window shows
-SEEN = 512  # long side that is shrunk to the network's input: the filter stage has the picture decoded at it
+DUPLICATE_SHARE = 0.6  # a box that lies in a larger one of another window by more than this share is the same thing
 
 
-class DetectSettings(Settings):
-    weights: str = Field("builtin", description="builtin, or the path of other weights")
-    sha256: str = Field("", description="hash that a weights file of yours must have")
+class DetectSettings(NetworkSettings):
     min_score: float = Field(0.35, ge=0, le=1, description="least score of a box: the IoU that is expected of it")
     nms_iou: float = Field(0.5, ge=0, le=1, description="of boxes with one label that overlap more, the best is kept")
     max_boxes: int = Field(60, ge=1, description="most boxes noted for one picture, subjects and decoration together")
 
 
-class DetectStage(Stage[DetectSettings]):
+class DetectStage(NetworkStage[DetectSettings, Detector]):
     """Fills `item.boxes`, best first: subjects, text and logos.
 
-    It ends no picture: with nothing detected the coarse stage looks at the whole picture and decides.
+    It ends no picture: where nothing is detected, the coarse stage takes the whole picture and decides.
     """
 
     name = "detect"
     Settings = DetectSettings
-
-    @classmethod
-    def weights(cls, settings: DetectSettings) -> dict[str, str]:
-        path = weights.find(settings.weights, "detect.safetensors", settings.sha256)
-        return {"detect": weights.digest(path)}
+    network = "detect"
+    Network = Detector
 
     def setup(self, device: torch.device) -> None:
-        path = weights.find(self.settings.weights, "detect.safetensors", self.settings.sha256)
-        self.network = weights.inference(fold_bn(weights.load(Detector(), path)), device)
-        self.device, self.dtype = device, weights.precision(device)
+        super().setup(device)
         self.anchors = anchors(SIDE, SIDE)
 
     def process(self, items: Sequence[Item]) -> None:
-        asked = list(self.one_by_one(items, _letterboxed))
-        if not asked:
+        prepared = list(self.one_by_one(items, _letterbox_windows))
+        if not prepared:
             return
-        squares = np.stack([square for _, seen in asked for _, square in seen])
-        samples = torch.from_numpy(squares).permute(0, 3, 1, 2).float() / 255
-        answers = iter(in_fixed_batches(self.network, samples, self.device, self.dtype))
-        for item, seen in asked:
-            found = [box for window, _ in seen for box in self._boxes(next(answers), window)]
-            item.boxes = (_one_each(found) if len(seen) > 1 else found)[: self.settings.max_boxes]
+        squares = np.stack([square for _, squares_of in prepared for _, square in squares_of])
+        outputs = iter(forward_images(self.networks["detect"], squares, self.device))
+        for item, squares_of in prepared:
+            found = [box for window, _ in squares_of for box in self._boxes(next(outputs), window)]
+            item.boxes = (_deduplicate(found) if len(squares_of) > 1 else found)[: self.settings.max_boxes]
 
-    def _boxes(self, answer: Tensor, window: Crop) -> list[Box]:
-        """What was found in one window of a picture, in pixels of the picture."""
+    def _boxes(self, output: Tensor, window: Rect) -> list[Box]:
+        """The boxes found in one window, in pixels of the picture. output: float [A, labels + 4], of the network."""
         left, top, right, bottom = window
         width, height = right - left, bottom - top
-        found = select(answer, self.anchors, self.settings.min_score, self.settings.nms_iou)
+        found = select_boxes(output, self.anchors, self.settings.min_score, self.settings.nms_iou)
         boxes, scale = [], SIDE / max(width, height)
         for (x0, y0, x1, y1), score, label in zip(
             (found.boxes / scale).tolist(), found.scores.tolist(), found.labels.tolist(), strict=True
@@ -76,20 +66,20 @@ class DetectStage(Stage[DetectSettings]):
         return boxes
 
 
-def _letterboxed(item: Item) -> list[tuple[Crop, U8]]:
-    """What the network looks at: the picture, or windows of it; each with the square made of it."""
+def _letterbox_windows(item: Item) -> list[tuple[Rect, U8]]:
+    """The picture, or the windows of it, each with the network's input: uint8 [SIDE, SIDE, 3]."""
     item.width, item.height = item.picture.width, item.picture.height
     parts = windows(item.width, item.height)
     if len(parts) == 1:
-        return [(parts[0], letterbox(item.picture.small(SEEN))[0])]
-    return [(part, letterbox(cut(item, part, SIDE))[0]) for part in parts]
+        return [(parts[0], letterbox(item.picture.small(ANALYSIS_SIDE))[0])]
+    return [(part, letterbox(crop_pixels(item, part, SIDE))[0]) for part in parts]
 
 
-def _one_each(boxes: list[Box]) -> list[Box]:
-    """Boxes of overlapping windows, best first, each thing once: the larger of two stands for both."""
+def _deduplicate(boxes: list[Box]) -> list[Box]:
+    """Boxes of overlapping windows, best first, each thing once: of two boxes of one thing the larger is kept."""
     kept: list[Box] = []
     for box in sorted(boxes, key=lambda b: (-(b.x1 - b.x0) * (b.y1 - b.y0), b.x0, b.y0)):
-        same = next((k for k in kept if k.label == box.label and _lies_in(box, k) > LIES_IN), None)
+        same = next((k for k in kept if k.label == box.label and _share_within(box, k) > DUPLICATE_SHARE), None)
         if same:
             same.score = max(same.score, box.score)
         else:
@@ -97,7 +87,7 @@ def _one_each(boxes: list[Box]) -> list[Box]:
     return sorted(kept, key=lambda b: -b.score)
 
 
-def _lies_in(box: Box, other: Box) -> float:
+def _share_within(box: Box, other: Box) -> float:
     """The share of a box that lies in another."""
     width, height = min(box.x1, other.x1) - max(box.x0, other.x0), min(box.y1, other.y1) - max(box.y0, other.y0)
     return max(0.0, width) * max(0.0, height) / ((box.x1 - box.x0) * (box.y1 - box.y0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import cv2
@@ -11,14 +12,16 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from . import signals, weights
-from .base import Settings, Stage
-from .batch import in_fixed_batches
-from .graphics import is_graphic
+from . import checkpoints
+from .decode.picture import ANALYSIS_SIDE
+from .decode.transparency import MIN_VISIBLE_ALPHA
+from .imaging import signals
+from .imaging.graphics import is_graphic
 from .item import U8, Item
+from .networks.batch import forward_images
 from .networks.blocks import fold_bn
 from .networks.quality import CLASSES, DEFECTS, SIZE, QualityNet
-from .transparency import FAINT
+from .networks.stage import NetworkSettings, NetworkStage
 
 Reason = Literal[
     "too_dark", "over_exposed", "blurred", "occluded", "low_information", "too_small", "wholly_transparent"
@@ -30,10 +33,10 @@ REASONS: dict[str, Reason] = {
     "occlusion": "occluded",
     "low_information": "low_information",
 }  # by defect
-OF_PHOTOGRAPHS = frozenset(DEFECTS) - {"low_information"}  # defects that say nothing about a graphic
-BURNT = 0.25  # share of a cut-out's pixels that must be clipped before it can be over-exposed
-SOFT = 0.5  # share of a cut-out that is half transparent from which on, as with smoke, softness is no blur
-SPOILED = 3  # the severity that a probability speaks of: spoils the picture for a catalog, see networks/quality.py
+PHOTO_DEFECTS = frozenset(DEFECTS) - {"low_information"}  # defects that a graphic cannot have
+CUTOUT_MIN_CLIPPED = 0.25  # a cut-out is over-exposed only where at least this share of its pixels is clipped
+CUTOUT_MIN_SOFT = 0.5  # a cut-out of which this share is half transparent, such as smoke, is soft and not blurred
+REJECT_SEVERITY = 3  # a defect's probability is that of at least this severity, see `networks.quality.SEVERITIES`
 
 
 class Thresholds(BaseModel):
@@ -48,11 +51,10 @@ class Thresholds(BaseModel):
     low_information: float = Field(0.4, ge=0, le=1, description="hardly anything to see")
 
 
-class FilterSettings(Settings):
+class FilterSettings(NetworkSettings):
     weights: str = Field(
         "builtin", description="builtin, the path of other weights, or none to judge by the classical signals alone"
     )
-    sha256: str = Field("", description="hash that a weights file of yours must have")
     min_side: int = Field(64, ge=1, description="a picture whose shorter side is less is too_small, pixels")
     thresholds: Thresholds = Thresholds()
     reject: tuple[Reason, ...] = Field(
@@ -60,8 +62,11 @@ class FilterSettings(Settings):
         description="the reasons that end a picture; the others are measured and noted only",
     )
 
+    def weight_files(self, network: str) -> dict[str, Path]:
+        return {} if self.weights == "none" else super().weight_files(network)
 
-class FilterStage(Stage[FilterSettings]):
+
+class FilterStage(NetworkStage[FilterSettings, QualityNet]):
     """Fills `item.width`, `item.height` and `item.quality`; ends pictures that are not worth cutting out.
 
     `item.quality` holds every signal by its name (see `signals.measure`), the probability of each defect being
@@ -69,66 +74,61 @@ class FilterStage(Stage[FilterSettings]):
     the probabilities of the overall classes (`good`, `usable`, `poor`, `bad`) and `class`, the median one, 0 (good)
     to 3 (bad). Without a network, `occlusion` and the classes are left out.
 
-    Graphics (`graphic`, see `graphics`) are not judged as photographs. A picture that brings its own matte is judged by
-    what that shows, on a ground of contrast. Where a defect as probable as others are refused for is excused so, its
-    probability is `excused`, `item.detail` says it, and the matte's confidence stays below 0.5.
+    Graphics (`graphic`, see `imaging.graphics`) are not judged as photographs. A picture that brings its own matte is
+    judged by what that matte shows, on a ground of contrast. Where a defect would end the picture but is excused for
+    one of these reasons, `excused` is its probability, `item.detail` says so, and the confidence stays below 0.5.
     """
 
     name = "filter"
     Settings = FilterSettings
+    network = "quality"
+    Network = QualityNet
 
-    @classmethod
-    def weights(cls, settings: FilterSettings) -> dict[str, str]:
-        if settings.weights == "none":
-            return {}
-        return {"quality": weights.digest(weights.find(settings.weights, "quality.safetensors", settings.sha256))}
-
-    def setup(self, device: torch.device) -> None:
-        self.network: QualityNet | None = None
-        if self.settings.weights == "none":
-            return
-        path = weights.find(self.settings.weights, "quality.safetensors", self.settings.sha256)
-        network = QualityNet()
-        weights.load(network, path)
-        # What looks at the picture goes to the accelerator; what judges the signals stays in float32.
+    def load(self, path: Path) -> QualityNet:
+        network = checkpoints.load(QualityNet(), path)
+        # The encoder runs on the device in its precision; the layers that take the signals stay in float32 on the CPU.
         for part in (network.encoder, network.layout):
-            weights.inference(fold_bn(part), device)
-        self.network, self.device = network.requires_grad_(False), device
+            checkpoints.inference(fold_bn(part), self.device)
+        return network.requires_grad_(False)
 
     def process(self, items: Sequence[Item]) -> None:
-        pictures = [(item, rgb) for item, rgb in self.one_by_one(items, self._measured) if rgb is not None]
-        if self.network and pictures:
-            self._ask(self.network, pictures)
+        pictures = [(item, rgb) for item, rgb in self.one_by_one(items, self._measure) if rgb is not None]
+        network = self.networks.get("quality")
+        if network and pictures:
+            self._predict(network, pictures)
         for item, _ in pictures:
-            if not self.network:
-                item.quality |= judge_by_signals(item.quality)
+            if not network:
+                item.quality |= defects_by_signals(item.quality)
             self._decide(item)
 
-    def _measured(self, item: Item) -> U8 | None:
-        """Fills in the signals; what they were measured on, or None where the picture is too small."""
+    def _measure(self, item: Item) -> U8 | None:
+        """Fills in the signals. The pixels they were measured on, uint8 [h, w, 3]; None where the picture has ended."""
         item.width, item.height = item.picture.width, item.picture.height
-        if min(item.width, item.height) < self.settings.min_side and "too_small" in self.settings.reject:
+        if min(item.width, item.height) < self.settings.min_side and "too_small" in self._rejecting(item):
             item.filter(self.name, "too_small", f"{item.width}x{item.height} pixels")
             return None
-        rgb, alpha = item.picture.small(signals.SIDE), item.picture.source_alpha
-        if alpha is not None and alpha.max() < FAINT and "wholly_transparent" in self.settings.reject:
+        rgb, alpha = item.picture.small(ANALYSIS_SIDE), item.picture.source_alpha
+        if alpha is not None and alpha.max() < MIN_VISIBLE_ALPHA and "wholly_transparent" in self._rejecting(item):
             item.filter(self.name, "wholly_transparent", "its own alpha hides every pixel: it is wholly transparent")
             return None
         matte = item.picture.own_matte
         item.quality = signals.measure(rgb, matte)
         if matte is not None:
-            seen = cv2.countNonZero(cv2.inRange(matte, 1, 255))
-            item.quality["soft"] = cv2.countNonZero(cv2.inRange(matte, 1, 254)) / max(seen, 1)
+            visible = cv2.countNonZero(cv2.inRange(matte, 1, 255))
+            item.quality["soft"] = cv2.countNonZero(cv2.inRange(matte, 1, 254)) / max(visible, 1)
         is_graphic(item)
         return rgb
 
-    def _ask(self, network: QualityNet, pictures: list[tuple[Item, U8]]) -> None:
+    def _predict(self, network: QualityNet, pictures: list[tuple[Item, U8]]) -> None:
         images = np.stack([cv2.resize(rgb, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for _, rgb in pictures])
-        samples = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-        pooled = in_fixed_batches(network.pool, samples, self.device, weights.precision(self.device))
+        pooled = forward_images(network.pool, images, self.device)
         for (item, _), row in zip(pictures, pooled, strict=True):
             measured = torch.tensor([[item.quality[name] for name in signals.NAMES]])
-            item.quality |= probabilities(*network.judge(row[None], measured))
+            item.quality |= probabilities(*network.head(row[None], measured))
+
+    def _rejecting(self, item: Item) -> tuple[str, ...]:
+        """The reasons that end this picture."""
+        return () if item.request and item.request.keep_rejects else self.settings.reject
 
     def _decide(self, item: Item) -> None:
         limits = self.settings.thresholds
@@ -136,7 +136,7 @@ class FilterStage(Stage[FilterSettings]):
         over = [
             defect
             for defect, probability in found.items()
-            if REASONS[defect] in self.settings.reject and probability > getattr(limits, REASONS[defect])
+            if REASONS[defect] in self._rejecting(item) and probability > getattr(limits, REASONS[defect])
         ]
         if not over:
             return
@@ -154,40 +154,48 @@ class FilterStage(Stage[FilterSettings]):
     @staticmethod
     def _excused(item: Item, defect: str) -> bool:
         """Whether a defect, however probable, cannot be one of this picture."""
-        if defect in OF_PHOTOGRAPHS and is_graphic(item):
+        if defect in PHOTO_DEFECTS and is_graphic(item):
             return True
         if "soft" not in item.quality:  # it brings no matte of its own
             return False
         if defect == "exposure_over":
-            return item.quality["subject_clip_high"] < BURNT
-        return defect == "blur" and item.quality["soft"] >= SOFT
+            return item.quality["subject_clip_high"] < CUTOUT_MIN_CLIPPED
+        return defect == "blur" and item.quality["soft"] >= CUTOUT_MIN_SOFT
 
 
 def probabilities(defects: Tensor, classes: Tensor) -> dict[str, float]:
-    """What `item.quality` says of one picture's cumulative logits [1, D, steps] and [1, C - 1]."""
-    strong = defects[0, :, SPOILED - 1].sigmoid().tolist()
+    """One picture's entries of `item.quality`, from the outputs of `QualityNet` for it.
+
+    Args:
+        defects: float [1, len(DEFECTS), SEVERITIES - 1], cumulative logits.
+        classes: float [1, len(CLASSES) - 1], cumulative logits.
+    """
+    strong = defects[0, :, REJECT_SEVERITY - 1].sigmoid().tolist()
     worse = [1.0, *classes[0].sigmoid().tolist(), 0.0]  # P(class >= k)
     found = dict(zip(DEFECTS, strong, strict=True))
     found |= {name: worse[k] - worse[k + 1] for k, name in enumerate(CLASSES)}
     return found | {"class": float(sum(p > 0.5 for p in worse[1:-1]))}
 
 
-def judge_by_signals(quality: dict[str, float]) -> dict[str, float]:
-    """Rough probabilities of the defects from the signals alone, for use without a network.
+def defects_by_signals(quality: dict[str, float]) -> dict[str, float]:
+    """Rough probabilities of the defects from the signals alone, 0..1, for use without a network.
 
-    Each is a logistic curve over one or two signals. Its middle lies well outside of what any photograph of the
-    validation split shows as it is, and inside of what those spoilt to severity 3 or 4 show.
+    Each is a logistic curve over one or two signals. Its middle lies outside of the values of all unspoilt photographs
+    of the validation split, and inside of the values of those spoilt to severity 3 or 4.
+
+    Args:
+        quality: the signals by name, see `signals.measure`.
     """
     bright = max(quality["subject_p95"], 0.5 * quality["frame_p95"])
     sharp = (quality["subject_sharpness"] + quality["subject_sharpness_half"]) / 2
     empty = quality["detail"] <= 0.05  # blurred or not: there is nothing to tell by
     return {
-        "exposure_dark": _rise(-np.log10(bright + 1e-4), 1.35, 12),  # 4.5% of full light
-        "exposure_over": _rise(quality["subject_clip_high"], 0.33, 20),
-        "blur": _rise(-sharp, -0.29, 40) if not empty else 0.0,
-        "low_information": _rise(-quality["frame_entropy"], -2.2, 4) if empty else 0.0,
+        "exposure_dark": _logistic(-np.log10(bright + 1e-4), 1.35, 12),  # 4.5% of full light
+        "exposure_over": _logistic(quality["subject_clip_high"], 0.33, 20),
+        "blur": _logistic(-sharp, -0.29, 40) if not empty else 0.0,
+        "low_information": _logistic(-quality["frame_entropy"], -2.2, 4) if empty else 0.0,
     }
 
 
-def _rise(value: float, middle: float, steepness: float) -> float:
+def _logistic(value: float, middle: float, steepness: float) -> float:
     return float(1 / (1 + np.exp(np.clip(steepness * (middle - value), -50, 50))))

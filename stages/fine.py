@@ -1,4 +1,4 @@
-"""The fine stage: exactly how much of each pixel is the subject's, only where the coarse answer is unsure."""
+"""The fine stage: exactly how much of each pixel is the subject's, only where the coarse alpha is uncertain."""
 
 from __future__ import annotations
 
@@ -10,28 +10,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
-from . import weights
-from .base import Settings, Stage
-from .batch import in_fixed_batches
-from .graphics import is_graphic, keyed
-from .guided import upsample
-from .item import U8, Crop, Item, Subject
-from .networks.blocks import fold_bn
+from .imaging.graphics import is_graphic, key_by_colour
+from .imaging.guided import upsample
+from .imaging.specks import remove_specks
+from .item import U8, CoarseCrop, Item, Subject
+from .networks.batch import forward_images
 from .networks.fine import FineNet
-from .specks import without_specks
+from .networks.stage import NetworkStage, RoutedSettings
 
 F32 = NDArray[np.float32]
 TILE = 256  # side of a tile, pixels
 OVERLAP = 32  # neighbouring tiles share this many pixels and fade into each other there
-DOUBTED = 0.49  # most confidence in a picture that the filter would have refused, were it not a graphic or a cut-out
+EXCUSED_MAX_CONFIDENCE = 0.49  # of a picture whose defect was excused, see `FilterStage`
 
 
-class FineSettings(Settings):
-    weights: str = Field("builtin", description="builtin, or the path of other weights for every route")
-    sha256: str = Field("", description="hash that a weights file of yours must have")
-    route_weights: dict[str, str] = Field({}, description="{route: path}: other weights for single routes")
+class FineSettings(RoutedSettings):
     max_side: int = Field(
         2048, ge=256, description="a longer crop is refined at this size, then upsampled by its edges"
     )
@@ -43,46 +38,44 @@ class FineSettings(Settings):
     min_area: float = Field(0.001, ge=0, le=1, description="smallest mean alpha; below it the picture holds no subject")
 
 
-class Fusion(NamedTuple):
-    """What the fine network says on one crop. float32 [h, w] each, 0..1; 0 outside the band but for `alpha`."""
+class FineCrop(NamedTuple):
+    """What the fine network found in one crop: float32 [h, w] each, 0..1.
+
+    Attributes:
+        alpha: the matte of the whole crop; the others are 0 outside the band.
+        foreground, background, blend: the network's outputs, see `networks.fine`.
+        band: where the network ran, with soft edges.
+    """
 
     alpha: F32
     foreground: F32
     background: F32
     blend: F32
-    band: F32  # where the network was asked, with soft edges
+    band: F32
 
 
-class FineStage(Stage[FineSettings]):
+class FineStage(NetworkStage[FineSettings, FineNet]):
     """Fills `item.alpha`, `item.subjects` and `item.confidence`."""
 
     name = "fine"
     Settings = FineSettings
-
-    @classmethod
-    def weights(cls, settings: FineSettings) -> dict[str, str]:
-        paths = weights.by_route("fine", settings.weights, settings.route_weights, settings.sha256)
-        return {route: weights.digest(path) for route, path in paths.items()}
+    network = "fine"
+    Network = FineNet
 
     def setup(self, device: torch.device) -> None:
-        s = self.settings
-        self.device, self.dtype = device, weights.precision(device)
-        self.networks: dict[str, nn.Module] = {
-            route: weights.inference(fold_bn(weights.load(FineNet(), path)), device)
-            for route, path in weights.by_route("fine", s.weights, s.route_weights, s.sha256).items()
-        }
+        super().setup(device)
         ramp = np.minimum(np.arange(TILE) + 0.5, TILE - 0.5 - np.arange(TILE)) / OVERLAP
-        self.window = np.outer(np.minimum(ramp, 1), np.minimum(ramp, 1)).astype(np.float32)
+        self.blend_window = np.outer(np.minimum(ramp, 1), np.minimum(ramp, 1)).astype(np.float32)
 
     def process(self, items: Sequence[Item]) -> None:
         for item in items:
             matte = item.picture.own_matte
             if matte is not None:
-                _take_over(item, matte)
+                _use_own_matte(item, matte)
             else:
                 self._cut_out(item)
             if item.confidence is not None and "excused" in item.quality:
-                item.confidence = min(item.confidence, DOUBTED)
+                item.confidence = min(item.confidence, EXCUSED_MAX_CONFIDENCE)
 
     def _cut_out(self, item: Item) -> None:
         clear = np.ones((item.height, item.width), np.float32)
@@ -90,48 +83,57 @@ class FineStage(Stage[FineSettings]):
         for crop in item.crops:
             x0, y0, x1, y1 = crop.box
             region = item.picture.rgb()[y0:y1, x0:x1]
-            fusion, error = self._refine(region, crop, item.route)
-            clear[y0:y1, x0:x1] *= 1 - fusion
+            fine, error = self._matte_crop(region, crop, item.route)
+            clear[y0:y1, x0:x1] *= 1 - fine
             errors += error
             if len(item.crops) > 1:
-                item.subjects.append(Subject(crop.box, _to8(fusion)))
-        by_colour = keyed(item.picture, 1 - clear) if is_graphic(item) else None
-        alpha = _to8(by_colour.alpha if by_colour else 1 - clear)
+                item.subjects.append(Subject(crop.box, _to8(fine)))
+        keyed = key_by_colour(item.picture.rgb(), 1 - clear) if is_graphic(item) else None
+        alpha = _to8(keyed.alpha if keyed else 1 - clear)
         area = float(alpha.mean()) / 255
         if area < self.settings.min_area:
             item.filter(self.name, "no_subject", "at full resolution nothing is left of the subject")
             return
         item.alpha = alpha
-        if by_colour:
-            item.subjects, item.confidence = [], by_colour.confidence
+        if keyed:
+            item.subjects, item.confidence = [], keyed.confidence
             return
         # expected matte error, summed, against the subject's area
         item.confidence = float(np.clip(1 - errors / (area * alpha.size), 0, 1))
 
-    def _refine(self, region: U8, crop: Crop, route: str) -> tuple[F32, float]:
-        """Alpha of one crop at full size, float32 [H, W], and its expected absolute error summed over pixels."""
+    def _matte_crop(self, region: U8, crop: CoarseCrop, route: str) -> tuple[F32, float]:
+        """Alpha of one crop at full size, float32 [H, W], 0..1, and its expected absolute error, summed over pixels."""
         height, width = region.shape[:2]
         scale = self.settings.max_side / max(height, width)
         if scale >= 1:
-            fusion = self.fuse(region, crop, route)
-            return fusion.alpha, _expected_error(fusion, crop)
+            fine = self.predict_crop(region, crop, route)
+            return fine.alpha, _expected_error(fine, crop)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        fusion = self.fuse(
+        fine = self.predict_crop(
             cv2.resize(region, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False), crop, route
         )
-        large = upsample(fusion.alpha, region)
+        large = upsample(fine.alpha, region)
         # far from any edge the local model only adds noise: keep the exact 0 and 1
-        plain = cv2.resize(fusion.alpha, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
+        plain = cv2.resize(fine.alpha, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
         np.copyto(plain, large, where=(plain > 0) & (plain < 1))
-        return plain, _expected_error(fusion, crop) / scale**2
+        return plain, _expected_error(fine, crop) / scale**2
 
-    def fuse(self, region: U8, crop: Crop, route: str) -> Fusion:
-        """Runs the network on the tiles that the unsure band touches. region: uint8 [H, W, 3]."""
+    def predict_crop(self, region: U8, crop: CoarseCrop, route: str) -> FineCrop:
+        """Runs the network on the tiles that the uncertain band of a crop touches.
+
+        Args:
+            region: uint8 [H, W, 3], the crop's pixels, at full size or smaller.
+            crop: its coarse alpha and the expected error of that, at any size.
+            route: whose weights are taken; `general` where there are none.
+
+        Returns:
+            Maps of the region's size.
+        """
         height, width = region.shape[:2]
-        unsure = self._band(crop)
-        band = cv2.resize(unsure, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
+        low_band = self._band(crop)
+        band = cv2.resize(low_band, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
         coarse = cv2.resize(crop.alpha, (width, height), interpolation=cv2.INTER_LINEAR)
-        error = cv2.resize(crop.unsure, (width, height), interpolation=cv2.INTER_LINEAR)
+        error = cv2.resize(crop.uncertainty, (width, height), interpolation=cv2.INTER_LINEAR)
         below, right = max(0, TILE - height), max(0, TILE - width)
         pad = (0, below, 0, right)
         stack = [
@@ -139,7 +141,7 @@ class FineStage(Stage[FineSettings]):
             for x in (region, coarse, error)
         ]
         padded_band = cv2.copyMakeBorder(band, *pad, cv2.BORDER_CONSTANT, value=0)
-        corners = places(np.asarray(padded_band > 0))
+        corners = tile_corners(np.asarray(padded_band > 0))
         total = np.zeros((4, *padded_band.shape), np.float32)
         weight = np.zeros(padded_band.shape, np.float32)
         network = self.networks.get(route, self.networks["general"])
@@ -149,55 +151,56 @@ class FineStage(Stage[FineSettings]):
 
         if corners:
             joined = np.dstack(stack)
-            samples = torch.from_numpy(np.stack([joined[y : y + TILE, x : x + TILE] for y, x in corners]))
-            found = in_fixed_batches(run, samples.permute(0, 3, 1, 2).float() / 255, self.device, self.dtype)
+            tiles = np.stack([joined[y : y + TILE, x : x + TILE] for y, x in corners])
+            found = forward_images(run, tiles, self.device)
             for (y, x), answer in zip(corners, found.numpy(), strict=True):
-                total[:, y : y + TILE, x : x + TILE] += answer * self.window
-                weight[y : y + TILE, x : x + TILE] += self.window
+                total[:, y : y + TILE, x : x + TILE] += answer * self.blend_window
+                weight[y : y + TILE, x : x + TILE] += self.blend_window
         foreground, background, blend, alpha = (total / np.maximum(weight, 1e-6))[:, :height, :width]
         sure = (coarse > 127).astype(np.float32)
-        return Fusion(without_specks(sure + band * (alpha - sure)), foreground, background, blend, band)
+        return FineCrop(remove_specks(sure + band * (alpha - sure)), foreground, background, blend, band)
 
-    def _band(self, crop: Crop) -> F32:
-        """Where the coarse answer is to be refined: float32 [h, w] at the coarse size, 1 in the band.
+    def _band(self, crop: CoarseCrop) -> F32:
+        """Where the coarse alpha is to be refined: float32 [h, w], 0..1, at the coarse size; 1 in the band.
 
-        Near its edge, where it is not sure; elsewhere, where it is sure that a pixel is partly covered (smoke,
-        veils, fur). A network that doubts between 0 and 1 with probability a expects an error of 2a(1 - a);
-        one that sees half an alpha expects next to none. Doubt far from any edge is about what a thing is, not
-        about where it ends: there the fine network sees no more than texture, and the likelier side is taken.
+        Near the mask's edge that is where alpha is uncertain; elsewhere, where a pixel is certainly covered in part
+        (smoke, veils, fur). The two differ in the expected error: it is 2a(1 - a) where the network cannot decide
+        between 0 and 1, the latter with probability a, and nearly 0 where it sees half an alpha. Uncertainty far from
+        any edge is about what a thing is, not about where it ends: the fine network sees mere texture there, and the
+        likelier of 0 and 1 is taken.
         """
-        alpha, error = crop.alpha.astype(np.float32) / 255, crop.unsure.astype(np.float32) / 255
-        unsure = (np.minimum(alpha, 1 - alpha) > self.settings.sure) | (error > self.settings.max_error)
+        alpha, error = crop.alpha.astype(np.float32) / 255, crop.uncertainty.astype(np.float32) / 255
+        uncertain = (np.minimum(alpha, 1 - alpha) > self.settings.sure) | (error > self.settings.max_error)
         partial = (np.minimum(alpha, 1 - alpha) > 0.1) & (error < alpha * (1 - alpha))
         edge = cv2.morphologyEx((alpha > 0.5).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
         reach = max(3, round(self.settings.reach * max(alpha.shape))) // 2 * 2 + 1
         near = cv2.dilate(edge, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))) > 0
-        wide = cv2.dilate((partial | (unsure & near) | (edge > 0)).astype(np.uint8), np.ones((3, 3), np.uint8))
+        wide = cv2.dilate((partial | (uncertain & near) | (edge > 0)).astype(np.uint8), np.ones((3, 3), np.uint8))
         # a soft rim: the refined alpha fades into the copied one instead of meeting it in a seam
         return np.maximum(cv2.blur(wide.astype(np.float32), (3, 3)) * 2 - 1, 0).astype(np.float32)
 
 
-def _take_over(item: Item, matte: U8) -> None:
-    """What a picture's own matte says is so."""
+def _use_own_matte(item: Item, matte: U8) -> None:
+    """Takes the matte that the file brings, uint8 [H, W], as it is."""
     item.alpha, item.confidence = matte.copy(), 1.0
     boxes = [crop.box for crop in item.crops] if len(item.crops) > 1 else []
     item.subjects = [Subject(box, matte[box[1] : box[3], box[0] : box[2]].copy()) for box in boxes]
 
 
-def places(band: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def tile_corners(band: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Top left corners (y, x) of the few tiles that cover a band [H, W], H and W at least TILE.
 
-    In strips that begin where the band does, each filled with tiles that begin where the band does in it; the
-    strips lie across or upright, whichever takes fewer tiles. Off the picture's border every pixel of the band
-    is at least half an overlap inside its tile, and tiles that meet in the band overlap there.
+    The band is covered by strips of tiles; a strip begins where the band does, and a tile where the band does within
+    its strip. Strips lie across or upright, whichever takes fewer tiles. Each pixel of the band that is not near the
+    picture's border is at least half an overlap inside its tile, and tiles that meet in the band overlap there.
     """
-    across = [(y, x) for y, first, end in _cover(band) for x, _, _ in _cover(band[first:end].T)]
-    upright = [(y, x) for x, first, end in _cover(band.T) for y, _, _ in _cover(band[:, first:end])]
+    across = [(y, x) for y, first, end in _cover_rows(band) for x, _, _ in _cover_rows(band[first:end].T)]
+    upright = [(y, x) for x, first, end in _cover_rows(band.T) for y, _, _ in _cover_rows(band[:, first:end])]
     return min(across, upright, key=len)
 
 
-def _cover(band: NDArray[np.bool_]) -> Iterator[tuple[int, int, int]]:
-    """Pieces of TILE rows that cover a band: (start of the piece, first and end of the rows it answers for)."""
+def _cover_rows(band: NDArray[np.bool_]) -> Iterator[tuple[int, int, int]]:
+    """Pieces of TILE rows that cover a band: (start of the piece, first row of the band in it, end of its rows)."""
     touched = np.asarray(band.any(1))
     length, margin, end = len(touched), OVERLAP // 2, 0
     while touched[end:].any():
@@ -207,20 +210,21 @@ def _cover(band: NDArray[np.bool_]) -> Iterator[tuple[int, int, int]]:
         yield start, first, end
 
 
-def _expected_error(fusion: Fusion, crop: Crop) -> float:
-    """The absolute error of a crop's alpha that is to be expected, summed over its pixels.
+def _expected_error(fine: FineCrop, crop: CoarseCrop) -> float:
+    """The expected absolute error of a crop's alpha, summed over its pixels.
 
-    Where the branches disagree, alpha is off by about half of what they disagree by. They cannot see that they were
-    led astray, so what the coarse network expects to be wrong adds to it: whole where its answer is copied, half in
-    the band, where it was refined. The sum matches the real error in size as well as in order (docs/accuracy.md).
+    Where the two branches of the network disagree, alpha is wrong by about half of the difference. Where both are wrong
+    in the same way they cannot know it, so the coarse network's expected error is added: all of it where its alpha is
+    copied, half in the band, where it was refined. The sum matches the real error in size and in order
+    (docs/accuracy.md).
     """
-    own = float((fusion.band * np.abs(fusion.foreground + fusion.background - 1)).sum()) / 2
-    band = cv2.resize(fusion.band, crop.unsure.shape[::-1], interpolation=cv2.INTER_AREA)
-    return own + float((crop.unsure * (1 - band / 2)).mean()) / 255 * fusion.band.size
+    own = float((fine.band * np.abs(fine.foreground + fine.background - 1)).sum()) / 2
+    band = cv2.resize(fine.band, crop.uncertainty.shape[::-1], interpolation=cv2.INTER_AREA)
+    return own + float((crop.uncertainty * (1 - band / 2)).mean()) / 255 * fine.band.size
 
 
 def _to8(alpha: F32) -> U8:
     scaled = np.clip(alpha, 0, 1)
-    scaled *= 255  # in place: of a large picture every array counts
+    scaled *= 255  # in place: for a large picture each array takes much memory
     scaled += 0.5
     return scaled.astype(np.uint8)

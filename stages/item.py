@@ -15,10 +15,12 @@ from .errors import PictureError
 from .limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from .picture import Picture
+    from .decode.picture import Picture
+    from .request import RequestSpec
 
 Status = Literal["pending", "ok", "filtered", "failed"]
 U8 = NDArray[np.uint8]
+Rect = tuple[int, int, int, int]  # x0, y0, x1, y1: whole pixels of the upright picture, x1 and y1 exclusive
 
 
 @dataclass
@@ -34,34 +36,35 @@ class Box:
 
 
 @dataclass
-class Crop:
-    """The coarse answer on one crop of the picture.
+class CoarseCrop:
+    """What the coarse stage found in one crop of the picture.
 
     Attributes:
-        box: (x0, y0, x1, y1) of the crop, integer pixels of the upright picture, x1 and y1 exclusive.
-        alpha: uint8 [h, w], 0..255, coarse alpha at the network's size.
-        unsure: uint8 [h, w], 0..255, expected absolute error of `alpha`, same scale.
+        box: the crop.
+        alpha: uint8 [h, w], 0..255, coarse alpha at the size of the network's output.
+        uncertainty: uint8 [h, w], 0..255, expected absolute error of `alpha`, on the same scale.
     """
 
-    box: tuple[int, int, int, int]
+    box: Rect
     alpha: U8
-    unsure: U8
+    uncertainty: U8
 
 
 @dataclass
 class Subject:
-    """One of several subjects. box: as in `Crop`; alpha: uint8 [y1 - y0, x1 - x0], the box alone at full size."""
+    """One of several subjects. alpha: uint8 [y1 - y0, x1 - x0], 0..255, of its box alone, at full size."""
 
-    box: tuple[int, int, int, int]
+    box: Rect
     alpha: U8
 
 
 @dataclass
 class Output:
-    """One finished product: the encoded file and its ending (without the dot)."""
+    """One finished product: the encoded file, its ending (without the dot), and what its product says of it."""
 
     data: bytes
     ext: str
+    facts: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -70,6 +73,8 @@ class Item:
 
     `picture` is the decoded picture; it never leaves the process. `alpha` (uint8 [H, W] of the upright
     picture) crosses processes as PNG, so that between pools only encoded bytes and small arrays travel.
+    `request` is what one request wants otherwise than the settings say; an item that was `dropped` is waited for by
+    nobody any more, and the stages leave it alone.
     """
 
     id: str
@@ -88,7 +93,7 @@ class Item:
     category_score: float = 0.0
     route: str = "general"
     boxes: list[Box] = field(default_factory=list)
-    crops: list[Crop] = field(default_factory=list)
+    crops: list[CoarseCrop] = field(default_factory=list)
     alpha: U8 | None = None
     subjects: list[Subject] = field(default_factory=list)
     confidence: float | None = None
@@ -96,21 +101,32 @@ class Item:
     seconds: dict[str, float] = field(default_factory=dict)
     attempts: int = 0
     limits: Limits = DEFAULT_LIMITS
+    request: RequestSpec | None = None
+    dropped: bool = False
     _picture: Picture | None = field(default=None, repr=False, compare=False)
 
     @property
     def picture(self) -> Picture:
-        """The picture, decoded when first needed and only to the size asked for.
+        """The picture, or the region of it that a request names; decoded when first needed and only to the size
+        asked for.
 
         Raises:
             PictureError: the bytes are no picture, or one that the limits refuse.
         """
-        from .picture import Picture
-
         if self._picture is None:
-            self._picture = Picture(self.data, self.limits)
+            self._picture = self.whole()
+            if self.request and self.request.region:
+                from .region import part
+
+                self._picture = part(self._picture, self.request.region, self.limits)
             self.width, self.height = self._picture.width, self._picture.height
         return self._picture
+
+    def whole(self) -> Picture:
+        """The whole picture, whatever a request names. Raises PictureError as `picture`."""
+        from .decode.picture import Picture
+
+        return Picture(self.data, self.limits)
 
     def forget_pixels(self) -> None:
         """Drops the decoded picture; it is decoded again when it is needed again."""
@@ -118,7 +134,7 @@ class Item:
 
     @property
     def ended(self) -> bool:
-        return self.status != "pending"
+        return self.status != "pending" or self.dropped
 
     def filter(self, stage: str, reason: str, detail: str = "") -> None:
         """A judgement about the picture: it is read and understood, but not worth cutting out."""
@@ -129,7 +145,7 @@ class Item:
         if isinstance(error, PictureError):
             self._end("failed", stage, error.reason, error.detail)
         else:
-            self._end("failed", stage, "internal_error", f"{type(error).__name__}: {error}"[:500] + _where(error))
+            self._end("failed", stage, "internal_error", f"{type(error).__name__}: {error}"[:500] + _origin(error))
 
     def finish(self) -> None:
         """Marks a picture that went through all stages."""
@@ -138,7 +154,7 @@ class Item:
 
     def release(self) -> None:
         """Drops what is no longer needed once the products are made."""
-        self.data, self._picture, self.alpha = b"", None, None
+        self.data, self._picture, self.alpha, self.request = b"", None, None, None
         self.subjects, self.crops = [], []
 
     def _end(self, status: Status, stage: str, reason: str, detail: str) -> None:
@@ -158,7 +174,7 @@ class Item:
         self.subjects = [Subject(box, _decode(data)) for box, data in state["subjects"]]
 
 
-def _where(error: Exception) -> str:
+def _origin(error: Exception) -> str:
     """The innermost line of this package that an error came through, as ` (fine.py:88)`."""
     here = str(Path(__file__).resolve().parent)
     frames = [f for f in traceback.extract_tb(error.__traceback__) if str(Path(f.filename).resolve()).startswith(here)]

@@ -5,8 +5,8 @@ import os
 
 import numpy as np
 
+from hairline.stages.decode.picture import Picture
 from hairline.stages.errors import PictureError
-from hairline.stages.picture import Picture
 from tests.zoo import FAILED, KINDS, READABLE, write_catalog, write_zoo
 
 

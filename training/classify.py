@@ -22,7 +22,7 @@ from ..evaluation import labels as metrics
 from ..stages.networks.classifier import CATEGORIES, SIZE, ClassifierNet
 from . import categories, data, pretrained
 from .card import card
-from .loop import Batch, Plan, Stream, fit, given, loader, publish
+from .loop import Batch, Plan, Stream, fit, load_start, loader, publish
 from .replay import Replay
 from .synth import composite as c
 from .synth import occlude, strands
@@ -177,7 +177,7 @@ def train(plan: Plan, workers: int, batch: int) -> None:
     torch.manual_seed(0)
     stream = Stream(Replay(Sampler("train")), seed=9)
     validation = Validation()
-    model = pretrained.start(ClassifierNet())
+    model = pretrained.load_imagenet(ClassifierNet())
     model, found = fit(
         model,
         loader(stream, batch, workers),
@@ -188,7 +188,7 @@ def train(plan: Plan, workers: int, batch: int) -> None:
         stream.progress,
     )
     if plan.start:
-        pretrained.meet(model, given(ClassifierNet(), plan.start), 0.5)
+        pretrained.interpolate(model, load_start(ClassifierNet(), plan.start), 0.5)
     model.temperature.fill_(1.0)  # a run that started from given weights had theirs
     model.temperature.fill_(fit_temperature(validation.logits(model), torch.from_numpy(validation.labels)))
     found = validation(model, plan.run)

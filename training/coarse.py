@@ -30,18 +30,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..stages.coarse import ask
+from ..stages.coarse import predict_alpha
 from ..stages.networks.coarse import SIZE, CoarseNet
 from . import data, pretrained
 from .card import card
 from .coarse_samples import Sampler
-from .loop import Batch, Plan, Stream, fit, given, loader, publish
+from .loop import Batch, Plan, Stream, fit, load_start, loader, publish
 from .synth import composite as c
 
-TAUGHT_SET = tuple(f"taught {name}" for name in ("product", "person", "animal", "portrait"))  # enough to judge by
+TAUGHT_GROUPS = tuple(f"taught {name}" for name in ("product", "person", "animal", "portrait"))  # enough to judge by
 ENCODER_LR = 0.1  # share of the learning rate: with more it forgets what the training pictures do not show
-KEPT = 0.5  # share of the given weights in what such a run ends with: new and old together see more than either
-LEAN = 0.4  # added to alpha's logit in the end: parts of things left out are more, and cost more, than pieces too many
+START_SHARE = 0.5  # share of the starting weights in what a run that had some ends with, see `pretrained.interpolate`
+SUBJECT_BIAS = 0.4  # added to alpha's logit in the end: missing parts are more frequent, and worse, than extra ones
 
 
 def loss(model: nn.Module, batch: Batch) -> Tensor:
@@ -59,8 +59,8 @@ def loss(model: nn.Module, batch: Batch) -> Tensor:
     union = ((probability + alpha - probability * alpha) * trust).sum((1, 2))
     overlap = (1 - (both + 20) / (union + 20)) * trust.mean((1, 2))
     error = (probability.detach() - alpha).abs()
-    unsure = F.binary_cross_entropy_with_logits(logits[:, 1], error, reduction="none").mean((1, 2))
-    return (entropy + overlap + 0.3 * unsure).mean()
+    uncertainty = F.binary_cross_entropy_with_logits(logits[:, 1], error, reduction="none").mean((1, 2))
+    return (entropy + overlap + 0.3 * uncertainty).mean()
 
 
 class Validation:
@@ -100,16 +100,18 @@ class Validation:
         for name, pairs in self.groups.items():
             found = []
             with torch.autocast(device.type, dtype=torch.bfloat16):
-                answers = ask(model, [image for image, _ in pairs], device)
+                answers = predict_alpha(model, [image for image, _ in pairs], device)
             for (image, truth), answer in zip(pairs, answers, strict=True):
-                alpha, unsure = (cv2.resize(x, image.shape[1::-1], interpolation=cv2.INTER_LINEAR) for x in answer)
+                alpha, uncertainty = (cv2.resize(x, image.shape[1::-1], interpolation=cv2.INTER_LINEAR) for x in answer)
                 a, t = alpha > 127, truth > 127
                 # without a subject: the share left clear; with one: intersection over union
                 found.append(1 - a.mean() if name == "empty" else (a & t).sum() / max((a | t).sum(), 1))
                 if len(sheet) < 120 and len(found) <= 10:
-                    sheet.append(np.hstack([image, *(np.repeat(x[..., None], 3, 2) for x in (truth, alpha, unsure))]))
+                    sheet.append(
+                        np.hstack([image, *(np.repeat(x[..., None], 3, 2) for x in (truth, alpha, uncertainty))])
+                    )
             metrics[name] = float(np.mean(found))
-        sets = [("composite",), ("clothing", "portrait", "animal", "person"), TAUGHT_SET]
+        sets = [("composite",), ("clothing", "portrait", "animal", "person"), TAUGHT_GROUPS]
         means = [[metrics[name] for name in names if name in metrics] for names in sets]
         metrics["iou"] = float(np.mean([np.mean(values) for values in means if values]))
         columns = [np.vstack(sheet[i::4][:14]) for i in range(4)]
@@ -125,22 +127,22 @@ def train(plan: Plan, workers: int, batch: int) -> None:
     torch.manual_seed(0)
     stream = Stream(Sampler("train"), seed=1)
     validation = Validation()
-    model = pretrained.start(CoarseNet())
+    model = pretrained.load_imagenet(CoarseNet())
     if plan.start:
-        given(model, plan.start)
+        load_start(model, plan.start)
     slow = replace(plan, encoder_lr=ENCODER_LR, encoder_until=0.0 if plan.start else 1.0, start=None)
     model, _ = fit(model, loader(stream, batch, workers), loss, validation, "iou", slow, stream.progress)
-    model = lean(model)
+    model = add_subject_bias(model)
     if plan.start:
-        pretrained.meet(model, given(CoarseNet(), plan.start), KEPT)
+        pretrained.interpolate(model, load_start(CoarseNet(), plan.start), START_SHARE)
     metrics = validation(model, plan.run)
     publish(model, "coarse-general", card("coarse", __doc__ or "", metrics, plan))
 
 
 @torch.no_grad()
-def lean(model: CoarseNet) -> CoarseNet:
+def add_subject_bias(model: CoarseNet) -> CoarseNet:
     """The network, calling subject what it holds for that with a probability of 0.4 and more."""
     answer = model.head[1]
     assert isinstance(answer, nn.Conv2d) and answer.bias is not None
-    answer.bias[0] += LEAN
+    answer.bias[0] += SUBJECT_BIAS
     return model

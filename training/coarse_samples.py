@@ -10,8 +10,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ..stages.coarse import FAR
-from ..stages.foreground import estimate_foreground
+from ..stages.coarse import CONTEXT_SIDE
+from ..stages.imaging.foreground import estimate_foreground
 from ..stages.networks.coarse import SIZE
 from . import data
 from .synth import bodies, design, devices, ground, scenes, strands
@@ -33,19 +33,22 @@ PHOTOS = {
     "clothing": 3, "portrait": 2, "person": 5, "animal": 4, "product_simple": 7, "food": 1, "vehicle": 1.5,
     "plant": 0.4, "glass": 0.3, "scene": 0.5, "other": 0.5,
 }  # fmt: skip
-TAUGHT = {"product": "product_simple", "product_glass": "glass", "bg_scene_with_subjects": "scene"}  # teachers' names
-CUT_OUT = {"product_simple": "product_photo"} | {name: name for name in ("person", "animal", "food", "vehicle")}
-SURE, WHOLE = 0.06, 0.1  # to be cut out: its doubt, and its share of the frame's rim against its root area, at most
-THINGS, POOL, NEW = 0.15, 300, 0.1  # share of the subjects that are drawn devices and prints; how many are kept; new
-PATCHED = 0.3  # share of the subjects that get parts in other colours
+# the categories of teachers that are called otherwise here
+CATEGORY_OF = {"product": "product_simple", "product_glass": "glass", "bg_scene_with_subjects": "scene"}
+FOREGROUND_OF = {"product_simple": "product_photo"} | {name: name for name in ("person", "animal", "food", "vehicle")}
+MAX_DOUBT = 0.06  # of a teacher's mask, to be cut out as a foreground
+MAX_RIM = 0.1  # pixels of such a mask on the frame's border, divided by the square root of its area
+DEVICE_SHARE = 0.15  # share of the subjects that are drawn devices and prints
+DEVICE_POOL, DEVICE_RENEWAL = 300, 0.1  # how many of those are kept, and how often one is replaced by a new one
+PATCH_SHARE = 0.3  # share of the subjects that get parts in other colours
 CLOSE_UP = {"animal": 0.45}  # how often it fills the frame; others every fifth time
 CUT_OFF = {"portrait": 0.6, "person": 0.3, "animal": 0.3}  # how often a frame cuts them off below
-HAIRY = 0.2  # share of the composed subjects that grow hair or fur
-LATTICE, ASSEMBLED = 0.05, 0.2  # shares of them that are lattices, and, of `CORES`, things of many parts
+HAIR_SHARE = 0.2  # share of the composed subjects that grow hair or fur
+LATTICE_SHARE, ASSEMBLY_SHARE = 0.05, 0.2  # shares of them that are lattices, and, of `CORES`, things of many parts
 CORES = ("product_simple", "product_photo", "product_hollow", "food", "vehicle", "cartoon")
-STRETCHED = 0.12  # share of the composed pictures that are wide or tall
+STRETCH_SHARE = 0.12  # share of the composed pictures that are wide or tall
 # share of the budget: side in pixels; in the end both sides that the stage looks at, the smaller one for what is what
-SIZES = ((0.0, 160), (0.15, FAR), *((0.5 + k / 120, (SIZE, FAR)[k % 2]) for k in range(60)))
+SIZES = ((0.0, 160), (0.15, CONTEXT_SIDE), *((0.5 + k / 120, (SIZE, CONTEXT_SIDE)[k % 2]) for k in range(60)))
 
 
 class Sampler:
@@ -72,11 +75,11 @@ class Sampler:
     def _teach(self, taught: dict[str, list[data.Photo]]) -> None:
         """Takes in what teachers gave masks: as photographs, and cut out as foregrounds."""
         for name, photos in taught.items():
-            category = TAUGHT.get(name, name if name in PHOTOS else "other")
+            category = CATEGORY_OF.get(name, name if name in PHOTOS else "other")
             self.photos.setdefault(category, []).extend(photos)
-            if category in CUT_OUT:
-                found = (cut_out(photo, CUT_OUT[category]) for photo in photos)
-                self.foregrounds.setdefault(CUT_OUT[category], []).extend(f for f in found if f)
+            if category in FOREGROUND_OF:
+                found = (cut_out(photo, FOREGROUND_OF[category]) for photo in photos)
+                self.foregrounds.setdefault(FOREGROUND_OF[category], []).extend(f for f in found if f)
 
     def __call__(self, rng: Rng, progress: float) -> dict[str, np.ndarray]:
         size = next(side for share, side in reversed(SIZES) if progress >= share)
@@ -88,7 +91,7 @@ class Sampler:
             picture, alpha, trust = self.photo(rng, size)
         elif kind == "design":
             picture, alpha, trust = self.design(rng, size)
-        elif rng.random() < STRETCHED:
+        elif rng.random() < STRETCH_SHARE:
             picture, alpha, trust = stretched(self.composed(rng, int(size * 1.4), kind), size, rng)
         else:
             picture, alpha, trust = self.composed(rng, size, kind)
@@ -107,7 +110,7 @@ class Sampler:
         group = draw(rng, PHOTOS, self.photos)
         photo = group[rng.integers(len(group))]
         picture, alpha, weight = c.cut_weighed(photo.rgb, photo.alpha, photo.weight, size, rng)
-        if self.varied and rng.random() < PATCHED:
+        if self.varied and rng.random() < PATCH_SHARE:
             layer = bodies.patchwork(c.Layer(picture, alpha), self.background(rng, size, empty=False), rng)
             picture, _ = c.over([layer], picture)
         if photo.taught:
@@ -150,11 +153,11 @@ class Sampler:
         layers, pseudo = [], False
         area = (0.3, 1.1) if count == 1 else (0.25, 0.65)
         for _ in range(count):
-            foreground = self.subject(rng, FOREGROUNDS, THINGS if self.varied else 0.0)
+            foreground = self.subject(rng, FOREGROUNDS, DEVICE_SHARE if self.varied else 0.0)
             kind = rng.random() if self.varied else 1.0
-            if kind < LATTICE:
+            if kind < LATTICE_SHARE:
                 layer = strands.lattice(size, rng)
-            elif kind < LATTICE + ASSEMBLED and foreground.category in CORES:
+            elif kind < LATTICE_SHARE + ASSEMBLY_SHARE and foreground.category in CORES:
                 layer = bodies.assembly(foreground.rgba, size, rng, area)
             else:
                 layer = self.placed(foreground, rng, size, area, alone=count == 1)
@@ -167,14 +170,14 @@ class Sampler:
         picture, alpha = c.over(layers, background)
         return c.relight(picture, rng, 0.5), alpha, pseudo
 
-    def subject(self, rng: Rng, shares: dict[str, float], things: float = THINGS) -> data.Foreground:
+    def subject(self, rng: Rng, shares: dict[str, float], things: float = DEVICE_SHARE) -> data.Foreground:
         """A foreground, drawn by category, or a drawn device or print, which are kept for some time, being costly."""
         if things and rng.random() < things:
-            if len(self.things) < POOL:
+            if len(self.things) < DEVICE_POOL:
                 self.things.append(devices.thing(rng, self.picture))
                 return data.Foreground(self.things[-1], "device", False)
-            at = rng.integers(POOL)
-            if rng.random() < NEW:
+            at = rng.integers(DEVICE_POOL)
+            if rng.random() < DEVICE_RENEWAL:
                 self.things[at] = devices.thing(rng, self.picture)
             return data.Foreground(self.things[at], "device", False)
         group = draw(rng, shares, self.foregrounds)
@@ -197,9 +200,9 @@ class Sampler:
             rgba, cut_off = self.dressed(foreground, rng), rng.random() < CUT_OFF[name]
         size_in_frame, wander = ((1.1, 2.2), 0.3) if close_up else (area, 0.06)
         layer = c.place(rgba, size, rng, size_in_frame, wander=wander, cut_off=cut_off)
-        if self.varied and rng.random() < PATCHED:
+        if self.varied and rng.random() < PATCH_SHARE:
             layer = bodies.patchwork(layer, self.background(rng, size, empty=False), rng)
-        if self.varied and rng.random() < HAIRY:
+        if self.varied and rng.random() < HAIR_SHARE:
             layer = strands.hair(layer, rng)
         layer.color = c.relight(layer.color, rng)
         return layer
@@ -227,7 +230,7 @@ def cut_out(photo: data.Photo, category: str) -> data.Foreground | None:
     """A photograph's subject alone, without the mask's veils; None where the teacher is unsure or the frame cuts it."""
     rim = np.concatenate([photo.alpha[[0, -1]].ravel(), photo.alpha[:, [0, -1]].ravel()]) > 127
     area = (photo.alpha > 127).sum()
-    if photo.doubt > SURE or area < 32 * 32 or rim.sum() > WHOLE * area**0.5:
+    if photo.doubt > MAX_DOUBT or area < 32 * 32 or rim.sum() > MAX_RIM * area**0.5:
         return None
     alpha = to8(np.clip((photo.alpha / 255 - 0.25) / 0.5, 0, 1))
     x, y, width, height = cv2.boundingRect(alpha)

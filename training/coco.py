@@ -10,7 +10,7 @@ import numpy as np
 
 from . import data
 
-_LEAST = 0.02  # of the picture's area: what is smaller is part of the scene, not what somebody would cut out
+_MIN_AREA = 0.02  # of the picture's area: what is smaller is part of the scene, not what somebody would cut out
 _FURNITURE = {"dining table", "bed", "couch", "refrigerator", "oven", "sink", "toilet", "tv"}  # of the room
 
 
@@ -36,7 +36,7 @@ def pictures(split: str, max_side: int = 448) -> list[tuple[np.ndarray, list[tup
         rgb = data.shrink(bgr[..., ::-1].astype(np.uint8), max_side)
         scale = rgb.shape[1] / image["width"]
         area = image["width"] * image["height"]
-        large = [(x, y, x + w, y + h) for x, y, w, h in boxes[image["id"]] if w * h >= _LEAST * area]
+        large = [(x, y, x + w, y + h) for x, y, w, h in boxes[image["id"]] if w * h >= _MIN_AREA * area]
         if large:
             result.append(
                 (

@@ -27,8 +27,8 @@ from ..stages.errors import HairlineError
 U8 = NDArray[np.uint8]
 REPOSITORY = Path(__file__).resolve().parent.parent
 TEACHER = "teacher"  # how the mask kinds of teachers begin
-SHOWN = ("scikit-image/scikit-image",)  # sources of the demo's photographs: what shows how good we are is not learned
-SURE = 0.1  # doubt below which a teacher's mask takes the place of one by GrabCut
+DEMO_SOURCES = ("scikit-image/scikit-image",)  # of the demo's photographs: what the demo shows is not trained on
+MAX_DOUBT = 0.1  # doubt below which a teacher's mask takes the place of one by GrabCut
 
 
 @dataclass(frozen=True)
@@ -110,10 +110,10 @@ def label_folders() -> list[Path]:
 @lru_cache(maxsize=1)
 def rows() -> tuple[Row, ...]:
     """What labels.csv of the data folder lists, in training with a teacher's mask where that is the better one."""
-    found = {row.path: row for row in _listed(folder())}
-    for row in _by_teachers():
+    found = {row.path: row for row in _read_rows(folder())}
+    for row in _teacher_rows():
         known = found.get(row.path)
-        if known and known.pseudo and known.split == "train" and row.doubt < SURE:
+        if known and known.pseudo and known.split == "train" and row.doubt < MAX_DOUBT:
             better = {name: getattr(row, name) for name in ("mask_path", "mask_kind", "doubt", "weight_path")}
             found[row.path] = replace(known, **better)
     return tuple(row for row in found.values() if with_stock() or not row.stock)
@@ -121,44 +121,44 @@ def rows() -> tuple[Row, ...]:
 
 def taught_rows() -> list[Row]:
     """The pictures that only a teacher gave masks; in validation also those whose other mask is by GrabCut."""
-    masked = {row.path for row in _listed(folder()) if row.mask_path and not (row.pseudo and row.split == "val")}
-    return [row for row in _by_teachers() if row.path not in masked and (with_stock() or not row.stock)]
+    masked = {row.path for row in _read_rows(folder()) if row.mask_path and not (row.pseudo and row.split == "val")}
+    return [row for row in _teacher_rows() if row.path not in masked and (with_stock() or not row.stock)]
 
 
-def _by_teachers() -> list[Row]:
-    return [row for place in label_folders() for row in _listed(place)]
+def _teacher_rows() -> list[Row]:
+    return [row for source in label_folders() for row in _read_rows(source)]
 
 
-def _listed(place: Path) -> list[Row]:
+def _read_rows(source: Path) -> list[Row]:
     """The rows of a folder's labels.csv; paths relative to the data folder where they lie in it, absolute elsewhere."""
     root = folder().resolve()
 
-    def at(path: str) -> str:
-        full = Path(os.path.normpath(place.resolve() / path))
+    def relative(path: str) -> str:
+        full = Path(os.path.normpath(source.resolve() / path))
         return str(full.relative_to(root) if full.is_relative_to(root) else full)
 
-    rejected = set(rejects(place))
-    with open(place / "labels.csv", newline="", encoding="utf-8") as file:
+    rejected = set(rejects(source))
+    with open(source / "labels.csv", newline="", encoding="utf-8") as file:
         return [
             Row(
-                at(r["path"]),
+                relative(r["path"]),
                 r["category"],
-                at(r["mask_path"]) if r["mask_path"] else "",
+                relative(r["mask_path"]) if r["mask_path"] else "",
                 r["mask_kind"],
                 r["split"],
                 r["source_path"],
                 r.get("licence", ""),
                 float(r.get("doubt") or 0),
-                at(r["weight_path"]) if r.get("weight_path") else "",
+                relative(r["weight_path"]) if r.get("weight_path") else "",
             )
             for r in csv.DictReader(file)
-            if r["path"] not in rejected and r.get("source_repo") not in SHOWN
+            if r["path"] not in rejected and r.get("source_repo") not in DEMO_SOURCES
         ]
 
 
-def rejects(place: Path) -> dict[str, str]:
+def rejects(source: Path) -> dict[str, str]:
     """The paths that a folder's rejects.txt leaves out, with the reasons: a line `path<TAB>reason` each."""
-    path = place / "rejects.txt"
+    path = source / "rejects.txt"
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     parts = (line.partition("\t") for line in lines if line.strip())
     return {name.strip(): reason for name, _, reason in parts}

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ..evaluation.boxes import Answer, average_precision, recall_by_ratio
 from ..stages.networks.anchors import anchors
-from ..stages.networks.detector import LABELS, PAD, SIDE, Detector, letterbox, select
+from ..stages.networks.detector import LABELS, PAD, SIDE, Detector, letterbox, select_boxes
 from . import coco, data, pretrained
 from .assign import detection_loss
 from .card import card
@@ -38,15 +38,18 @@ FOREGROUNDS = {
 PHOTOS = {"clothing": 3, "portrait": 2, "person": 3, "animal": 4, "product_simple": 2, "food": 0.5, "vehicle": 0.7}
 SIZES = ((0.0, 256), (0.5, 320), (0.8, SIDE))  # share of the budget: side in pixels
 T = TypeVar("T")
-MOST = 40  # boxes a picture can have
+MAX_BOXES = 40  # boxes a picture can have
 Labelled = tuple[np.ndarray, list[tuple[float, float, float, float, int]]]  # uint8 [H, W, 3], boxes with labels
-STRETCHED = 0.2  # share of the foregrounds that are given another shape
-LONGEST = 6.0  # width over height, or the reverse
+STRETCH_SHARE = 0.2  # share of the foregrounds that are given another shape
+MAX_RATIO = 6.0  # width over height, or the reverse
 MIN_SIDE = 4  # pixels; a box that is smaller than that cannot be asked for
 
 
 class Sampler:
-    """Draws pictures with boxes. A sample: image uint8 [3, S, S]; boxes float32 [MOST, 4]; labels int64 [MOST]."""
+    """Draws pictures with boxes.
+
+    A sample: image uint8 [3, S, S]; boxes float32 [MAX_BOXES, 4]; labels int64 [MAX_BOXES].
+    """
 
     def __init__(self, split: str) -> None:
         self.foregrounds = data.foregrounds(split, 288) | {"rendered": rendered(split)}
@@ -106,7 +109,7 @@ class Sampler:
 
     def foreground(self, rng: np.random.Generator) -> np.ndarray:
         rgba = pick(rng, FOREGROUNDS, self.foregrounds).rgba
-        return stretch(rgba, rng) if self.varied and rng.random() < STRETCHED else rgba
+        return stretch(rgba, rng) if self.varied and rng.random() < STRETCH_SHARE else rgba
 
 
 def rendered(split: str, each: int = 3, side: int = 176) -> list[data.Foreground]:
@@ -119,7 +122,7 @@ def rendered(split: str, each: int = 3, side: int = 176) -> list[data.Foreground
 
 def stretch(rgba: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The foreground, uint8 [H, W, 4], at about its area in any shape from 1:6 to 6:1, long ones as often as others."""
-    ratio = float(np.exp(rng.uniform(-1, 1) * np.log(LONGEST)))
+    ratio = float(np.exp(rng.uniform(-1, 1) * np.log(MAX_RATIO)))
     side = float(np.sqrt(rgba.shape[0] * rgba.shape[1]))
     return resize(rgba, side * ratio**0.5, side / ratio**0.5)
 
@@ -150,14 +153,14 @@ def crop(rgb: np.ndarray, masks: list[np.ndarray], rng: np.random.Generator, cha
 
 
 def pack(labelled: Labelled, side: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Mirrors, letterboxes and degrades a picture, and fills its boxes up to `MOST`."""
+    """Mirrors, letterboxes and degrades a picture, and fills its boxes up to `MAX_BOXES`."""
     rgb, found = labelled
     square, scale = letterbox(rgb, side)
     height, width = round(rgb.shape[0] * scale), round(rgb.shape[1] * scale)
     square = c.camera((square / 255).astype(np.float32), rng)
     square[height:], square[:, width:] = PAD, PAD
-    boxes, labels = np.zeros((MOST, 4), np.float32), np.full(MOST, -1, np.int64)
-    big = [b for b in found if min(b[2] - b[0], b[3] - b[1]) * scale >= MIN_SIDE][:MOST]
+    boxes, labels = np.zeros((MAX_BOXES, 4), np.float32), np.full(MAX_BOXES, -1, np.int64)
+    big = [b for b in found if min(b[2] - b[0], b[3] - b[1]) * scale >= MIN_SIDE][:MAX_BOXES]
     for i, (*corners, label) in enumerate(big):
         boxes[i], labels[i] = np.array(corners) * scale, label
     if rng.random() < 0.5 and not any(label for *_, label in found):  # text is never mirrored
@@ -197,7 +200,7 @@ class Validation:
             image = torch.from_numpy(sample["image"])[None].to(device).float() / 255
             with torch.autocast(device.type, dtype=torch.bfloat16):
                 answer = model(image.contiguous(memory_format=torch.channels_last))[0].float()
-            found = select(answer, _anchors(SIDE, device, model.ratios), 0.03, 0.5)
+            found = select_boxes(answer, _anchors(SIDE, device, model.ratios), 0.03, 0.5)
             boxes, scores, labels = (t.cpu().numpy() for t in (found.boxes, found.scores, found.labels))
             asked = sample["labels"]
             for name, mine, true in (("subject", labels == 0, asked == 0), ("decoration", labels > 0, asked > 0)):
@@ -234,7 +237,7 @@ def train(plan: Plan, workers: int, batch: int) -> None:
     torch.manual_seed(0)
     stream = Stream(Sampler("train"), seed=5)
     model, metrics = fit(
-        pretrained.start(Detector()),
+        pretrained.load_imagenet(Detector()),
         loader(stream, batch, workers),
         loss,
         Validation(),

@@ -19,11 +19,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..stages import weights
-from ..stages.coarse import ask
+from ..stages import checkpoints
+from ..stages.coarse import predict_alpha
 from ..stages.networks.blocks import fold_bn
 from ..stages.networks.coarse import CoarseNet
-from ..stages.networks.fine import FineNet, Matte
+from ..stages.networks.fine import FineNet, FineOutput
 from .card import card
 from .coarse_samples import Sampler as CoarseSampler
 from .coarse_samples import draw
@@ -43,17 +43,17 @@ ROUTES = {  # the foregrounds of each route that can have weights of its own
 }
 SIZE = 256  # side of the validation crops, pixels
 SIZES = ((0.0, 176), (0.6, SIZE))  # share of the budget: side of the crops
-SEEN = 0.65  # share of the samples that the coarse network itself has looked at
-PARTS = 4  # crops of each picture that it looks at: its answer costs more than the rest
+NETWORK_SHARE = 0.65  # share of the samples whose coarse alpha is what the coarse network found
+CROPS_PER_PICTURE = 4  # of those: running the coarse network costs more than all else
 LEVELS = 4  # of the Laplacian pyramid; crops are multiples of 16
-WRONG = 0.5  # IoU of a coarse answer below which it holds nothing to refine
+MIN_IOU = 0.5  # of a coarse alpha with the truth; below it there is nothing to refine
 
 Sample = dict[str, np.ndarray]
 Detail = Callable[[Tensor, Tensor], Tensor]  # (alpha, truth) to a scalar
 
 
 class Sampler(CoarseSampler):
-    """A sample: image uint8 [3, S, S], alpha, coarse and unsure uint8 [S, S].
+    """A sample: image uint8 [3, S, S], alpha, coarse and uncertainty uint8 [S, S].
 
     Args:
         route: one of `ROUTES`, for its subjects alone; empty: for all.
@@ -63,33 +63,33 @@ class Sampler(CoarseSampler):
         super().__init__(split)
         if route:
             self.foregrounds = {name: g for name, g in self.foregrounds.items() if name in ROUTES[route]}
-        self.waiting: list[Sample] = []
+        self.queue: list[Sample] = []
 
     def __call__(self, rng: np.random.Generator, progress: float) -> Sample:
         size = next(side for share, side in reversed(SIZES) if progress >= share)
-        return self.seen(rng, size) if rng.random() < SEEN else self.crop(rng, size)
+        return self.from_network(rng, size) if rng.random() < NETWORK_SHARE else self.crop(rng, size)
 
-    def seen(self, rng: np.random.Generator, size: int, kind: str = "") -> Sample:
+    def from_network(self, rng: np.random.Generator, size: int, kind: str = "") -> Sample:
         """A part of a whole picture along the edge, with the coarse network's answer on the whole."""
-        while not self.waiting or self.waiting[-1]["alpha"].shape != (size, size):
-            self.waiting = self._looked_at(rng, size, kind)
-        return self.waiting.pop()
+        while not self.queue or self.queue[-1]["alpha"].shape != (size, size):
+            self.queue = self._network_crops(rng, size, kind)
+        return self.queue.pop()
 
-    def _looked_at(self, rng: np.random.Generator, size: int, kind: str) -> list[Sample]:
+    def _network_crops(self, rng: np.random.Generator, size: int, kind: str) -> list[Sample]:
         side = int(size * rng.uniform(1.2, 3.2))
         image, alpha = self.scene(rng, side, kind, (0.5, 1.1), 0.06)
-        coarse, unsure = self._ask(image)
+        coarse, uncertainty = self._predict_coarse(image)
         wanted, found = alpha > 0.5, coarse > 127
-        if (wanted & found).sum() < WRONG * max((wanted | found).sum(), 1):
+        if (wanted & found).sum() < MIN_IOU * max((wanted | found).sum(), 1):
             return []
         edge = cv2.morphologyEx(wanted.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-        ys, xs = np.nonzero(((alpha > 0.05) & (alpha < 0.95)) | (edge > 0) | (unsure > 25))
-        picks = rng.integers(len(ys), size=PARTS) if len(ys) else []
+        ys, xs = np.nonzero(((alpha > 0.05) & (alpha < 0.95)) | (edge > 0) | (uncertainty > 25))
+        picks = rng.integers(len(ys), size=CROPS_PER_PICTURE) if len(ys) else []
         maps = {
             "image": image.transpose(2, 0, 1),
             "alpha": (alpha * 255 + 0.5).astype(np.uint8),
             "coarse": coarse,
-            "unsure": unsure,
+            "uncertainty": uncertainty,
         }
         parts = []
         for k in picks:
@@ -98,9 +98,9 @@ class Sampler(CoarseSampler):
             parts.append({n: np.ascontiguousarray(m[..., y : y + size, x : x + size]) for n, m in maps.items()})
         return parts
 
-    def _ask(self, image: np.ndarray) -> list[np.ndarray]:
+    def _predict_coarse(self, image: np.ndarray) -> list[np.ndarray]:
         """Alpha and its expected error as the coarse stage has them, uint8 [H, W] each, of a square picture."""
-        (answer,) = ask(_coarse_network(), [image], torch.device("cpu"))
+        (answer,) = predict_alpha(_coarse_network(), [image], torch.device("cpu"))
         return [cv2.resize(a, image.shape[1::-1], interpolation=cv2.INTER_LINEAR) for a in answer]
 
     def crop(
@@ -113,8 +113,8 @@ class Sampler(CoarseSampler):
     ) -> Sample:
         """A part of a subject as a tile shows it or, with another area and less wander, a whole one."""
         image, alpha = self.scene(rng, size, kind, area, wander)
-        coarse, unsure = worsen(alpha, rng)
-        as8 = {"alpha": alpha, "coarse": coarse, "unsure": unsure}
+        coarse, uncertainty = worsen(alpha, rng)
+        as8 = {"alpha": alpha, "coarse": coarse, "uncertainty": uncertainty}
         return {
             "image": image.transpose(2, 0, 1).copy(),
             **{k: (v * 255 + 0.5).astype(np.uint8) for k, v in as8.items()},
@@ -150,8 +150,8 @@ class Sampler(CoarseSampler):
 @lru_cache(maxsize=1)
 def _coarse_network() -> nn.Module:
     """The coarse network in the tree, ready on the CPU; once in each process that makes samples."""
-    path = weights.find("builtin", "coarse-general.safetensors")
-    return weights.inference(fold_bn(weights.load(CoarseNet(), path)), torch.device("cpu"))
+    path = checkpoints.find("builtin", "coarse-general.safetensors")
+    return checkpoints.inference(fold_bn(checkpoints.load(CoarseNet(), path)), torch.device("cpu"))
 
 
 def worsen(alpha: c.F32, rng: np.random.Generator) -> tuple[c.F32, c.F32]:
@@ -175,22 +175,22 @@ def worsen(alpha: c.F32, rng: np.random.Generator) -> tuple[c.F32, c.F32]:
         cv2.circle(spot, (int(x), int(y)), max(1, int(r)), 1.0, -1)
         small = small + cv2.GaussianBlur(spot, (0, 0), max(0.5, r / 2)) * rng.choice([-0.7, 0.7])
     small = cv2.GaussianBlur(np.clip(small, 0, 1).astype(np.float32), (0, 0), rng.uniform(0.4, 1.0))
-    if rng.random() < 0.5:  # unsure over whole regions, though mostly on the right side: alpha drawn towards one half
+    if rng.random() < 0.5:  # uncertain over whole regions, though mostly right: alpha drawn towards one half
         noise = rng.uniform(0, 1, (3, 3)).astype(np.float32)
         doubt = np.clip(cv2.resize(noise, (low, low), interpolation=cv2.INTER_CUBIC) * 1.6 - 0.6, 0, 0.85)
         small = small + doubt * (rng.uniform(0.35, 0.65) - small)
     error = cv2.GaussianBlur(np.abs(small - truth), (0, 0), rng.uniform(1, 2)) * rng.uniform(0.7, 1.3)
     edge = 4 * small * (1 - small) * rng.uniform(0.1, 0.4)
-    unsure = np.clip(np.maximum(error, edge) + rng.normal(0, 0.01), 0, 1).astype(np.float32)
+    uncertainty = np.clip(np.maximum(error, edge) + rng.normal(0, 0.01), 0, 1).astype(np.float32)
     full = (size, size)
     return (
         np.clip(cv2.resize(small, full, interpolation=cv2.INTER_LINEAR), 0, 1),
-        cv2.resize(unsure, full, interpolation=cv2.INTER_LINEAR),
+        cv2.resize(uncertainty, full, interpolation=cv2.INTER_LINEAR),
     )
 
 
 def inputs(batch: Batch) -> Tensor:
-    parts = [batch["image"].float(), batch["coarse"][:, None].float(), batch["unsure"][:, None].float()]
+    parts = [batch["image"].float(), batch["coarse"][:, None].float(), batch["uncertainty"][:, None].float()]
     return (torch.cat(parts, 1) / 255).contiguous(memory_format=torch.channels_last)
 
 
@@ -220,11 +220,11 @@ def laplacian(alpha: Tensor, truth: Tensor) -> Tensor:
 
 def loss(model: nn.Module, batch: Batch, detail: Detail = laplacian) -> Tensor:
     """L1 on F, B and alpha, most in the transition band, and what `detail` makes of alpha and the truth."""
-    matte: Matte = model(inputs(batch))
+    matte: FineOutput = model(inputs(batch))
     alpha = batch["alpha"][:, None].float() / 255
     band = ((alpha > 0.01) & (alpha < 0.99)).float()
     band = F.max_pool2d(band, 9, 1, 4)
-    weight = 0.3 + band + (batch["unsure"][:, None] > 12).float()
+    weight = 0.3 + band + (batch["uncertainty"][:, None] > 12).float()
     weight = weight / weight.mean((1, 2, 3), keepdim=True)
     value = ((matte.alpha - alpha).abs() * weight).mean() * 2
     value = value + ((matte.foreground - alpha).abs() * weight).mean() * 0.5
@@ -245,10 +245,10 @@ class Validation:
         kinds = ("hair", "plain", "lattice")
         samples = []
         for k in range(count):
-            sampler.waiting = []  # each from a picture of its own
-            make = sampler.seen if k // 3 % 3 == 2 else sampler.crop
+            sampler.queue = []  # each from a picture of its own
+            make = sampler.from_network if k // 3 % 3 == 2 else sampler.crop
             samples.append(make(rng, SIZE, kinds[k % 3]))
-        self.seen = torch.tensor([k // 3 % 3 == 2 for k in range(count)])
+        self.from_network = torch.tensor([k // 3 % 3 == 2 for k in range(count)])
         self.batch = {k: torch.from_numpy(np.stack([s[k] for s in samples])) for k in samples[0]}
 
     @torch.no_grad()
@@ -269,9 +269,9 @@ class Validation:
             metrics[f"{kind}_coarse"] = float(((coarse - truth).abs()[k::3] * b).sum() / b.sum())
             cover = F.avg_pool2d((predicted - truth)[k::3, None], 9, 1, 4)[:, 0].abs()
             metrics[f"{kind}_cover"] = float((cover * b).sum() / b.sum())
-        off, of_coarse = ((x - truth).abs()[self.seen] * band[self.seen] for x in (predicted, coarse))
-        metrics["network"] = float(off.sum() / band[self.seen].sum())
-        metrics["network_coarse"] = float(of_coarse.sum() / band[self.seen].sum())
+        off, of_coarse = ((x - truth).abs()[self.from_network] * band[self.from_network] for x in (predicted, coarse))
+        metrics["network"] = float(off.sum() / band[self.from_network].sum())
+        metrics["network_coarse"] = float(of_coarse.sum() / band[self.from_network].sum())
         metrics["score"] = -(metrics["hair"] + metrics["plain"] + metrics["lattice"]) / 3
         lines = []
         for k in range(min(24, len(predicted) // 3 * 3)):
@@ -291,8 +291,8 @@ def train(plan: Plan, workers: int, batch: int) -> None:
     """Trains, then puts the best weights with their card into the tree."""
     torch.manual_seed(0)
     stream = Stream(Sampler("train", plan.route), seed=2)
-    judge = Validation(sampler=Sampler("val", plan.route))
+    validation = Validation(sampler=Sampler("val", plan.route))
     model, metrics = fit(
-        FineNet(), loader(stream, batch, workers), loss, judge, "score", plan, progress=stream.progress
+        FineNet(), loader(stream, batch, workers), loss, validation, "score", plan, progress=stream.progress
     )
     publish(model, f"fine-{plan.route or 'general'}", card("fine", __doc__ or "", metrics, plan, encoder=False))

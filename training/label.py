@@ -28,22 +28,22 @@ import torch
 import yaml
 from pydantic import ValidationError
 
-from ..stages import weights
-from ..stages.coarse import ask
+from ..stages import checkpoints
+from ..stages.coarse import predict_alpha
+from ..stages.decode.picture import Picture
 from ..stages.errors import HairlineError, PictureError
 from ..stages.networks.blocks import fold_bn
 from ..stages.networks.coarse import CoarseNet
-from ..stages.picture import Picture
-from ..stages.user_model import ENDINGS, UserModel, UserModelSettings
+from ..stages.networks.user_model import FORMATS, UserModel, UserModelSettings
 from .data import TEACHER, U8, shrink
 from .data import rejects as rejected_in
 from .synth.composite import F32
 
 Teacher = Callable[[U8], F32]  # a picture uint8 [H, W, 3] to its alpha, float32 [h, w], 0..1, of any size
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif"}
-SMALLEST, LARGEST = 0.002, 0.98  # share of the picture that a subject covers
-GROWN = 0.15  # how far around what was found the close look reaches, against its longer side
-CLOSE = 0.7  # no close look at what fills more of the frame than that
+MIN_AREA, MAX_AREA = 0.002, 0.98  # share of the picture that a subject covers
+CLOSE_UP_MARGIN = 0.15  # around the first mask's box in the close-up, as a share of its longer side
+CLOSE_UP_MAX_AREA = 0.7  # share of the picture from which on a subject gets no close-up
 SHEET, COLUMNS = 40, 2  # photographs on a contact sheet, and how many side by side
 CELL = 220  # pixels
 
@@ -77,9 +77,9 @@ def teacher(name: str, device: torch.device) -> Teacher:
     """
     path = Path(name).expanduser()
     if name == "builtin" or path.suffix == ".safetensors":
-        found = weights.find(name, "coarse-general.safetensors")
-        network = weights.inference(fold_bn(weights.load(CoarseNet(), found)), device)
-        return lambda rgb: ask(network, [rgb], device)[0][0].astype(np.float32) / 255
+        found = checkpoints.find(name, "coarse-general.safetensors")
+        network = checkpoints.inference(fold_bn(checkpoints.load(CoarseNet(), found)), device)
+        return lambda rgb: predict_alpha(network, [rgb], device)[0][0].astype(np.float32) / 255
     model = UserModel(_settings(path))
     model.setup(device)
     return model.predict
@@ -87,8 +87,8 @@ def teacher(name: str, device: torch.device) -> Teacher:
 
 def _settings(path: Path) -> UserModelSettings:
     if path.suffix not in (".yaml", ".yml"):
-        if path.suffix.lower() not in ENDINGS:
-            raise HairlineError(f"model {path}: the ending must be one of .yaml, .safetensors, {', '.join(ENDINGS)}")
+        if path.suffix.lower() not in FORMATS:
+            raise HairlineError(f"model {path}: the ending must be one of .yaml, .safetensors, {', '.join(FORMATS)}")
         return UserModelSettings(path=str(path))
     try:
         given = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -110,7 +110,7 @@ def votes(rgb: U8, teachers: Sequence[Teacher]) -> F32:
         whole = fitted(ask_teacher(rgb), rgb)
         mirrored = fitted(ask_teacher(np.ascontiguousarray(rgb[:, ::-1])), rgb)[:, ::-1]
         found += [whole, mirrored]
-        box = _around((whole + mirrored) / 2)
+        box = _close_up_box((whole + mirrored) / 2)
         if box:
             close = ((whole + mirrored) / 2).copy()
             close[box] = fitted(ask_teacher(np.ascontiguousarray(rgb[box])), rgb[box])
@@ -133,9 +133,9 @@ def settled(found: F32) -> tuple[U8, U8, float]:
 def verdict(mask: U8, doubt: float, most: float) -> str:
     """Why a mask is not to be trained on; empty where it is."""
     share = float((mask > 127).mean())
-    if share < SMALLEST:
+    if share < MIN_AREA:
         return "no subject"
-    if share > LARGEST:
+    if share > MAX_AREA:
         return "no background"
     return f"doubt {doubt:.2f}" if doubt > most else ""
 
@@ -158,7 +158,7 @@ def main(argv: list[str]) -> int:
     given = parser.parse_args(argv)
     names = {Path(name).stem for name in given.model}
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    photos = _listed(given.photos, given.output)
+    photos = _find_photographs(given.photos, given.output)
     teachers = [teacher(name, device) for name in given.model]
     labels, rejects = _read_labels(given.output), rejected_in(given.output)
     known = {label.source_path for label in labels}
@@ -203,7 +203,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _listed(folder: Path, output: Path) -> list[Path]:
+def _find_photographs(folder: Path, output: Path) -> list[Path]:
     if not folder.is_dir():
         raise HairlineError(f"{folder} is no folder of photographs")
     found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES and p.is_file())
@@ -269,13 +269,13 @@ def _cell(folder: Path, label: Label) -> U8:
     return cell
 
 
-def _around(alpha: F32) -> tuple[slice, slice] | None:
+def _close_up_box(alpha: F32) -> tuple[slice, slice] | None:
     """The box of what was found, grown; None where that is nothing or nearly the whole picture."""
     height, width = alpha.shape
     x, y, w, h = cv2.boundingRect((alpha > 0.5).astype(np.uint8))
-    grow = int(GROWN * max(w, h)) + 1
+    grow = int(CLOSE_UP_MARGIN * max(w, h)) + 1
     x0, y0, x1, y1 = max(x - grow, 0), max(y - grow, 0), min(x + w + grow, width), min(y + h + grow, height)
-    if min(w, h) < 8 or (x1 - x0) * (y1 - y0) > CLOSE * alpha.size:
+    if min(w, h) < 8 or (x1 - x0) * (y1 - y0) > CLOSE_UP_MAX_AREA * alpha.size:
         return None
     return np.s_[y0:y1, x0:x1]
 

@@ -17,11 +17,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from ..stages import weights
+from ..stages import checkpoints
 
 Batch = dict[str, Tensor]
 
-EARLY_LOOK = 1.0  # minutes until the first validation
+FIRST_VALIDATION = 1.0  # minutes until the first validation
 LONGEST_STEP = 60.0  # seconds; more than that was no step but a process or a machine that slept
 
 
@@ -119,7 +119,7 @@ def fit(
     plan.run.mkdir(parents=True, exist_ok=True)
     device = plan.device()
     if plan.start:
-        given(model, plan.start)
+        load_start(model, plan.start)
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = deepcopy(model).requires_grad_(False)
     optimizer = torch.optim.AdamW(_groups(model, plan), lr=plan.lr, fused=device.type == "cuda")
@@ -133,7 +133,7 @@ def fit(
         optimizer.load_state_dict(saved["optimizer"])
         best, state = saved["best_model"], saved["state"]
     log = open(plan.run / "log.jsonl", "a", encoding="utf-8")  # noqa: SIM115  (open for the whole run)
-    budget, mark, validated, total = plan.minutes * 60, time.monotonic(), state["spent"], 0.0
+    budget, last, validated, total = plan.minutes * 60, time.monotonic(), state["spent"], 0.0
     while state["spent"] < budget:
         share = state["spent"] / budget
         if progress is not None:
@@ -142,7 +142,7 @@ def fit(
             _fix_encoder(model)
         for group in optimizer.param_groups:
             group["lr"] = plan.lr * _schedule(share) * group["scale"]
-        batch = {k: _to(v, device) for k, v in next(batches).items()}
+        batch = {k: _to_device(v, device) for k, v in next(batches).items()}
         model.train()
         with torch.autocast(device.type, dtype=torch.bfloat16):
             value = loss(model, batch)
@@ -152,12 +152,12 @@ def fit(
         optimizer.step()
         state["step"] += 1
         state["seen"] += len(next(iter(batch.values())))
-        _follow(average, model, min(plan.ema, (1 + state["step"]) / (10 + state["step"])))
+        _update_average(average, model, min(plan.ema, (1 + state["step"]) / (10 + state["step"])))
         total += (float(value.detach()) - total) * 0.02 if total else float(value.detach())
         now = time.monotonic()
-        state["spent"] += min(now - mark, LONGEST_STEP)
-        mark = now
-        wait = plan.validate_every if validated else min(plan.validate_every, EARLY_LOOK)
+        state["spent"] += min(now - last, LONGEST_STEP)
+        last = now
+        wait = plan.validate_every if validated else min(plan.validate_every, FIRST_VALIDATION)
         if state["spent"] - validated > wait * 60 or state["spent"] >= budget:
             validated = state["spent"]
             metrics = validate(average.eval(), plan.run)
@@ -179,14 +179,14 @@ def fit(
             line = {"minutes": round(state["spent"] / 60, 1), "seen": state["seen"], "loss": round(total, 4), **metrics}
             print(json.dumps(line), file=log, flush=True)
             print(json.dumps(line), flush=True)
-            mark = time.monotonic()  # looking is not training: it does not count
+            last = time.monotonic()  # time spent on validation is not counted
     average.load_state_dict(best)
     return average.eval(), state["metrics"]
 
 
-def given(model: nn.Module, start: Path) -> nn.Module:
+def load_start(model: nn.Module, start: Path) -> nn.Module:
     """The model with the weights that a run starts from. Raises HairlineError where they are missing or of another."""
-    return weights.load(model, weights.find(str(start), ""))
+    return checkpoints.load(model, checkpoints.find(str(start), ""))
 
 
 def save_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
@@ -200,12 +200,12 @@ def save_weights(model: nn.Module, state: dict[str, Tensor], path: Path) -> None
 
 def publish(model: nn.Module, name: str, card: str) -> Path:
     """Puts a trained model into `stages/weights/` with its model card and its hash in the index."""
-    path = weights.FOLDER / f"{name}.safetensors"
+    path = checkpoints.FOLDER / f"{name}.safetensors"
     save_weights(model, model.state_dict(), path)
     path.with_suffix(".md").write_text(card, encoding="utf-8")
-    index = json.loads(weights.INDEX.read_text()) if weights.INDEX.is_file() else {}
-    index[path.name] = weights.digest(path)
-    weights.INDEX.write_text(json.dumps(dict(sorted(index.items())), indent=1) + "\n")
+    index = json.loads(checkpoints.INDEX.read_text()) if checkpoints.INDEX.is_file() else {}
+    index[path.name] = checkpoints.digest(path)
+    checkpoints.INDEX.write_text(json.dumps(dict(sorted(index.items())), indent=1) + "\n")
     return path
 
 
@@ -232,7 +232,7 @@ def _fix_encoder(model: nn.Module) -> None:
 
 
 @torch.no_grad()
-def _follow(average: nn.Module, model: nn.Module, keep: float) -> None:
+def _update_average(average: nn.Module, model: nn.Module, keep: float) -> None:
     for a, b in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
         if a.is_floating_point():
             a.lerp_(b.detach(), 1 - keep)
@@ -240,6 +240,6 @@ def _follow(average: nn.Module, model: nn.Module, keep: float) -> None:
             a.copy_(b)
 
 
-def _to(tensor: Tensor, device: torch.device) -> Tensor:
+def _to_device(tensor: Tensor, device: torch.device) -> Tensor:
     tensor = tensor.to(device, non_blocking=True)
     return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor

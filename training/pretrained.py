@@ -19,13 +19,13 @@ _NORM = ("weight", "bias", "running_mean", "running_var")
 N = TypeVar("N", bound=nn.Module)
 
 
-def start(model: N) -> N:
+def load_imagenet(model: N) -> N:
     """Puts the ImageNet weights into `model.encoder`, a LiteEncoder of any number of levels."""
-    return remember(model, 1.0)
+    return move_to_imagenet(model, 1.0)
 
 
 @torch.no_grad()
-def remember(model: N, share: float) -> N:
+def move_to_imagenet(model: N, share: float) -> N:
     """Moves `model.encoder`, a trained LiteEncoder, a share of the way back to the ImageNet weights.
 
     What the few training pictures do not show is forgotten in training, and comes back so at hardly any cost
@@ -41,10 +41,10 @@ def remember(model: N, share: float) -> N:
 
 
 @torch.no_grad()
-def meet(model: nn.Module, other: nn.Module, share: float) -> None:
-    """Moves a model a share of the way to another of its kind: better than either, where one went on from the other.
+def interpolate(model: nn.Module, other: nn.Module, share: float) -> None:
+    """Moves the weights of a model a share of the way to those of another of its kind, in place.
 
-    After the same paper.
+    Where one was trained on from the other, the result is better than either (the same paper).
     """
     for mine, its in zip(model.state_dict().values(), other.state_dict().values(), strict=True):
         if mine.is_floating_point():

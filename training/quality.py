@@ -17,7 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..evaluation import labels as metrics
-from ..stages import signals, weights
+from ..stages import checkpoints
+from ..stages.imaging import signals
 from ..stages.networks.quality import CLASSES, DEFECTS, SIZE, QualityNet
 from . import data, pretrained
 from .card import card
@@ -34,7 +35,7 @@ FOREGROUNDS = {
 PHOTOS = {"clothing": 3, "portrait": 3, "person": 3, "animal": 4, "product_simple": 1, "food": 0.3, "vehicle": 0.3}
 NAMES = (*DEFECTS, "noise")  # noise has no class of its own; it counts for the overall class
 KNOWN_LIGHT = ("portrait", "person", "animal")  # a dark one is underexposed; a dark shirt may just be black
-DRAWN = {"noise": 0.5, "occlusion": 2.0}  # how often, beside 1; what covers a subject has no signal to tell by
+DEFECT_WEIGHTS = {"noise": 0.5, "occlusion": 2.0}  # how often, beside 1; what covers a subject has no signal to tell by
 UNKNOWN = -1
 OVERALL = (0, 1, 2, 3, 3)  # worst severity to class
 
@@ -129,7 +130,7 @@ def draw_severities(rng: np.random.Generator, subject: bool) -> dict[str, int]:
     """None, one or two defects; a picture without a subject cannot be occluded."""
     severities = dict.fromkeys(NAMES, 0)
     choices = [name for name in NAMES if subject or name != "occlusion"]
-    share = np.array([DRAWN.get(name, 1.0) for name in choices])
+    share = np.array([DEFECT_WEIGHTS.get(name, 1.0) for name in choices])
     count = int(rng.choice(3, p=(0.36, 0.46, 0.18)))
     for name in rng.choice(choices, count, replace=False, p=share / share.sum()):
         severities[str(name)] = int(rng.integers(1, 5))
@@ -201,7 +202,7 @@ class Validation:
             "white": [inputs(on_white(sampler, rng)) for _ in range(white)],
         }
 
-    def answers(self, model: nn.Module, name: str) -> tuple[np.ndarray, np.ndarray]:
+    def predict(self, model: nn.Module, name: str) -> tuple[np.ndarray, np.ndarray]:
         """P(severity > k) [N, defects, 4] and P(worse than class k) [N, 3] on one of the sets."""
         found = []
         device = next(model.parameters()).device
@@ -214,7 +215,7 @@ class Validation:
         return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
 
     def __call__(self, model: nn.Module, run: Path) -> dict[str, float]:
-        defects, classes = self.answers(model, "spoiled")
+        defects, classes = self.predict(model, "spoiled")
         severity = np.stack([s["severity"] for s in self.sets["spoiled"]])
         overall = np.array([int(s["overall"]) for s in self.sets["spoiled"]])
         found = {}
@@ -228,7 +229,7 @@ class Validation:
         found["kappa"] = metrics.kappa(predicted, overall, len(CLASSES))
         found["ece"] = metrics.calibration_error(classes[:, 1], overall >= 2)
         for name in ("photos", "white"):
-            false = self.answers(model, name)[0][:, :, 2] > 0.5
+            false = self.predict(model, name)[0][:, :, 2] > 0.5
             found[f"false_alarms_{name}"] = float(false.any(1).mean())
         return {key: round(value, 4) for key, value in found.items()}
 
@@ -253,7 +254,7 @@ def with_signals(model: QualityNet, make: Callable[[np.random.Generator, float],
 def train(plan: Plan, workers: int, batch: int) -> None:
     """Trains within the plan's budget and puts the weights and their card in place."""
     stream = Stream(Replay(Sampler("train"), fresh=0.35), seed=5)
-    model = with_signals(pretrained.start(QualityNet()), stream.make)
+    model = with_signals(pretrained.load_imagenet(QualityNet()), stream.make)
     model, found = fit(
         model,
         loader(stream, batch, workers),
@@ -263,7 +264,7 @@ def train(plan: Plan, workers: int, batch: int) -> None:
         plan,
         stream.progress,
     )
-    print(publish(model, "quality", card("quality", __doc__ or "", found, plan)), weights.INDEX)
+    print(publish(model, "quality", card("quality", __doc__ or "", found, plan)), checkpoints.INDEX)
 
 
 def draw(rng: np.random.Generator, shares: dict[str, float], groups: dict[str, list]) -> str:

@@ -3,7 +3,7 @@
 Thresholds are chosen on pictures of the training split, so that the figures of the validation split are not flattered
 by them. `filter`: for each defect the share of strongly spoilt pictures (severity 3 and more) that a probability
 catches, and the false alarms. `no_subject`: the share of empty pictures that `stages.coarse.no_subject` ends, and of
-pictures with a subject that it ends wrongly; and what each part of the evidence would count if it were fitted anew.
+pictures with a subject that it ends wrongly; and the regression's coefficients if they were fitted anew.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from ..stages.base import run_stages
-from ..stages.coarse import CONSTANT, COUNTS, CoarseSettings, evidence
+from ..stages.coarse import EMPTY_COEFFICIENTS, EMPTY_INTERCEPT, CoarseSettings, empty_features
 from ..stages.filter import REASONS
 from ..stages.networks.quality import DEFECTS
 from . import coarse, data, detect, quality
 from .command import run
-from .spread import spread, stage
+from .parallel import parallel_map, stage
 from .validation import Picture, composites
 
 PROBABILITIES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
@@ -39,7 +39,7 @@ def filter_table(count: int) -> list[str]:
     posters = detect.Sampler("train")
     designs = [Picture(posters.design(rng, 512)[0], "design") for _ in range(count)]  # text over a product is no fault
     sets = {"spoiled": spoiled, "photographs": photos, "white": white, "designs": designs}
-    found = {name: spread(_qualities, pictures) for name, pictures in sets.items()}
+    found = {name: parallel_map(_qualities, pictures) for name, pictures in sets.items()}
     lines = ["| | probability | caught | alarms, no defect | photographs | white | designs |"]
     for defect, reason in REASONS.items():
         strong = [k for k, truth in enumerate(truths) if truth[defect] >= 3]
@@ -62,13 +62,13 @@ def no_subject_table(count: int) -> list[str]:
     plain = coarse.Sampler("train")
     plain.varied = False  # as in validation
     sets["composites"] = composites(max(1, count // len(plain.foregrounds)), seed=32, sampler=plain)
-    found = {name: spread(_evidence, pictures) for name, pictures in sets.items()}
+    found = {name: parallel_map(_empty_features, pictures) for name, pictures in sets.items()}
     parts = np.array([part for group in found.values() for part, _ in group])
     empty = np.repeat(list(found), [len(group) for group in found.values()]) == "empty"
     fitted = LogisticRegression(C=10, max_iter=1000).fit(parts, empty)
     counts = ", ".join(f"{x:.2f}" for x in fitted.coef_[0])
-    rules = {"as it is": (COUNTS, CONSTANT), "fitted": (fitted.coef_[0], fitted.intercept_[0])}
-    lines = [f"fitted: COUNTS, CONSTANT = ({counts}), {fitted.intercept_[0]:.2f}", ""]
+    rules = {"as it is": (EMPTY_COEFFICIENTS, EMPTY_INTERCEPT), "fitted": (fitted.coef_[0], fitted.intercept_[0])}
+    lines = [f"fitted: EMPTY_COEFFICIENTS, EMPTY_INTERCEPT = ({counts}), {fitted.intercept_[0]:.2f}", ""]
     lines.append("| rule | no_subject | " + " | ".join(sets) + " |")
     smallest = CoarseSettings().min_area
     for name, (weights, constant) in rules.items():
@@ -87,10 +87,10 @@ def _qualities(picture: Picture) -> dict[str, float]:
     return {defect: item.quality[defect] for defect in REASONS}
 
 
-def _evidence(picture: Picture) -> tuple[np.ndarray, float]:
+def _empty_features(picture: Picture) -> tuple[np.ndarray, float]:
     item = picture.item()
     run_stages([stage("classify"), stage("detect"), stage("coarse", min_area=0, no_subject=1)], [item])
-    return evidence(item)
+    return empty_features(item)
 
 
 def main(argv: list[str]) -> int:

@@ -28,7 +28,7 @@ from .synth.design import render
 
 KINDS = ("hair", "plain", "lattice")  # of subjects with fine edges
 GOODS = ("device_on_white", "standing", "flat_lay")  # drawn goods whose alpha is known
-NOTED = {  # photographs of the validation split, by what their names hold, of kinds that once went wrong
+NAMED_GROUPS = {  # photographs of the validation split, by what their names hold, of kinds that once went wrong
     "photographed device": (
         "fabian-albert", "oscar-nord-8l9", "jeremy-bezanger", "_ab-fhmRq", "varad-murti", "mikael-blomkvist-6476588",
         "pixabay-38568", "lukas-574073", "danny-meneses",
@@ -85,7 +85,9 @@ def by_teacher(side: int = 512, doubt: float = 0.2) -> list[Picture]:
     for name, group in data.taught("val", side).items():
         for photo in group:
             if photo.doubt <= doubt:
-                special = next((kind for kind, names in NOTED.items() if any(n in photo.path for n in names)), name)
+                special = next(
+                    (kind for kind, names in NAMED_GROUPS.items() if any(n in photo.path for n in names)), name
+                )
                 found.append(Picture(photo.rgb, special, photo.alpha))
     return found
 
@@ -155,7 +157,7 @@ def hairy(each: int = 20, side: int = 512, seed: int = 22) -> list[Picture]:
         for _ in range(each):
             s = sampler.crop(rng, side, kind, (0.6, 1.0), 0.06)
             rgb = np.ascontiguousarray(s["image"].transpose(1, 2, 0))
-            found.append(Picture(rgb, kind, s["alpha"], coarse=(s["coarse"], s["unsure"])))
+            found.append(Picture(rgb, kind, s["alpha"], coarse=(s["coarse"], s["uncertainty"])))
     return found
 
 

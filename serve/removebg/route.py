@@ -11,16 +11,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ...stages.decode.picture import Picture
 from ...stages.errors import PictureError
 from ...stages.item import Item
-from ...stages.picture import Picture
-from ..admission import Visit
+from ...stages.products.spec import ProductSpec
+from ...stages.request import RequestSpec
+from ..admission import AdmissionSlot
 from ..api import TYPES
-from ..desk import Desk, hide
+from ..context import ServiceContext, hide
 from ..errors import TOO_MANY_PIXELS, ApiError
 from ..intake import Form, size
 from .options import Options, read_options, region
-from .order import NAME, RemoveBgOrder
 
 COARSE = {
     "person": "person",
@@ -37,14 +38,16 @@ ASKED = {  # types that the picture itself does not tell: (at level 1, at the fi
     "transportation": ("car", "transportation"),
     "other": ("other", "other"),
 }
+NAME = "result"
+SIDES = ("top", "left", "width", "height")
 CALLS = 1_000_000  # of the account: nothing is charged, and clients that look before they call must go on
 
 
 class RemoveBg:
     """The routes below /v1.0."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, context: ServiceContext) -> None:
+        self.context = context
 
     def routes(self) -> list[Route]:
         return [
@@ -54,7 +57,7 @@ class RemoveBg:
 
     async def account(self, request: Request) -> Response:
         """Credits and free calls, neither of which are counted."""
-        self.desk.authorize(request)
+        self.context.authorize(request)
         credits = {"total": CALLS, "subscription": 0, "payg": 0, "enterprise": CALLS}
         attributes = {"credits": credits, "api": {"free_calls": CALLS, "sizes": "all"}}
         return JSONResponse({"data": {"attributes": attributes}})
@@ -74,7 +77,7 @@ class RemoveBg:
 
     def _limits(self, request: Request, wait: float = 0.0) -> dict[str, str]:
         """What remove.bg tells of a limit with every answer. wait: seconds, where one has been reached."""
-        limit, left, seconds = self.desk.limit(request)
+        limit, left, seconds = self.context.limit(request)
         return {
             "X-RateLimit-Limit": str(limit),
             "X-RateLimit-Remaining": "0" if wait else str(left),
@@ -82,25 +85,25 @@ class RemoveBg:
         }
 
     async def _removebg(self, request: Request) -> Response:
-        with self.desk.visit(request) as visit:
-            form = await self.desk.form(request, visit)
+        with self.context.slot(request) as slot:
+            form = await self.context.form(request, slot)
             options = read_options(form)
-            background, area = await self._background(form, visit)
-            data = await self.desk.source(form, visit)
-            item = Item("picture", "", data=data, limits=self.desk.service.limits)
-            if not await self.desk.check(item):
-                hide(item, visit.fetched)
+            background, area = await self._background(form, slot)
+            data = await self.context.source(form, slot)
+            item = Item("picture", "", data=data, limits=self.context.service.limits)
+            if not await self.context.check(item):
+                hide(item, slot.fetched)
                 raise _failed(item)
-            order = RemoveBgOrder(options, background=background, background_pixels=area)
-            if options.roi:
-                order.roi = region(options.roi, item.width, item.height)
-            work = await self.desk.do(request, visit, data, order, options.hint)
-        if work.item.status != "ok":
-            raise _failed(work.item)
-        assert isinstance(work.order, RemoveBgOrder)
-        return _answer(request, work.item, work.order, work.model)
+            part = region(options.roi, item.width, item.height) if options.roi else None
+            settings = options.composition.model_copy(update={"background": background, "background_pixels": area})
+            result = ProductSpec(name=NAME, product="composition", settings=settings)
+            wanted = RequestSpec((result,), keep_rejects=True, region=part)  # it refuses no picture for its quality
+            done = await self.context.do(request, slot, data, wanted, options.hint)
+        if done.item.status != "ok":
+            raise _failed(done.item)
+        return _answer(request, done.item, options, done.model)
 
-    async def _background(self, form: Form, visit: Visit) -> tuple[bytes, int]:
+    async def _background(self, form: Form, slot: AdmissionSlot) -> tuple[bytes, int]:
         """The background's bytes, if one is given, and its pixels; its header is checked."""
         file, url, color = form.file("bg_image_file"), form.text("bg_image_url"), form.text("bg_color")
         if bool(file) + bool(url) + bool(color) > 1:
@@ -111,10 +114,10 @@ class RemoveBg:
             raise ApiError(400, "multiple_bg_sources", title)
         if not (file or url):
             return b"", 0
-        limits = self.desk.service.limits
+        limits = self.context.service.limits
         if file and len(file) > limits.max_bytes:
             raise ApiError(413, "file_too_large", "File too large", f"File exceeds limit of {size(limits.max_bytes)}")
-        data = file or await self.desk.download(url, "bg_image", visit)
+        data = file or await self.context.download(url, "bg_image", slot)
         try:
             picture = await asyncio.to_thread(Picture, data, limits)
         except PictureError as error:
@@ -124,30 +127,22 @@ class RemoveBg:
         return data, picture.width * picture.height
 
 
-def _answer(request: Request, item: Item, order: RemoveBgOrder, model: str) -> Response:
-    assert order.facts
-    made, facts = item.outputs[NAME], order.facts
+def _answer(request: Request, item: Item, options: Options, model: str) -> Response:
+    made = item.outputs[NAME]
+    facts = made.facts
     headers = {
-        "X-Width": str(facts.width),
-        "X-Height": str(facts.height),
-        "X-Foreground-Top": str(facts.top),
-        "X-Foreground-Left": str(facts.left),
-        "X-Foreground-Width": str(facts.foreground_width),
-        "X-Foreground-Height": str(facts.foreground_height),
+        "X-Width": str(facts["width"]),
+        "X-Height": str(facts["height"]),
+        **{f"X-Foreground-{side.capitalize()}": str(facts[f"foreground_{side}"]) for side in SIDES},
         "X-Credits-Charged": "0",
         "X-Hairline-Model": model,
     }
-    kind = kind_of(item.category, order.options)
+    kind = kind_of(item.category, options)
     if kind:
         headers["X-Type"] = kind
     if "application/json" in request.headers.get("accept", "").lower():
-        data = {
-            "result_b64": base64.b64encode(made.data).decode(),
-            "foreground_top": facts.top,
-            "foreground_left": facts.left,
-            "foreground_width": facts.foreground_width,
-            "foreground_height": facts.foreground_height,
-        }
+        sides = {f"foreground_{side}": facts[f"foreground_{side}"] for side in SIDES}
+        data = {"result_b64": base64.b64encode(made.data).decode(), **sides}
         return JSONResponse({"data": data}, headers=headers)
     headers["Content-Disposition"] = f'attachment; filename="no-bg.{made.ext}"'
     return Response(made.data, media_type=TYPES[made.ext], headers=headers)

@@ -56,7 +56,7 @@ def generalized_iou(a: Tensor, b: Tensor) -> Tensor:
     return shared / union - (hull - union) / hull
 
 
-def suppress(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
+def non_maximum_suppression(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
     """Greedy non-maximum suppression: indices of the boxes that are kept, best first.
 
     A box goes when its IoU with a better one that is kept is above `threshold`. Equal scores keep their order.

@@ -42,7 +42,7 @@ class Residual(nn.Module):
         return F.relu(self.body(x) + self.shortcut(self.pool(x)))
 
 
-class Context(nn.Module):
+class PyramidPooling(nn.Module):
     """Tells every place what the whole picture looks like: average pools of 1, 2 and 4 cells a side."""
 
     def __init__(self, channels: int, cells: tuple[int, ...] = (1, 2, 4)) -> None:
@@ -67,7 +67,7 @@ class Encoder(nn.Module):
     widths: tuple[int, ...]
 
 
-class Up(nn.Module):
+class UpBlock(nn.Module):
     """One step of a decoder: enlarges twofold, joins the encoder's map of that size, and convolves."""
 
     def __init__(self, inputs: int, skip: int, outputs: int) -> None:

@@ -1,11 +1,11 @@
-"""The coarse network: which pixels belong to the subject, at low resolution, and where that is unsure."""
+"""The coarse network: which pixels belong to the subject, at low resolution, and how uncertain that is."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from .blocks import Context, ConvBN, Encoder, Up
+from .blocks import ConvBN, Encoder, PyramidPooling, UpBlock
 from .lite import LiteEncoder
 
 SIZE = 320  # side of the square input at inference, pixels
@@ -26,9 +26,9 @@ class CoarseNet(nn.Module):
         super().__init__()
         self.encoder: Encoder = encoder or LiteEncoder()
         widths = self.encoder.widths
-        self.context = Context(widths[-1])
+        self.context = PyramidPooling(widths[-1])
         self.ups = nn.ModuleList(
-            Up(inputs, skip, out)
+            UpBlock(inputs, skip, out)
             for inputs, skip, out in zip((*outputs[1:], widths[-1]), widths[:-1], outputs, strict=True)
         )
         answer = nn.Conv2d(outputs[0], 2, 3, padding=1)

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .anchors import PER_CELL, RATIOS, decode, suppress
+from .anchors import PER_CELL, RATIOS, decode, non_maximum_suppression
 from .blocks import ConvBN
 from .lite import LiteEncoder
 
@@ -30,7 +30,7 @@ _TOP = 128  # channels at strides 32 and 64
 _CANDIDATES = 200  # best boxes that enter the suppression
 
 
-class Fuse(nn.Module):
+class LevelFusion(nn.Module):
     """One level joined with the finer level below and the coarser level above, where there are such."""
 
     def __init__(self, finer: int, own: int, coarser: int, outputs: int) -> None:
@@ -79,7 +79,7 @@ class Detector(nn.Module):
         _, c4, c8, c16 = self.encoder.widths
         self.tops = nn.ModuleList([ConvBN(c16, _TOP, stride=2), ConvBN(_TOP, _TOP, stride=2)])
         self.fuse = nn.ModuleList(
-            Fuse(finer, own, coarser, width)
+            LevelFusion(finer, own, coarser, width)
             for finer, own, coarser, width in zip(
                 (c4, c8, c16, _TOP), (c8, c16, _TOP, _TOP), (c16, _TOP, _TOP, 0), _WIDTHS, strict=True
             )
@@ -99,7 +99,7 @@ class Detector(nn.Module):
 
 
 @dataclass
-class Found:
+class Detections:
     """What was found in one picture, best first: boxes float [n, 4], scores float [n], labels int [n]."""
 
     boxes: Tensor
@@ -107,16 +107,16 @@ class Found:
     labels: Tensor
 
 
-def select(answer: Tensor, anchor: Tensor, min_score: float, nms_iou: float) -> Found:
+def select_boxes(output: Tensor, anchor: Tensor, min_score: float, nms_iou: float) -> Detections:
     """Turns one picture's answer, float [A, labels + 4], into boxes; labels do not suppress each other."""
-    scores, labels = answer[:, : len(LABELS)].float().sigmoid().max(1)
+    scores, labels = output[:, : len(LABELS)].float().sigmoid().max(1)
     best = scores.topk(min(_CANDIDATES, len(scores))).indices
     best = best[scores[best] >= min_score]
-    boxes = decode(answer[best, len(LABELS) :].float(), anchor[best])
+    boxes = decode(output[best, len(LABELS) :].float(), anchor[best])
     scores, labels = scores[best], labels[best]
     apart = labels[:, None].float() * 1e5  # far enough that boxes of different labels never meet
-    kept = suppress(boxes + apart, scores, nms_iou)
-    return Found(boxes[kept], scores[kept], labels[kept])
+    kept = non_maximum_suppression(boxes + apart, scores, nms_iou)
+    return Detections(boxes[kept], scores[kept], labels[kept])
 
 
 def letterbox(rgb: NDArray[np.uint8], side: int = SIDE) -> tuple[NDArray[np.uint8], float]:

@@ -13,12 +13,12 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor, nn
 
-from .blocks import ConvBN, Residual, Up
+from .blocks import ConvBN, Residual, UpBlock
 
 WIDTHS = (32, 64, 96, 128)  # channels at strides 2, 4, 8, 16
 
 
-class Matte(NamedTuple):
+class FineOutput(NamedTuple):
     """Float [N, 1, H, W] each, 0..1."""
 
     foreground: Tensor
@@ -33,7 +33,7 @@ class Branch(nn.Module):
     def __init__(self, outputs: tuple[int, int, int] = (32, 48, 64)) -> None:
         super().__init__()
         self.ups = nn.ModuleList(
-            Up(inputs, skip, out)
+            UpBlock(inputs, skip, out)
             for inputs, skip, out in zip((*outputs[1:], WIDTHS[-1]), WIDTHS[:-1], outputs, strict=True)
         )
 
@@ -76,13 +76,13 @@ class FineNet(nn.Module):
             features.append(y)
         return features
 
-    def forward(self, x: Tensor) -> Matte:
+    def forward(self, x: Tensor) -> FineOutput:
         features = self.encode(x)
         f, b = self.foreground(features), self.background(features)
         # fp32 from here on: bf16 has 8 bits, an alpha needs them all
         answers = nnf.pixel_shuffle(self._heads(torch.cat([f, b], 1)).float(), 2).sigmoid()
         foreground, background, blend = answers[:, :1], answers[:, 1:2], answers[:, 2:]
-        return Matte(foreground, background, blend, blend * foreground + (1 - blend) * (1 - background))
+        return FineOutput(foreground, background, blend, blend * foreground + (1 - blend) * (1 - background))
 
     def _heads(self, both: Tensor) -> Tensor:
         """All three heads as one convolution: four outputs at a time would leave the vector units half empty."""

@@ -21,7 +21,7 @@ _FIXED = 3  # stages that are not trained
 _LEVELS = (0, 1, 2, 4, 6)  # the stages whose outputs are the features at strides 2, 4, 8, 16, 32
 
 
-class Inverted(nn.Module):
+class InvertedResidual(nn.Module):
     """Inverted residual block: expand, depthwise convolution, project; the identity is added where shapes allow."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
@@ -56,7 +56,7 @@ class LiteEncoder(Encoder):
         for count, kernel, stride, expansion, outputs in STAGES[: self.last[-1] + 1]:
             blocks = []
             for index in range(count):
-                blocks.append(Inverted(before, outputs, kernel, stride if index == 0 else 1, expansion))
+                blocks.append(InvertedResidual(before, outputs, kernel, stride if index == 0 else 1, expansion))
                 before = outputs
             stages.append(nn.Sequential(*blocks))
         self.stages = nn.ModuleList(stages)
@@ -64,7 +64,7 @@ class LiteEncoder(Encoder):
         for part in self._fixed_parts():
             part.requires_grad_(False)
         for module in self.modules():
-            if isinstance(module, Inverted):
+            if isinstance(module, InvertedResidual):
                 module.depthwise[0].requires_grad_(False)
 
     def _fixed_parts(self) -> list[nn.Module]:

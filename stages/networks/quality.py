@@ -1,7 +1,7 @@
 """The quality network: how strong each defect of a picture is, in ordered classes.
 
 Severities have an order but no unit, so they are neither regressed nor treated as unrelated classes: the network
-gives one score per defect and learned, ordered thresholds on it, and answers P(severity >= k) for each k (CORAL:
+gives one score per defect and learned, ordered thresholds on it, that is P(severity >= k) for each k (CORAL:
 Cao, Mirjalili and Raschka, "Rank consistent ordinal regression", 2020).
 """
 
@@ -11,19 +11,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..signals import NAMES
+from ..imaging.signals import NAMES
 from .blocks import ConvBN
 from .lite import LiteEncoder
 
 SIZE = 256  # side of the square input, pixels; the picture is stretched to it
 DEFECTS = ("exposure_dark", "exposure_over", "blur", "occlusion", "low_information")
 SEVERITIES = 5  # 0 none, 1 noticed when compared, 2 plain, 3 spoils the picture, 4 little is left
-CELLS = 4  # a side of the grid in which the network sees where things are: what covers a subject is a matter of place
-KEPT = 24  # features of each cell that the answer is told
+LAYOUT_CELLS = 4  # cells a side of the grid of local features: where something lies tells whether it covers the subject
+LAYOUT_CHANNELS = 24  # features of each cell
 CLASSES = ("good", "usable", "poor", "bad")
 
 
-class Ordered(nn.Module):
+class CoralHead(nn.Module):
     """Scores to cumulative logits: a score minus thresholds that rise by construction.
 
     Input: float [N, scores]. Output: float [N, scores, steps]; sigmoid of step k is P(rank > k), falling in k.
@@ -59,24 +59,24 @@ class QualityNet(nn.Module):
         self.register_buffer("mean", torch.zeros(len(NAMES)))  # of the signals over the training pictures
         self.register_buffer("deviation", torch.ones(len(NAMES)))
         self.signals = nn.Sequential(nn.Linear(len(NAMES), 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU())
-        self.layout = nn.Sequential(ConvBN(widths[-1], KEPT, kernel=1))
-        seen = 2 * widths[-1] + widths[-3] + KEPT * CELLS**2
+        self.layout = nn.Sequential(ConvBN(widths[-1], LAYOUT_CHANNELS, kernel=1))
+        seen = 2 * widths[-1] + widths[-3] + LAYOUT_CHANNELS * LAYOUT_CELLS**2
         self.join = nn.Sequential(nn.Linear(seen + 64, 128), nn.ReLU(), nn.Dropout(0.2))
         self.score = nn.Linear(128, len(DEFECTS) + 1)
-        self.defects = Ordered(len(DEFECTS), SEVERITIES - 1)
-        self.classes = Ordered(1, len(CLASSES) - 1)
+        self.defects = CoralHead(len(DEFECTS), SEVERITIES - 1)
+        self.classes = CoralHead(1, len(CLASSES) - 1)
 
     def forward(self, image: Tensor, signals: Tensor) -> tuple[Tensor, Tensor]:
-        return self.judge(self.pool(image), signals)
+        return self.head(self.pool(image), signals)
 
     def pool(self, image: Tensor) -> Tensor:
         """The costly half, for the accelerator: float [N, 3, SIZE, SIZE] to float [N, P]."""
         features = self.encoder(image)
         last, middle = features[-1], features[-3]
-        parts = F.adaptive_avg_pool2d(self.layout(last), CELLS).flatten(1)
+        parts = F.adaptive_avg_pool2d(self.layout(last), LAYOUT_CELLS).flatten(1)
         return torch.cat([last.mean((2, 3)), last.amax((2, 3)), middle.mean((2, 3)), parts], 1)
 
-    def judge(self, pooled: Tensor, signals: Tensor) -> tuple[Tensor, Tensor]:
+    def head(self, pooled: Tensor, signals: Tensor) -> tuple[Tensor, Tensor]:
         """The cheap half, best in float32: signals span decades that bf16 does not resolve."""
         normal = ((signals - self.mean) / self.deviation).clamp(-4, 4)
         score = self.score(self.join(torch.cat([pooled, self.signals(normal)], 1))).float()

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..foreground import estimate_foreground
+from ..decode.picture import Picture
+from ..decode.transparency import MIN_VISIBLE_ALPHA, combine_alpha
+from ..imaging.foreground import estimate_foreground
 from ..item import Item, Output
-from ..picture import Picture
-from ..transparency import FAINT, joined
 
 U8 = NDArray[np.uint8]
 
@@ -54,7 +54,7 @@ class Matte:
     def alpha(self) -> U8:
         """uint8 [H, W], 0..255: what was found, and nowhere more opaque than the source itself."""
         own = self.picture.source_alpha
-        return self.found if own is None else joined(self.found, own, self.picture.own_matte is not None)
+        return self.found if own is None else combine_alpha(self.found, own, self.picture.own_matte is not None)
 
     @cached_property
     def foreground(self) -> U8:
@@ -69,7 +69,7 @@ class Matte:
     @cached_property
     def box(self) -> tuple[int, int, int, int]:
         """(x0, y0, x1, y1) around what is more than faint, x1 and y1 exclusive."""
-        solid = self.alpha >= FAINT
+        solid = self.alpha >= MIN_VISIBLE_ALPHA
         x, y, w, h = cv2.boundingRect((solid if solid.any() else self.alpha > 0).astype(np.uint8))
         return x, y, x + w, y + h
 
@@ -82,9 +82,11 @@ class Product(ABC, Generic[S]):
 
     Class attributes:
         Settings: the pydantic model of its options.
+        of_matte: whether there is nothing to make where no subject was found.
     """
 
     Settings: ClassVar[type[ProductSettings]] = ProductSettings
+    of_matte: ClassVar[bool] = True
 
     def __init__(self, settings: S) -> None:
         self.settings = settings

@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
 
 from .base import Product, ProductSettings
-from .registry import PRESETS, PRODUCTS
+from .registry import ON_REQUEST, PRESETS, PRODUCTS
 
-TAKEN = ("results", "runs", "report")  # folders of the output that are no products
+RESERVED = ("results", "runs", "report")  # folders of the output that are no products
 
 
 class ProductSpec(BaseModel):
@@ -47,11 +47,11 @@ class ProductSpec(BaseModel):
 
     def build(self) -> Product[Any]:
         """The product, ready to make files."""
-        return PRODUCTS[self.product](self.settings)
+        return (PRODUCTS | ON_REQUEST)[self.product](self.settings)
 
 
 def _spec(name: str, options: dict[str, Any]) -> dict[str, Any]:
-    if name in TAKEN:
+    if name in RESERVED:
         raise ValueError(f"a product cannot be called {name!r}: the output keeps something else there")
     options = {**PRESETS.get(name, {}), **options}
     product = options.pop("product", name)
@@ -60,7 +60,7 @@ def _spec(name: str, options: dict[str, Any]) -> dict[str, Any]:
             return _spec(name, {**PRESETS[product], **options})
         known = [*PRODUCTS, *PRESETS]
         own = "" if product != name else "; a name of your own needs `product:` among its options"
-        raise ValueError(f"unknown product {product!r}: {_nearest(str(product), known)}{own}")
+        raise ValueError(f"unknown product {product!r}: {_suggest(str(product), known)}{own}")
     try:
         return {"name": name, "product": product, "settings": PRODUCTS[product].Settings.model_validate(options)}
     except ValidationError as error:
@@ -68,10 +68,10 @@ def _spec(name: str, options: dict[str, Any]) -> dict[str, Any]:
         key = ".".join(str(part) for part in first["loc"][:1])
         if first["type"] == "extra_forbidden":
             fields = list(PRODUCTS[product].Settings.model_fields)
-            raise ValueError(f"product {name}: unknown option {key!r}: {_nearest(key, fields)}") from error
+            raise ValueError(f"product {name}: unknown option {key!r}: {_suggest(key, fields)}") from error
         raise ValueError(f"product {name}: {key}: {first['msg']} (given: {first['input']!r})") from error
 
 
-def _nearest(word: str, known: list[str]) -> str:
+def _suggest(word: str, known: list[str]) -> str:
     close = get_close_matches(word, known, 1)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"

@@ -16,7 +16,7 @@ from .encode import Compression, jpeg, png
 
 U8 = NDArray[np.uint8]
 Side = Annotated[int, Field(gt=0, le=10_000)]
-MOST_ENLARGED = 64.0  # or the pixels at the canvas's edge, enlarged whole before they are cut, take more than it
+MAX_SCALE = 64.0  # with more, the pixels at the edge of the canvas, which are enlarged whole, would take much memory
 
 
 class WhiteBackgroundSettings(ProductSettings):
@@ -53,11 +53,11 @@ class WhiteBackground(Product[WhiteBackgroundSettings]):
         pixels = on_white(matte.foreground, matte.alpha)
         if s.canvas != "keep":
             x0, y0, x1, y1 = matte.box
-            most = matte.item.limits.max_pixels
-            side = square_side(max(x1 - x0, y1 - y0), s.fill, most)
+            limit = matte.item.limits.max_pixels
+            side = square_side(max(x1 - x0, y1 - y0), s.fill, limit)
             width, height = (side, side) if s.canvas == "square" else s.canvas
-            scale = min(MOST_ENLARGED, s.fill * min(width / (x1 - x0), height / (y1 - y0)))
-            if s.canvas == "square" and side < isqrt(most):
+            scale = min(MAX_SCALE, s.fill * min(width / (x1 - x0), height / (y1 - y0)))
+            if s.canvas == "square" and side < isqrt(limit):
                 scale = 1.0
             pixels = centred(pixels, matte, (width, height), scale)
         if s.format == "jpeg":
@@ -67,8 +67,8 @@ class WhiteBackground(Product[WhiteBackgroundSettings]):
 
 def square_side(subject: int, fill: float, max_pixels: int) -> int:
     """Of the square of which a subject fills a share; the one around a long thin subject could be huge."""
-    most = isqrt(max_pixels)
-    return most if subject >= fill * most else round(subject / fill)
+    limit = isqrt(max_pixels)
+    return limit if subject >= fill * limit else round(subject / fill)
 
 
 def on_white(foreground: U8, alpha: U8) -> U8:
@@ -84,8 +84,8 @@ def centred(pixels: U8, matte: Matte, canvas: tuple[int, int], scale: float) -> 
     """
     width, height = canvas
     x0, y0, x1, y1 = matte.box
-    left, right, at_x = _window((x0 + x1) / 2, matte.alpha.shape[1], width, scale)
-    top, bottom, at_y = _window((y0 + y1) / 2, matte.alpha.shape[0], height, scale)
+    left, right, at_x = _visible_range((x0 + x1) / 2, matte.alpha.shape[1], width, scale)
+    top, bottom, at_y = _visible_range((y0 + y1) / 2, matte.alpha.shape[0], height, scale)
     part = pixels[top:bottom, left:right]
     if scale != 1:
         part = _scaled(part, matte.alpha[top:bottom, left:right], scale)
@@ -98,13 +98,14 @@ def centred(pixels: U8, matte: Matte, canvas: tuple[int, int], scale: float) -> 
 
 def _scaled(pixels: U8, alpha: U8, scale: float) -> U8:
     size = max(1, round(alpha.shape[1] * scale)), max(1, round(alpha.shape[0] * scale))
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    result = cv2.resize(pixels, size, interpolation=way).astype(np.uint8, copy=False)
-    result[cv2.resize(alpha, size, interpolation=way) == 0] = 255  # a cubic enlargement swings beyond the edge
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    result = cv2.resize(pixels, size, interpolation=interpolation).astype(np.uint8, copy=False)
+    clear = cv2.resize(alpha, size, interpolation=interpolation) == 0
+    result[clear] = 255  # a cubic enlargement overshoots beyond the edge
     return result
 
 
-def _window(middle: float, length: int, canvas: int, scale: float) -> tuple[int, int, int]:
+def _visible_range(middle: float, length: int, canvas: int, scale: float) -> tuple[int, int, int]:
     """Which pixels [start, end) of the picture show on the canvas, and where on it they start."""
     reach = canvas / 2 / scale
     start, end = max(0, int(np.floor(middle - reach))), min(length, int(np.ceil(middle + reach)))

@@ -17,7 +17,7 @@ from kit import Web, fill, hairline, jpeg
 
 from hairline.cli import main
 from hairline.pipeline import retry
-from hairline.stages.weights import FOLDER
+from hairline.stages.checkpoints import FOLDER
 
 Mistake = Callable[..., str]
 

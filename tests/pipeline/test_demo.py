@@ -12,8 +12,8 @@ from rich.console import Console
 from hairline.configs.job import load_job
 from hairline.pipeline import demo
 from hairline.pipeline.demo_catalog import expected, make_catalog
+from hairline.stages.decode.picture import Picture
 from hairline.stages.errors import HairlineError, PictureError
-from hairline.stages.picture import Picture
 from hairline.stages.reasons import MEANINGS
 
 

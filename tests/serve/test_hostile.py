@@ -31,10 +31,10 @@ from hostile import (
     request,
     send,
 )
+from kit import Web
 from PIL import Image
 from serve_kit import PHOTOS, Server, photo
 
-from tests.kit import Web
 from tests.zoo import KINDS, READABLE
 
 INNER = (b"Traceback", b"site-packages", b'.py"', b"hairline/", str(Path(__file__).parents[2]).encode(), b"root:x:")

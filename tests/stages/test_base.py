@@ -9,7 +9,7 @@ import torch
 
 from hairline.stages.base import EachStage, Settings, Stage, run_stage, run_stages
 from hairline.stages.errors import PictureError
-from hairline.stages.item import Box, Crop, Item, Output, Subject
+from hairline.stages.item import Box, CoarseCrop, Item, Output, Subject
 from tests import zoo
 
 
@@ -222,7 +222,7 @@ def test_an_item_crosses_processes():
     photo = zoo.some_photographs()[0]
     alpha = zoo.alpha_of(photo)
     item = Item("ü/a", "file:///ü/a", data=zoo.encode(photo, "PNG"), boxes=[Box(0, 1, 2, 3, "subject", 0.5)])
-    item.crops = [Crop((0, 0, 320, 240), alpha[::4, ::4].copy(), alpha[::4, ::4].copy())]
+    item.crops = [CoarseCrop((0, 0, 320, 240), alpha[::4, ::4].copy(), alpha[::4, ::4].copy())]
     item.alpha, item.subjects = alpha, [Subject((0, 0, 320, 240), alpha), Subject((5, 6, 105, 76), alpha[:70, :100])]
     assert item.picture.rgb().size
     packed = pickle.dumps(item)

@@ -10,12 +10,12 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from hairline.stages import coarse, weights
+from hairline.stages import checkpoints, coarse
 from hairline.stages.errors import HairlineError
 from hairline.stages.item import Box, Item
 
 needs_weights = pytest.mark.skipif(
-    not (weights.FOLDER / "coarse-general.safetensors").is_file(), reason="the coarse weights are not trained yet"
+    not (checkpoints.FOLDER / "coarse-general.safetensors").is_file(), reason="the coarse weights are not trained yet"
 )
 
 
@@ -84,17 +84,17 @@ def test_an_answer_does_not_depend_on_its_batch(stage: coarse.CoarseStage) -> No
     stage.process([alone])
     stage.process([second, first])
     assert np.array_equal(alone.crops[0].alpha, first.crops[0].alpha)
-    assert np.array_equal(alone.crops[0].unsure, first.crops[0].unsure)
+    assert np.array_equal(alone.crops[0].uncertainty, first.crops[0].uncertainty)
 
 
 def test_missing_damaged_and_foreign_weights_say_so(tmp_path: Path) -> None:
     missing = coarse.CoarseSettings(weights=str(tmp_path / "none.safetensors"))
     with pytest.raises(HairlineError, match="weights not found"):
-        coarse.CoarseStage.weights(missing)
+        coarse.CoarseStage.weight_hashes(missing)
     path = tmp_path / "x.safetensors"
     path.write_bytes(b"no weights")
     with pytest.raises(HairlineError, match="sha256"):
-        coarse.CoarseStage.weights(coarse.CoarseSettings(weights=str(path), sha256="0" * 64))
+        coarse.CoarseStage.weight_hashes(coarse.CoarseSettings(weights=str(path), sha256="0" * 64))
     with pytest.raises(HairlineError, match="do not fit"):
         coarse.CoarseStage(coarse.CoarseSettings(weights=str(path))).setup(torch.device("cpu"))
 
@@ -110,7 +110,7 @@ class _TwoEyes(torch.nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         side = x.shape[-1] // 2
         columns = torch.arange(side)
-        if x.shape[-1] == coarse.FAR:
+        if x.shape[-1] == coarse.CONTEXT_SIDE:
             answer = torch.where(columns < side // 2, 6.0, -6.0)
         else:
             answer = torch.where(columns % 2 == 0, 3.0, -3.0)
@@ -119,7 +119,7 @@ class _TwoEyes(torch.nn.Module):
 
 def test_what_belongs_together_is_seen_from_afar_and_where_it_ends_near() -> None:
     picture = np.full((100, 150, 3), 90, np.uint8)  # one colour: nothing to settle doubt by
-    ((alpha, error),) = coarse.ask(_TwoEyes(), [picture], torch.device("cpu"))
+    ((alpha, error),) = coarse.predict_alpha(_TwoEyes(), [picture], torch.device("cpu"))
     logits = np.log(np.clip(alpha, 1, 254) / (255.0 - np.clip(alpha, 1, 254)))
     middle = logits[40:120]
     assert middle[:, 10:60].mean() > 4 and middle[:, 100:150].mean() < -4

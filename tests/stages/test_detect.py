@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from hairline.stages import weights
+from hairline.stages import checkpoints
 from hairline.stages.base import run_stage
 from hairline.stages.detect import DetectSettings, DetectStage
 from hairline.stages.errors import HairlineError
@@ -19,7 +19,7 @@ from hairline.stages.item import Item
 from hairline.stages.networks.detector import Detector
 
 torch.set_num_threads(1)  # two threads on a busy core wait for each other
-TRAINED = (weights.FOLDER / "detect.safetensors").is_file()
+TRAINED = (checkpoints.FOLDER / "detect.safetensors").is_file()
 
 
 def photo(seed: int, size: tuple[int, int] = (200, 120), fmt: str = "PNG", **options: object) -> bytes:
@@ -97,9 +97,9 @@ def test_weights_that_are_missing_or_of_another_hash_are_a_clear_mistake(
     untrained: DetectStage, tmp_path: Path
 ) -> None:
     with pytest.raises(HairlineError, match="not found"):
-        DetectStage.weights(DetectSettings(weights=str(tmp_path / "none.safetensors")))
+        DetectStage.weight_hashes(DetectSettings(weights=str(tmp_path / "none.safetensors")))
     with pytest.raises(HairlineError, match="sha256"):
-        DetectStage.weights(DetectSettings(weights=untrained.settings.weights, sha256="0" * 64))
+        DetectStage.weight_hashes(DetectSettings(weights=untrained.settings.weights, sha256="0" * 64))
     (tmp_path / "text.safetensors").write_text("no weights")
     with pytest.raises(HairlineError, match="do not fit Detector"):
         DetectStage(DetectSettings(weights=str(tmp_path / "text.safetensors"))).setup(torch.device("cpu"))

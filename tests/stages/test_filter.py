@@ -7,9 +7,9 @@ import torch
 from pydantic import ValidationError
 from skimage import data
 
-from hairline.stages import signals
 from hairline.stages.base import run_stage
 from hairline.stages.filter import FilterSettings, FilterStage, Thresholds
+from hairline.stages.imaging import signals
 from hairline.stages.item import Item
 from hairline.stages.networks.quality import CLASSES, DEFECTS
 
@@ -161,5 +161,5 @@ def test_misspelt_settings_are_refused() -> None:
 
 
 def test_weights_are_part_of_the_fingerprint() -> None:
-    assert FilterStage.weights(FilterSettings(weights="none")) == {}
-    assert len(FilterStage.weights(FilterSettings())["quality"]) == 64
+    assert FilterStage.weight_hashes(FilterSettings(weights="none")) == {}
+    assert len(FilterStage.weight_hashes(FilterSettings())["quality"]) == 64

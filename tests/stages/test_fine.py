@@ -9,15 +9,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hairline.stages import fine, weights
-from hairline.stages.batch import in_fixed_batches
-from hairline.stages.guided import upsample
-from hairline.stages.item import Crop, Item
+from hairline.stages import checkpoints, fine
+from hairline.stages.imaging.guided import upsample
+from hairline.stages.item import CoarseCrop, Item
+from hairline.stages.networks.batch import in_fixed_batches
 from hairline.stages.networks.fine import FineNet
 
 CPU = torch.device("cpu")
 needs_weights = pytest.mark.skipif(
-    not (weights.FOLDER / "fine-general.safetensors").is_file(), reason="the fine weights are not trained yet"
+    not (checkpoints.FOLDER / "fine-general.safetensors").is_file(), reason="the fine weights are not trained yet"
 )
 
 
@@ -31,7 +31,7 @@ def test_tiles_cover_the_band_well_inside(height: int, width: int, spots: list[t
     for x, y, radius in spots:
         cv2.circle(band, (int(x * (width - 1)), int(y * (height - 1))), int(radius * 400), 1, 5)
     margin, inside = fine.OVERLAP // 2, np.zeros((height, width), bool)
-    for y, x in fine.places(band > 0):
+    for y, x in fine.tile_corners(band > 0):
         assert 0 <= y <= height - fine.TILE and 0 <= x <= width - fine.TILE
         rows = slice(y + margin if y else 0, y + fine.TILE - (margin if y + fine.TILE < height else 0))
         columns = slice(x + margin if x else 0, x + fine.TILE - (margin if x + fine.TILE < width else 0))
@@ -41,11 +41,11 @@ def test_tiles_cover_the_band_well_inside(height: int, width: int, spots: list[t
 
 def test_tiles_are_few() -> None:
     band = np.zeros((1000, 1000), bool)
-    assert fine.places(band) == []
+    assert fine.tile_corners(band) == []
     band[300:500, 700:900] = True  # fits into one tile, wherever it lies
-    assert len(fine.places(band)) == 1
+    assert len(fine.tile_corners(band)) == 1
     band[:] = True
-    assert len(fine.places(band)) == 25
+    assert len(fine.tile_corners(band)) == 25
 
 
 def test_alpha_is_the_late_fusion_of_both_branches() -> None:
@@ -79,7 +79,7 @@ def _disc_item(side: int, id: str = "disc", radius: float = 0.3) -> tuple[Item, 
     small = cv2.GaussianBlur(cv2.resize(truth, (160, 160), interpolation=cv2.INTER_AREA), (0, 0), 1.2)
     unsure = (80 * (1 - np.abs(small / 127.5 - 1))).astype(np.uint8)
     item = Item(id, id, data=png, width=side, height=side)
-    item.crops = [Crop((0, 0, side, side), small, unsure)]
+    item.crops = [CoarseCrop((0, 0, side, side), small, unsure)]
     return item, truth
 
 
@@ -108,7 +108,7 @@ def test_what_coarse_doubts_lowers_the_confidence(stage: fine.FineStage) -> None
     found = []
     for doubt in (0, 60, 160):
         item, _ = _disc_item(300)
-        item.crops[0].unsure[10:30] = np.maximum(item.crops[0].unsure[10:30], doubt)
+        item.crops[0].uncertainty[10:30] = np.maximum(item.crops[0].uncertainty[10:30], doubt)
         stage.process([item])
         assert item.confidence is not None
         found.append(item.confidence)
@@ -119,7 +119,7 @@ def test_what_coarse_doubts_lowers_the_confidence(stage: fine.FineStage) -> None
 def test_an_empty_coarse_answer_stays_empty(stage: fine.FineStage) -> None:
     item, _ = _disc_item(300)
     item.crops[0].alpha[:] = 2
-    item.crops[0].unsure[:] = 3
+    item.crops[0].uncertainty[:] = 3
     stage.process([item])
     assert (item.status, item.reason) == ("filtered", "no_subject")
 
@@ -145,7 +145,7 @@ def test_several_subjects_come_back_as_one_alpha_and_one_each(stage: fine.FineSt
     wide = np.hstack([left.picture.rgb(), left.picture.rgb()])
     item = Item("two", "two", data=cv2.imencode(".png", wide[..., ::-1])[1].tobytes(), width=512, height=256)
     crop = left.crops[0]
-    item.crops = [Crop((x, 0, x + 256, 256), crop.alpha, crop.unsure) for x in (0, 256)]
+    item.crops = [CoarseCrop((x, 0, x + 256, 256), crop.alpha, crop.uncertainty) for x in (0, 256)]
     stage.process([item])
     assert item.alpha is not None and len(item.subjects) == 2
     assert [subject.box for subject in item.subjects] == [(0, 0, 256, 256), (256, 0, 512, 256)]

@@ -15,7 +15,7 @@ from hairline.stages.errors import HairlineError
 from hairline.stages.networks.anchors import RATIOS, anchors
 from hairline.stages.networks.coarse import SIZE, CoarseNet
 from hairline.stages.networks.detector import LABELS
-from hairline.stages.networks.fine import FineNet, Matte
+from hairline.stages.networks.fine import FineNet, FineOutput
 from hairline.stages.networks.quality import DEFECTS, SEVERITIES, QualityNet
 from hairline.training import fine, quality
 from hairline.training.ablations import encoder, fusion, ordered, pyramid, signals, two_stages
@@ -29,10 +29,15 @@ def test_the_single_decoder_costs_what_the_fusion_does_and_learns_by_its_loss() 
     assert gmacs(fusion.SingleDecoder(), tile) == pytest.approx(gmacs(FineNet(), tile), rel=0.03)
     batch = {
         name: torch.randint(0, 256, (1, *shape), dtype=torch.uint8)
-        for name, shape in (("image", (3, 64, 64)), ("alpha", (64, 64)), ("coarse", (64, 64)), ("unsure", (64, 64)))
+        for name, shape in (
+            ("image", (3, 64, 64)),
+            ("alpha", (64, 64)),
+            ("coarse", (64, 64)),
+            ("uncertainty", (64, 64)),
+        )
     }
     model = fusion.SingleDecoder()
-    matte: Matte = model(fine.inputs(batch))
+    matte: FineOutput = model(fine.inputs(batch))
     assert matte.alpha.shape == (1, 1, 64, 64) and torch.allclose(matte.foreground, 1 - matte.background)
     fine.loss(model, batch).backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())

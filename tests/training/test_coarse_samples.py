@@ -102,7 +102,7 @@ def test_photographs_keep_picture_and_mask_together(sampler: coarse_samples.Samp
 def test_drawn_things_are_kept_for_a_while(
     folder: Path, sampler: coarse_samples.Sampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(coarse_samples, "POOL", 3)
+    monkeypatch.setattr(coarse_samples, "DEVICE_POOL", 3)
     monkeypatch.setattr(sampler, "things", [])
     rng = np.random.default_rng(2)
     found = [sampler.subject(rng, coarse_samples.GOODS, things=1.0) for _ in range(40)]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from hairline.stages import signals
+from hairline.stages.imaging import signals
 from hairline.training.synth import degrade, occlude
 
 

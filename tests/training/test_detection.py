@@ -8,7 +8,7 @@ import torch
 from hairline.stages.networks.anchors import anchors, iou
 from hairline.stages.networks.detector import LABELS, SIDE
 from hairline.training.assign import BACKGROUND, IGNORED, MATCHED, UNCLEAR, assign, detection_loss
-from hairline.training.detect import LONGEST, MOST, crop, pack, stretch
+from hairline.training.detect import MAX_BOXES, MAX_RATIO, crop, pack, stretch
 
 
 def test_every_box_is_learned_even_tiny_and_long_ones() -> None:
@@ -66,7 +66,7 @@ def test_samples_have_boxes_where_the_picture_has_them() -> None:
         rgb, mask = np.full((200, 300, 3), 40, np.uint8), np.zeros((200, 300), bool)
         rgb[60:140, 90:210], mask[60:140, 90:210] = 220, True
         sample = pack(crop(rgb, [mask], rng, 0.7), SIDE, rng)
-        assert sample["image"].shape == (3, SIDE, SIDE) and sample["boxes"].shape == (MOST, 4)
+        assert sample["image"].shape == (3, SIDE, SIDE) and sample["boxes"].shape == (MAX_BOXES, 4)
         real = sample["labels"] >= 0
         if real.any():
             x0, y0, x1, y1 = sample["boxes"][0].round().astype(int)
@@ -80,6 +80,6 @@ def test_stretched_products_have_every_shape_and_keep_their_area() -> None:
     rgba, rng = np.full((90, 60, 4), 255, np.uint8), np.random.default_rng(4)
     shapes = np.array([stretch(rgba, rng).shape[:2] for _ in range(200)])
     ratio = shapes[:, 1] / shapes[:, 0]
-    assert ratio.min() > 0.9 / LONGEST and ratio.max() < 1.1 * LONGEST
+    assert ratio.min() > 0.9 / MAX_RATIO and ratio.max() < 1.1 * MAX_RATIO
     assert min((ratio < 0.3).mean(), (ratio > 3.3).mean()) > 0.1
     assert np.allclose(shapes.prod(1), 90 * 60, rtol=0.1)

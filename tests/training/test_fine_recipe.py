@@ -18,7 +18,7 @@ def sampler() -> fine.Sampler:
     made = fine.Sampler.__new__(fine.Sampler)
     made.foregrounds = {"product_simple": [Foreground(rgba, "product_simple", False)]}
     made.backgrounds = [np.full((200, 260, 3), 225, np.uint8)]
-    made.waiting = []
+    made.queue = []
     return made
 
 
@@ -28,7 +28,7 @@ def test_the_answer_is_that_of_the_coarse_stage(sampler: fine.Sampler) -> None:
     stage.setup(torch.device("cpu"))
     item = Item("a", "a", data=cv2.imencode(".png", image[..., ::-1])[1].tobytes(), width=400, height=400)
     stage.process([item])
-    for mine, its in zip(sampler._ask(image), (item.crops[0].alpha, item.crops[0].unsure), strict=True):
+    for mine, its in zip(sampler._predict_coarse(image), (item.crops[0].alpha, item.crops[0].uncertainty), strict=True):
         off = np.abs(mine.astype(int) - cv2.resize(its, (400, 400)))
         assert off.mean() < 0.3 and off.max() < 32  # the stage shrinks the picture in other steps
 
@@ -36,9 +36,9 @@ def test_the_answer_is_that_of_the_coarse_stage(sampler: fine.Sampler) -> None:
 def test_parts_lie_along_the_edge_and_fit_their_picture(sampler: fine.Sampler) -> None:
     rng, edges = np.random.default_rng(2), 0
     for size in (96, 64, 64, 64, 64, 64):
-        sample = sampler.seen(rng, size, "plain")
+        sample = sampler.from_network(rng, size, "plain")
         assert sample["image"].shape == (3, size, size)
-        for name in ("alpha", "coarse", "unsure"):
+        for name in ("alpha", "coarse", "uncertainty"):
             assert sample[name].shape == (size, size) and sample[name].dtype == np.uint8
         inside = sample["alpha"] > 127
         edges += bool(inside.any() and not inside.all())

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from hairline.stages import weights
+from hairline.stages import checkpoints
 from hairline.stages.errors import HairlineError
 from hairline.training import cli, loop
 from hairline.training.loop import Plan, Stream, fit, loader, publish, save_weights
@@ -78,7 +78,7 @@ def test_an_encoder_learns_until_it_is_fixed(until: float, moves: bool, tmp_path
 
 
 def test_the_first_look_comes_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "EARLY_LOOK", 0.005)
+    monkeypatch.setattr(loop, "FIRST_VALIDATION", 0.005)
     plan = Plan(0.03, tmp_path / "run", lr=0.02)
     fit(_model(), loader(Stream(_make, 1), 16, 0), _loss, _validate, "score", plan)
     looks = [json.loads(line)["seen"] for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
@@ -121,15 +121,15 @@ def test_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_published_weights_load_and_their_hash_is_checked(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(weights, "FOLDER", tmp_path)
-    monkeypatch.setattr(weights, "INDEX", tmp_path / "index.json")
-    weights._index.cache_clear()
+    monkeypatch.setattr(checkpoints, "FOLDER", tmp_path)
+    monkeypatch.setattr(checkpoints, "INDEX", tmp_path / "index.json")
+    checkpoints._index.cache_clear()
     model = _model()
     path = publish(model, "tiny-general", "# tiny")
-    assert weights.find("builtin", path.name) == path and path.with_suffix(".md").read_text() == "# tiny"
-    again = weights.load(_model(), path)
+    assert checkpoints.find("builtin", path.name) == path and path.with_suffix(".md").read_text() == "# tiny"
+    again = checkpoints.load(_model(), path)
     assert torch.allclose(again[1].weight, model[1].weight, atol=1e-3)
-    weights._index.cache_clear()
+    checkpoints._index.cache_clear()
 
 
 def test_it_starts_from_given_weights_of_the_same_network(tmp_path: Path) -> None:

@@ -70,11 +70,11 @@ def test_training_and_the_filter_stage_show_the_network_the_same() -> None:
     item = Item("a", "a", data=bytes(cv2.imencode(".png", np.ascontiguousarray(rgb[..., ::-1]))[1]))
     stage.process([item])
     given = quality.inputs(rgb)
-    assert stage.network is not None
+    network = stage.networks["quality"]
     image = torch.from_numpy(given["image"])[None].float() / 255
     with torch.no_grad():
-        pooled = stage.network.pool(image.to(next(stage.network.encoder.parameters()).dtype)).float()
-        found = probabilities(*stage.network.judge(pooled, torch.from_numpy(given["signals"])[None]))
+        pooled = network.pool(image.to(next(network.encoder.parameters()).dtype)).float()
+        found = probabilities(*network.head(pooled, torch.from_numpy(given["signals"])[None]))
     for name, value in found.items():
         assert item.quality[name] == pytest.approx(value, abs=1e-4), name
 

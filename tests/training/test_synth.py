@@ -56,12 +56,12 @@ def test_the_worsened_alpha_is_worse_but_related() -> None:
     rng = np.random.default_rng(1)
     alpha = c.place(_ball(), 256, rng, area=(0.6, 0.8)).alpha
     for _ in range(10):
-        coarse, unsure = worsen(alpha, rng)
-        assert coarse.shape == unsure.shape == alpha.shape
-        assert coarse.min() >= 0 and coarse.max() <= 1 and unsure.min() >= 0 and unsure.max() <= 1
+        coarse, uncertainty = worsen(alpha, rng)
+        assert coarse.shape == uncertainty.shape == alpha.shape
+        assert coarse.min() >= 0 and coarse.max() <= 1 and uncertainty.min() >= 0 and uncertainty.max() <= 1
         error = np.abs(coarse - alpha)
         assert 0.0005 < error.mean() < 0.4
-        assert unsure[error > 0.3].mean() > 2 * unsure[error < 0.01].mean()
+        assert uncertainty[error > 0.3].mean() > 2 * uncertainty[error < 0.01].mean()
 
 
 def test_a_dressed_portrait_holds_head_and_garment() -> None:

@@ -49,20 +49,19 @@ def _variant(crops: str) -> Variant:
                 item.boxes = [_box(picture.alpha)]
             coarse.process([item])
             refine.process([item])
-            wrong.setdefault(picture.group, []).append(_judge(item, picture.alpha))
+            wrong.setdefault(picture.group, []).append(_iou_and_error(item, picture.alpha))
         figures = {}
         for share, found in wrong.items():
             overlap, error = np.array(found).T
             figures[f"iou {share}"] = round(float(overlap.mean()), 4)
-            figures[f"error {share}"] = round(
-                float(np.median(error)), 4
-            )  # what is found beside a small one has no limit
+            # the median: what is found beside a small subject has no limit
+            figures[f"error {share}"] = round(float(np.median(error)), 4)
         return figures
 
     return run
 
 
-def _judge(item: Item, truth: np.ndarray) -> matte.F32:
+def _iou_and_error(item: Item, truth: np.ndarray) -> matte.F32:
     """IoU, and the absolute error summed against the subject's area."""
     alpha = (item.alpha if item.alpha is not None else np.zeros_like(truth)) / np.float32(255)
     true = truth / np.float32(255)

@@ -52,8 +52,8 @@ def _fixed() -> tuple[coarse.Sampler, coarse.Validation]:
 
 def _variant(network: Callable[[], CoarseNet], encoder_lr: float) -> Variant:
     def run(run: Run) -> Figures:
-        sampler, judge = _fixed()
-        model, figures = run.learn(network, sampler, coarse.loss, judge, "iou", encoder_lr=encoder_lr)
+        sampler, validation = _fixed()
+        model, figures = run.learn(network, sampler, coarse.loss, validation, "iou", encoder_lr=encoder_lr)
         run.cost["gmacs"] = gmacs(model, (1, 3, SIZE, SIZE))
         return figures
 
@@ -61,7 +61,7 @@ def _variant(network: Callable[[], CoarseNet], encoder_lr: float) -> Variant:
 
 
 VARIANTS = {
-    "lite_imagenet": _variant(lambda: pretrained.start(CoarseNet()), Plan.encoder_lr),
+    "lite_imagenet": _variant(lambda: pretrained.load_imagenet(CoarseNet()), Plan.encoder_lr),
     "lite_scratch": _variant(lite_from_scratch, 1.0),
     "residual_scratch": _variant(lambda: CoarseNet(ResidualEncoder()), 1.0),
 }

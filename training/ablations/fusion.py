@@ -11,7 +11,7 @@ from functools import lru_cache
 import torch.nn.functional as nnf
 from torch import Tensor, nn
 
-from ...stages.networks.fine import Branch, FineNet, Matte
+from ...stages.networks.fine import Branch, FineNet, FineOutput
 from .. import fine
 from .routes import start
 from .run import Figures, Run, Variant, gmacs
@@ -29,11 +29,11 @@ class SingleDecoder(FineNet):
         self.decoder = Branch(SINGLE)
         self.head = nn.Conv2d(SINGLE[0], 4, 3, padding=1)
 
-    def forward(self, x: Tensor) -> Matte:
+    def forward(self, x: Tensor) -> FineOutput:
         y = self.decoder(self.encode(x))
         alpha = nnf.pixel_shuffle(self.head(y).float(), 2).sigmoid()
         # the loss on F and B then is a loss on alpha: the same terms with the same weights
-        return Matte(alpha, 1 - alpha, alpha.new_full(alpha.shape, 0.5), alpha)
+        return FineOutput(alpha, 1 - alpha, alpha.new_full(alpha.shape, 0.5), alpha)
 
 
 @lru_cache(maxsize=1)

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 
 from ...evaluation import matte
-from ...stages.coarse import FAR, CoarseStage, ask
+from ...stages.coarse import CONTEXT_SIDE, CoarseStage, predict_alpha
 from ...stages.networks.coarse import SIZE, CoarseNet
 from .. import validation
-from ..spread import stage
+from ..parallel import stage
 from .run import Figures, Run, Variant, gmacs
 
 
@@ -37,7 +37,7 @@ def _variant(*looks: int) -> Variant:
         figures = {}
         for name, pictures in _pictures().items():
             # both the same: what is seen is joined with itself
-            answers = ask(network, [p.rgb for p in pictures], device, (looks[0], looks[-1]))
+            answers = predict_alpha(network, [p.rgb for p in pictures], device, (looks[0], looks[-1]))
             figures[name] = float(np.mean([_iou(p, alpha) for p, (alpha, _) in zip(pictures, answers, strict=True)]))
         plain = CoarseNet()
         run.cost["gmacs"] = round(sum(gmacs(plain, (1, 3, side, side)) for side in looks), 3)
@@ -52,4 +52,4 @@ def _iou(picture: validation.Picture, alpha: np.ndarray) -> float:
     return matte.iou(found > 127, picture.alpha > 127)
 
 
-VARIANTS = {"near": _variant(SIZE), "far": _variant(FAR), "both": _variant(SIZE, FAR)}
+VARIANTS = {"near": _variant(SIZE), "far": _variant(CONTEXT_SIDE), "both": _variant(SIZE, CONTEXT_SIDE)}

@@ -58,7 +58,7 @@ def learn(run: Run, network: type[QualityNet], loss: Loss = quality.loss) -> tup
     make = Replay(quality.Sampler("train"), fresh=0.35)
 
     def start() -> nn.Module:
-        return quality.with_signals(pretrained.start(network()), make)
+        return quality.with_signals(pretrained.load_imagenet(network()), make)
 
     model, figures = run.learn(start, make, loss, validation(), "auc")
     run.cost["gmacs"] = gmacs(model, (1, 3, quality.SIZE, quality.SIZE), (1, model.mean.shape[0]))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ...evaluation.boxes import Answer, recall_by_ratio
 from ...stages.networks.anchors import RATIOS, SCALES, anchors
 from ...stages.networks.blocks import ConvBN
-from ...stages.networks.detector import LABELS, SIDE, Detector, letterbox, select
+from ...stages.networks.detector import LABELS, SIDE, Detector, letterbox, select_boxes
 from .. import detect, pretrained, validation
 from .run import Figures, Run, Variant, gmacs
 
@@ -70,9 +70,13 @@ def _fixed() -> tuple[detect.Validation, list[validation.Picture]]:
 
 def _variant(fusion: str, ratios: tuple[float, ...]) -> Variant:
     def run(run: Run) -> Figures:
-        judge, long = _fixed()
+        fixed, long = _fixed()
         model, figures = run.learn(
-            lambda: pretrained.start(Pyramid(fusion, ratios)), detect.Sampler("train"), detect.loss, judge, "score"
+            lambda: pretrained.load_imagenet(Pyramid(fusion, ratios)),
+            detect.Sampler("train"),
+            detect.loss,
+            fixed,
+            "score",
         )
         run.cost["gmacs"] = gmacs(model, (1, 3, SIDE, SIDE))
         return figures | {f"long {name}": round(r, 4) for name, r in recall_by_ratio(_answers(model, long)).items()}
@@ -90,7 +94,7 @@ def _answers(model: nn.Module, pictures: list[validation.Picture]) -> list[Answe
         image = torch.from_numpy(square).permute(2, 0, 1)[None].to(device).float() / 255
         with torch.autocast(device.type, dtype=torch.bfloat16):
             answer = model(image)[0].float()
-        kept = select(answer, placed, MIN_SCORE, 0.5)
+        kept = select_boxes(answer, placed, MIN_SCORE, 0.5)
         mine = (kept.labels == 0).cpu().numpy()
         truth = np.array([box[:4] for box in picture.boxes if box[4] == "subject"], float).reshape(-1, 4)
         boxes, scores = kept.boxes.cpu().numpy()[mine] / scale, kept.scores.cpu().numpy()[mine]

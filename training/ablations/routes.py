@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from torch import nn
 
-from ...stages import weights
+from ...stages import checkpoints
 from ...stages.networks.fine import FineNet
 from .. import fine
 from .run import Figures, Run, Variant
@@ -24,7 +24,7 @@ def _validation(route: str) -> fine.Validation:
 
 
 def start() -> nn.Module:
-    return weights.load(FineNet(), weights.find("builtin", "fine-general.safetensors"))
+    return checkpoints.load(FineNet(), checkpoints.find("builtin", "fine-general.safetensors"))
 
 
 def general(run: Run) -> Figures:

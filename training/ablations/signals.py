@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from ...evaluation import labels
-from ...stages import signals, weights
-from ...stages.filter import judge_by_signals
+from ...stages import checkpoints
+from ...stages.filter import defects_by_signals
+from ...stages.imaging import signals
 from ...stages.networks.quality import DEFECTS, QualityNet
 from .ordered import learn, validation
 from .run import Figures, Run, Variant
@@ -29,13 +30,13 @@ class SignalsAlone(QualityNet):
 class NetworkAlone(QualityNet):
     """The quality network without the signals: each stays at its mean."""
 
-    def judge(self, pooled: Tensor, signals: Tensor) -> tuple[Tensor, Tensor]:
-        return super().judge(pooled, self.mean.expand_as(signals))
+    def head(self, pooled: Tensor, signals: Tensor) -> tuple[Tensor, Tensor]:
+        return super().head(pooled, self.mean.expand_as(signals))
 
 
 def rules(_: Run) -> Figures:
     samples = validation().sets["spoiled"]
-    found = [judge_by_signals(dict(zip(signals.NAMES, s["signals"].tolist(), strict=True))) for s in samples]
+    found = [defects_by_signals(dict(zip(signals.NAMES, s["signals"].tolist(), strict=True))) for s in samples]
     severity = np.stack([s["severity"] for s in samples])
     figures = {}
     for index, name in enumerate(DEFECTS):
@@ -45,7 +46,7 @@ def rules(_: Run) -> Figures:
             figures[f"auc_{name}"] = round(labels.auc(score[known], severity[known, index] >= 2), 4)
     for name in ("photos", "white"):
         judged = [
-            judge_by_signals(dict(zip(signals.NAMES, s["signals"].tolist(), strict=True)))
+            defects_by_signals(dict(zip(signals.NAMES, s["signals"].tolist(), strict=True)))
             for s in validation().sets[name]
         ]
         figures[f"false_alarms_{name}"] = round(float(np.mean([max(f.values()) > 0.5 for f in judged])), 4)
@@ -55,7 +56,7 @@ def rules(_: Run) -> Figures:
 def shipped(network: type[QualityNet]) -> Variant:
     def run(run: Run) -> Figures:
         run.folder.mkdir(parents=True, exist_ok=True)
-        model = weights.load(network(), weights.find("builtin", "quality.safetensors"))
+        model = checkpoints.load(network(), checkpoints.find("builtin", "quality.safetensors"))
         with torch.no_grad():
             return validation()(model, run.folder)
 

@@ -1,4 +1,4 @@
-"""(b) Coarse, then fine along its unsure band, against one network at the fine resolution, at equal cost.
+"""(b) Coarse, then fine along its uncertain band, against one network at the fine resolution, at equal cost.
 
 All three networks see the same kind of pictures. The two stages share the minutes that the one network has alone; the
 cost is that of a picture of 512 pixels with `TILES` fine tiles.
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...evaluation import matte
-from ...stages.coarse import FAR, CoarseSettings, CoarseStage, ask
+from ...stages.coarse import CONTEXT_SIDE, CoarseSettings, CoarseStage, predict_alpha
 from ...stages.fine import FineSettings, FineStage
 from ...stages.networks.blocks import ConvBN
 from ...stages.networks.coarse import SIZE, CoarseNet
@@ -41,7 +41,7 @@ class OneNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.body = CoarseNet(outputs=OUTPUTS)
-        pretrained.start(self.body)
+        pretrained.load_imagenet(self.body)
         self.body.head = nn.Identity()
         self.head = nn.Sequential(ConvBN(OUTPUTS[0] + 12, 32), nn.Conv2d(32, 4, 3, padding=1))
 
@@ -85,7 +85,7 @@ def _pictures() -> list[validation.Picture]:
 def two(run: Run) -> Figures:
     sampler = fine.Sampler("train")
     first, _ = run.learn(
-        lambda: pretrained.start(CoarseNet()),
+        lambda: pretrained.load_imagenet(CoarseNet()),
         whole(sampler, coarse.SIZES),
         coarse.loss,
         _coarse_score,
@@ -114,7 +114,7 @@ def two(run: Run) -> Figures:
 
 def cost(first: nn.Module, second: nn.Module) -> float:
     """Billions of multiply-adds of both looks of the coarse network and of the fine network's tiles."""
-    looks = sum(gmacs(first, (1, 3, side, side)) for side in (SIZE, FAR))
+    looks = sum(gmacs(first, (1, 3, side, side)) for side in (SIZE, CONTEXT_SIDE))
     return looks + TILES * gmacs(second, (1, 5, 256, 256))
 
 
@@ -138,7 +138,7 @@ def _answers(model: nn.Module) -> list[np.ndarray]:
 def _coarse_score(model: nn.Module, _: Path) -> Figures:
     device = next(model.parameters()).device
     with torch.autocast(device.type, dtype=torch.bfloat16):
-        answers = ask(model, [picture.rgb for picture in _pictures()], device)
+        answers = predict_alpha(model, [picture.rgb for picture in _pictures()], device)
     found = []
     for picture, (answer, _) in zip(_pictures(), answers, strict=True):
         alpha = cv2.resize(answer, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)

@@ -119,6 +119,7 @@ class Item:
 
     @property
     def ended(self) -> bool:
+        """Whether the picture is `ok`, `filtered` or `failed`: stages leave it alone."""
         return self.status != "pending"
 
     def filter(self, stage: str, reason: str, detail: str = "") -> None:

@@ -160,6 +160,7 @@ class Item:
 
     @property
     def ended(self) -> bool:
+        """Whether the picture is `ok`, `filtered`, `failed` or dropped: stages leave it alone."""
         return self.status != "pending" or self.dropped
 
     def filter(self, stage: str, reason: str, detail: str = "") -> None:

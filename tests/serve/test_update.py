@@ -161,7 +161,7 @@ def test_a_client_that_leaves_frees_its_place(running: Server, file: Path) -> No
 
 
 def test_a_front_that_is_killed_comes_back(running: Server) -> None:
-    front = next(p for p in psutil.Process(running.process.pid).children() if "hairline.serve.front" in p.cmdline())
-    os.kill(front.pid, signal.SIGKILL)
+    ingress = next(p for p in psutil.Process(running.process.pid).children() if "hairline.serve.ingress" in p.cmdline())
+    os.kill(ingress.pid, signal.SIGKILL)
     assert running.line().startswith("model ")
     assert running.post("/v1/mask", files={"image_file": photo()}).status_code == 200

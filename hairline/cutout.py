@@ -116,7 +116,7 @@ class Cutout:
     def rgba(self) -> U8:
         """uint8 [H, W, 4], 0..255: foreground and alpha, straight (not premultiplied); 0 where alpha is 0.
         Raises PictureError where the picture was not cut out."""
-        return _shared(cv2.copyTo(cv2.merge([self.foreground, self.alpha]), self.alpha))
+        return _shared(np.asarray(cv2.copyTo(cv2.merge([self.foreground, self.alpha]), self.alpha), np.uint8))
 
     @property
     def icc_profile(self) -> bytes | None:
@@ -157,7 +157,7 @@ class Cutout:
         file = Path(path).expanduser()
         spec = product_spec({product: options})
         wanted = FORMATS.get(file.suffix.lower(), file.suffix.lower().removeprefix("."))
-        if "format" not in options and "format" in type(spec.settings).model_fields and wanted != spec.settings.format:
+        if "format" not in options and getattr(spec.settings, "format", wanted) != wanted:
             options = {**options, "format": wanted}
         hint = f"save {file}: {product} does not come as {file.suffix or 'a file without ending'}"
         try:

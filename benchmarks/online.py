@@ -31,9 +31,10 @@ def in_process(paths: list[str], results: mp.Queue) -> None:
     from hairline.configs.service import load_service
     from hairline.serve.engine import Engine
     from hairline.serve.pools import engine_specs
-    from hairline.serve.work import ProductsOrder, Work
+    from hairline.serve.request_item import RequestItem
     from hairline.stages.item import Item
     from hairline.stages.products.spec import ProductSpec
+    from hairline.stages.request import RequestSpec
 
     service = load_service("service-laptop.yaml")
     engine = Engine(engine_specs(service, allocate(service.pools, [Node(CORES)]))[0])
@@ -41,7 +42,8 @@ def in_process(paths: list[str], results: mp.Queue) -> None:
     seconds = []
     for path in paths:
         data = Path(path).read_bytes()
-        work = Work(Item("picture", "", data=data), ProductsOrder((ProductSpec.model_validate("cutout"),)))
+        wanted = RequestSpec((ProductSpec.model_validate("cutout"),))
+        work = RequestItem(Item("picture", "", data=data, request=wanted))
         started = time.perf_counter()
         engine.run([work])
         seconds.append(time.perf_counter() - started)

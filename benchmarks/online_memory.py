@@ -25,15 +25,16 @@ from PIL import Image
 
 from hairline.cluster.stage_runner import PoolSpec
 from hairline.configs.service import load_service
+from hairline.serve.api import UNCERTAINTY
 from hairline.serve.engine import Engine, EngineSpec
 from hairline.serve.intake import Form
 from hairline.serve.memory import BYTES_PER_PIXEL, WORK_BYTES
-from hairline.serve.removebg.options import read_options
-from hairline.serve.removebg.order import RemoveBgOrder
-from hairline.serve.work import Order, ProductsOrder, Work
+from hairline.serve.removebg.options import read_options, region
+from hairline.serve.request_item import RequestItem
 from hairline.stages.item import Item
 from hairline.stages.limits import Limits
 from hairline.stages.products.spec import ProductSpec
+from hairline.stages.request import RequestSpec
 
 FORMATS: dict[str, tuple[str, str, dict[str, object]]] = {  # name -> Pillow's format, mode, options
     "JPEG": ("JPEG", "RGB", {"quality": 85}),
@@ -58,7 +59,7 @@ FORMATS: dict[str, tuple[str, str, dict[str, object]]] = {  # name -> Pillow's f
     "TIFF": ("TIFF", "RGB", {}),
     "GIF": ("GIF", "P", {}),
 }
-Orders = dict[str, tuple[str, Callable[[bytes, int], Order]]]  # name -> the picture's format, what is asked of it
+Cases = dict[str, tuple[str, Callable[[bytes, int], RequestSpec]]]  # name -> the picture's format, what is asked of it
 
 
 def main() -> None:
@@ -80,18 +81,21 @@ def main() -> None:
     print(json.dumps({"bytes_per_pixel": found, "most": max(found.values()), "allowed": BYTES_PER_PIXEL}))
 
 
-def cases() -> Orders:
+def cases() -> Cases:
     """Every format with the plainest product, and what takes most of everything else."""
 
-    def product(spec: object) -> Callable[[bytes, int], Order]:
-        return lambda data, side: ProductsOrder((ProductSpec.model_validate(spec),), lenient=True)
+    def product(spec: object) -> Callable[[bytes, int], RequestSpec]:
+        return lambda data, side: RequestSpec((ProductSpec.model_validate(spec),), keep_rejects=True)
 
-    def removebg(background: bool = False, **fields: str) -> Callable[[bytes, int], Order]:
-        def order(data: bytes, side: int) -> Order:
+    def removebg(background: bool = False, **fields: str) -> Callable[[bytes, int], RequestSpec]:
+        def wanted(data: bytes, side: int) -> RequestSpec:
             given = read_options(Form({"size": "50MP", **fields}))
-            return RemoveBgOrder(given, background=data if background else b"", background_pixels=background * side**2)
+            behind = {"background": data, "background_pixels": side**2} if background else {}
+            settings = given.composition.model_copy(update=behind)
+            result = ProductSpec(name="result", product="composition", settings=settings)
+            return RequestSpec((result,), keep_rejects=True, region=given.roi and region(given.roi, side, side))
 
-        return order
+        return wanted
 
     every = [{"cutout": {}}, {"mask": {}}, {"white_background": {}}]
     return {
@@ -103,7 +107,7 @@ def cases() -> Orders:
         "JPEG, white JPEG": ("JPEG", product({"white_background": {"canvas": "keep", "format": "jpeg"}})),
         "JPEG, all products": (
             "JPEG",
-            lambda data, side: ProductsOrder(tuple(map(ProductSpec.model_validate, every)), unsure=True, lenient=True),
+            lambda data, side: RequestSpec((*map(ProductSpec.model_validate, every), UNCERTAINTY), keep_rejects=True),
         ),
         "JPEG, remove.bg": ("JPEG", removebg()),
         "JPEG, remove.bg JPEG": ("JPEG", removebg(format="jpg")),
@@ -124,16 +128,17 @@ def measure(name: str, side: int, data: bytes) -> tuple[str, int, int]:
     limits = Limits(max_pixels=side * side, max_bytes=1 << 30)
     pool = service.pools[0]
     stages = tuple((stage, service.stages[stage]) for stage in pool.stages)
-    engine = Engine(EngineSpec(PoolSpec(pool.name, stages, 1, 0, 1), 1, "", ""))
+    engine = Engine(EngineSpec(PoolSpec(pool.name, stages, 1, 0, 1), "", ""))
     engine.probe()
-    work = Work(Item("a", "", data=data, limits=limits), cases()[name][1](data, side))
+    work = RequestItem(Item("a", "", data=data, limits=limits))
     work.item.width, work.item.height = work.item.picture.width, work.item.picture.height
     work.item.forget_pixels()
+    work.item.request = cases()[name][1](data, side)
+    pixels = work.most_pixels
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again
     before = resident("VmRSS")
     engine.run([work])
-    pixels = work.most_pixels
     return f"{work.item.status} {work.item.reason}".strip(), resident("VmHWM") - before, pixels
 
 

@@ -19,8 +19,6 @@ from ..stages.item import Item
 from ..stages.registry import stage_class
 from .placement import Placement
 
-PIXELS = 50_000_000  # decoded at the same time; a batch of large pictures goes through in smaller ones
-
 
 @dataclass(frozen=True)
 class PoolSpec:
@@ -30,7 +28,7 @@ class PoolSpec:
         stages: (name, settings) in the order in which they run.
         cpus: cores of the process.
         gpu: share of one card (0 to 1), or number of cards; 0: the stages run on the CPU.
-        batch: pictures that go through the stages together.
+        batch, batch_pixels: pictures, and their pixels, that go through the stages together at most.
         is_first, is_last: whether pictures start and end in this pool.
     """
 
@@ -39,6 +37,7 @@ class PoolSpec:
     cpus: float
     gpu: float
     batch: int
+    batch_pixels: int = 50_000_000
     is_first: bool = True
     is_last: bool = True
 
@@ -57,6 +56,7 @@ def pool_specs(config: PipelineConfig, placements: Sequence[Placement]) -> list[
             each.pool.cpus,
             each.gpu,
             each.pool.batch,
+            each.pool.batch_pixels,
             is_first=number == 0,
             is_last=number == last,
         )
@@ -87,11 +87,11 @@ class StageRunner:
     def run(self, items: Sequence[Item]) -> None:
         """Takes items through the stages, in place; no error of a picture leaves this.
 
-        Large pictures go in groups of at most `PIXELS`, so that a batch of them does not take the memory. In the last
-        pool what has not ended is `ok` then.
+        Large pictures go in groups of at most `batch_pixels`, so that a batch of them does not take the memory. In the
+        last pool what has not ended is `ok` then.
         """
         torch.set_num_threads(self.spec.threads)  # each thread has its own setting
-        for group in _groups(items):
+        for group in _groups(items, self.spec.batch_pixels):
             run_stages(self.stages, group)
             for item in group:
                 if self.spec.is_last:
@@ -99,7 +99,7 @@ class StageRunner:
                 item.forget_pixels()  # decoded pixels do not wait for the rest of the batch
 
 
-def _groups(items: Sequence[Item]) -> Iterator[list[Item]]:
+def _groups(items: Sequence[Item], most: int) -> Iterator[list[Item]]:
     group: list[Item] = []
     pixels = 0
     for item in items:
@@ -107,7 +107,7 @@ def _groups(items: Sequence[Item]) -> Iterator[list[Item]]:
         if not item.ended:
             with contextlib.suppress(PictureError):  # the first stage will say so
                 size = item.picture.width * item.picture.height
-        if group and pixels + size > PIXELS:
+        if group and pixels + size > most:
             yield group
             group, pixels = [], 0
         group.append(item)

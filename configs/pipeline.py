@@ -34,6 +34,7 @@ class PoolConfig(Model):
     gpu_memory_gib: float = Field(0.0, ge=0, description="card memory of one process, GiB; instead of gpu")
     workers: Literal["auto"] | Count | tuple[Count, Count] = Field("auto", description="processes, or [min, max]")
     batch: Count = Field(16, description="pictures that go through the stages together")
+    batch_pixels: Count = Field(50_000_000, description="and their pixels, at most; larger batches go in parts")
 
     @model_validator(mode="after")
     def _consistent(self) -> PoolConfig:

@@ -29,7 +29,6 @@ class ServicePool(PoolConfig):
     """A pool whose processes come and go with the load; `workers: [0, 4]` sleeps when there is none."""
 
     workers: Literal["auto"] | Annotated[int, Field(ge=1)] | tuple[Annotated[int, Field(ge=0)], int] = "auto"
-    batch_pixels: int = Field(50_000_000, gt=0, description="pictures that go through together, in pixels")
     scale_up_s: float = Field(3.0, ge=0, description="load must last so long before a process is added")
     scale_down_s: float = Field(300.0, ge=0, description="and be gone so long before one is taken away")
 

@@ -13,13 +13,14 @@ from starlette.routing import Route
 
 from ..stages.item import Item, Output
 from ..stages.limits import Limits
+from ..stages.products.base import ProductSettings
 from ..stages.products.spec import ProductSpec
+from ..stages.request import RequestSpec
 from .desk import Desk
 from .errors import ApiError, ended
 from .intake import Form
 from .openapi import describe_api, options_schema
 from .reference import base_of, render
-from .work import ProductsOrder
 
 TYPES = {
     "png": "image/png",
@@ -30,6 +31,7 @@ TYPES = {
 }
 SOURCES = ("image_file", "image_file_b64", "image_url")
 MASK, MAP = "alpha", "unsure"  # what `include` may name beside products
+UNCERTAINTY = ProductSpec(name=MAP, product="uncertainty", settings=ProductSettings())
 
 
 class Api:
@@ -71,28 +73,27 @@ class Api:
         with self.desk.visit(request) as visit:
             form = await self.desk.form(request, visit)
             options = {key: value for key, value in form.values.items() if key not in (*SOURCES, "category", "reject")}
-            order = ProductsOrder(
-                (with_options(self.specs[name], options, self.desk.service.limits),),
-                lenient=not flag(form, "reject", True),
-            )
+            spec = with_options(self.specs[name], options, self.desk.service.limits)
+            wanted = RequestSpec((spec,), keep_rejects=not flag(form, "reject", True))
             data = await self.desk.source(form, visit)
-            work = await self.desk.do(request, visit, data, order, form.text("category"))
-        item = work.item
+            done = await self.desk.do(request, visit, data, wanted, form.text("category"))
+        item = done.item
         if item.status != "ok":
             raise ended(item)
         made = item.outputs[name]
-        return Response(made.data, media_type=TYPES[made.ext], headers=self._headers(item, work.model))
+        return Response(made.data, media_type=TYPES[made.ext], headers=self._headers(item, done.model))
 
     async def analyze(self, request: Request) -> Response:
         """What every stage found, and on request pictures of it; also of a picture that was not cut out."""
         with self.desk.visit(request) as visit:
             form = await self.desk.form(request, visit)
-            order = self._order(form)
-            work = await self.desk.do(request, visit, await self.desk.source(form, visit), order, form.text("category"))
-        facts = describe(work.item) | {"request_id": request.state.id, "images": images(work.item)}
-        return JSONResponse(facts, headers=self._headers(work.item, work.model))
+            wanted = self._wanted(form)
+            data = await self.desk.source(form, visit)
+            done = await self.desk.do(request, visit, data, wanted, form.text("category"))
+        facts = describe(done.item) | {"request_id": request.state.id, "images": images(done.item)}
+        return JSONResponse(facts, headers=self._headers(done.item, done.model))
 
-    def _order(self, form: Form) -> ProductsOrder:
+    def _wanted(self, form: Form) -> RequestSpec:
         wanted = [name.strip() for name in form.text("include").split(",") if name.strip()]
         options = read_object(form.text("products"), "products")
         specs = []
@@ -111,7 +112,9 @@ class Api:
                 raise _wrong("include", f"known are {known}")
         if options:
             raise _wrong("products", "options are given for a product that include does not name")
-        return ProductsOrder(tuple(specs), unsure=MAP in wanted, lenient=not flag(form, "reject", True))
+        if MAP in wanted:
+            specs.append(UNCERTAINTY)
+        return RequestSpec(tuple(specs), keep_rejects=not flag(form, "reject", True))
 
     def _headers(self, item: Item, model: str) -> dict[str, str]:
         found = {"X-Hairline-Status": item.status, "X-Hairline-Model": model}

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from .work import Batch, Work
+from .request_item import BatchRecord, RequestItem
 
-Waiting = tuple[Work, "asyncio.Future[None]", float]
+Waiting = tuple[RequestItem, "asyncio.Future[None]", float]
 
 
 class Batcher:
@@ -26,18 +26,16 @@ class Batcher:
         most: works of one batch; and `pixels` of them together, though one alone may have more.
     """
 
-    def __init__(
-        self, name: str, run: Callable[[Sequence[Work]], None], most: int, pixels: int, begin: Callable[[], None]
-    ) -> None:
+    def __init__(self, name: str, run: Callable[[Sequence[RequestItem]], None], most: int, pixels: int) -> None:
         self.name, self._run, self._most, self._pixels = name, run, most, pixels
         self._waiting: deque[Waiting] = deque()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name, initializer=begin)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._feeding: asyncio.Task[None] | None = None
         self.began: float | None = None  # time.monotonic() of the batch that runs
         self.finished = 0.0  # time.monotonic() of the last batch that went well
 
-    async def do(self, work: Work) -> Work:
-        """The work, done. Cancelled: it is taken out, or marked `gone` when its batch is running."""
+    async def do(self, work: RequestItem) -> RequestItem:
+        """The work, done. Cancelled: it is taken out, or marked as dropped when its batch is running."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         entry = (work, future, time.monotonic())
         self._waiting.append(entry)
@@ -46,7 +44,7 @@ class Batcher:
         try:
             await future
         except asyncio.CancelledError:
-            work.gone = True
+            work.item.dropped = True
             if entry in self._waiting:
                 self._waiting.remove(entry)
             raise
@@ -62,7 +60,7 @@ class Batcher:
             works = [work for work, _, _ in batch]
             now, pixels = time.monotonic(), sum(work.pixels for work in works)
             for work, _, since in batch:
-                work.batches.append(Batch(self.name, len(works), pixels, now - since))
+                work.batches.append(BatchRecord(self.name, len(works), pixels, now - since))
             error: Exception | None = None
             self.began = now
             try:

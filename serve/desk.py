@@ -14,6 +14,7 @@ from starlette.requests import Request
 from ..configs.service import Service
 from ..stages.errors import HairlineError, PictureError
 from ..stages.item import Item
+from ..stages.request import RequestSpec
 from .admission import Admission, Room, Visit
 from .errors import TOO_MANY_PIXELS, ApiError, busy
 from .fetch import FetchError, fetch
@@ -21,7 +22,7 @@ from .intake import ClientDisconnect, Form, decode_b64, read_form, size
 from .keys import Key, Keys, Limited, Limiter
 from .log import AccessLog
 from .metrics import Metrics
-from .work import Order, Work
+from .request_item import RequestItem
 
 POLL_S = 5.0  # how often the processes are counted
 CHECKS = 2  # headers that are read at the same time
@@ -35,7 +36,7 @@ class Backend(Protocol):
     room: int  # pixels that may be in the processes at the same time
     processes: int  # at most
 
-    async def do(self, work: Work) -> Work: ...
+    async def do(self, work: RequestItem) -> RequestItem: ...
     async def replicas(self) -> dict[str, dict[str, int]]: ...
 
 
@@ -52,7 +53,7 @@ class Desk:
         self.model = service.model
         self.admission, self.limiter = Admission(service.queue), Limiter()
         self.room = Room(pools.room, pools.processes)
-        self._abandoned: set[asyncio.Task[Work]] = set()  # or they would be collected while they run
+        self._abandoned: set[asyncio.Task[RequestItem]] = set()  # or they would be collected while they run
         self._downloads, self._checks = asyncio.Semaphore(DOWNLOADS), asyncio.Semaphore(CHECKS)
         self.metrics, self.log = Metrics(), AccessLog(service.access_log)
         self.left = asyncio.Event()
@@ -191,7 +192,7 @@ class Desk:
             code = "failed_bg_download" if what == "bg_image" else "failed_image_download"
             raise ApiError(400, code, f"Failed to download image from given {what}_url", error.detail) from error
 
-    async def do(self, request: Request, visit: Visit, data: bytes, order: Order, hint: str = "") -> Work:
+    async def do(self, request: Request, visit: Visit, data: bytes, wanted: RequestSpec, hint: str = "") -> RequestItem:
         """A picture, done: through all pools, for as long as the client stays and the time lasts.
 
         Raises:
@@ -201,11 +202,12 @@ class Desk:
         item = Item("picture", "", data=data, category_hint=hint, limits=self.service.limits)
         if not await self.check(item):
             hide(item, visit.fetched)
-            done = Work(item, order)
+            done = RequestItem(item)
             self.metrics.done(done)
             return done
         visit.enter()
-        task = asyncio.create_task(self.through(Work(item, order)))
+        item.request = wanted
+        task = asyncio.create_task(self.through(RequestItem(item)))
         gone = asyncio.create_task(_left(request))
         try:
             await asyncio.wait((task, gone), timeout=self.service.times.request, return_when=asyncio.FIRST_COMPLETED)
@@ -225,7 +227,7 @@ class Desk:
         async with self._checks:
             return await asyncio.to_thread(check, item)
 
-    async def through(self, work: Work) -> Work:
+    async def through(self, work: RequestItem) -> RequestItem:
         """A picture through all pools, as soon as there is room for its pixels. Counts it.
 
         Cancelled, a small one is dropped before its next stage. A large one goes on to its end, for until then
@@ -250,12 +252,12 @@ class Desk:
         self.metrics.done(done)
         return done
 
-    def _forget(self, task: asyncio.Task[Work]) -> None:
+    def _forget(self, task: asyncio.Task[RequestItem]) -> None:
         self._abandoned.discard(task)
         if not task.cancelled():
             task.exception()  # asked for, or asyncio would complain
 
-    def _finished(self, task: asyncio.Task[Work], visit: Visit) -> Work:
+    def _finished(self, task: asyncio.Task[RequestItem], visit: Visit) -> RequestItem:
         try:
             work = task.result()
             hide(work.item, visit.fetched)

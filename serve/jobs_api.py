@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from ..stages.errors import PictureError
 from ..stages.item import Item
+from ..stages.request import RequestSpec
 from .api import TYPES, Api, describe, flag, read_object, with_options
 from .desk import Desk, hide
 from .errors import ApiError, busy, ended
@@ -24,7 +25,7 @@ from .intake import Form, size
 from .job_files import JobFiles
 from .jobs import Entry, Job, Store, new_id
 from .keys import Key
-from .work import ProductsOrder, Work
+from .request_item import RequestItem
 
 HANDOVER_S = 20.0  # longest that one front waits for the one before it to leave the folder
 log = logging.getLogger(__name__)
@@ -198,13 +199,14 @@ class JobsApi:
             except OSError as error:
                 log.error("job %s, picture %d: cannot be kept: %s", job.id, number, error.strerror)
 
-    async def _do(self, store: Store, job: Job, number: int) -> Work:
+    async def _do(self, store: Store, job: Job, number: int) -> RequestItem:
         url = job.entries[number].url
         data = await fetch(url, self.desk.service.fetch) if url else await store.source(job, number)
         item = Item("picture", "", data=data, category_hint=job.category, limits=self.desk.service.limits)
         spec = with_options(self.api.specs[job.product], job.options, self.desk.service.limits)
-        work = Work(item, ProductsOrder((spec,), lenient=job.lenient))
+        work = RequestItem(item)
         if await self.desk.check(item):
+            item.request = RequestSpec((spec,), keep_rejects=job.lenient)
             return await self.desk.through(work)
         self.desk.metrics.done(work)
         return work

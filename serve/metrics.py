@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from ..stages.item import Item
-from .work import Work
+from .request_item import RequestItem
 
 Reader = Callable[[], Mapping[tuple[str, ...], float]]  # label values -> number
 FILL = (1, 2, 4, 8, 16, 32, 64)
@@ -35,7 +35,7 @@ class Metrics:
     def _histogram(self, name: str, text: str, *labels: str, buckets: tuple[float, ...] = SECONDS) -> Histogram:
         return Histogram(f"hairline_{name}", text, labels, buckets=buckets, registry=self.registry)
 
-    def done(self, work: Work) -> None:
+    def done(self, work: RequestItem) -> None:
         """Counts one picture."""
         item: Item = work.item
         self.pictures.labels(item.status, item.reason).inc()

@@ -33,7 +33,7 @@ from .batcher import Batcher
 from .engine import Engine, EngineSpec
 from .keys import is_loopback
 from .memory import processes
-from .work import Work
+from .request_item import RequestItem
 
 PREFIX = "hairline-"  # of the names of our Serve applications, one for each pool
 DEATHS = 4  # of processes under one picture, before the picture is held to be the cause
@@ -56,9 +56,9 @@ class PoolReplica:
         self.engine = Engine(spec)
         for _ in range(2):  # warm before Serve calls it ready: the first picture finds its kernels chosen
             self.engine.probe()
-        self.batcher = Batcher(spec.pool.name, self.engine.run, spec.pool.batch, spec.batch_pixels, self._begin)
+        self.batcher = Batcher(spec.pool.name, self.engine.run, spec.pool.batch, spec.pool.batch_pixels)
 
-    async def __call__(self, work: Work) -> Work:
+    async def __call__(self, work: RequestItem) -> RequestItem:
         if work.model not in ("", self.spec.model):
             raise OtherModel
         work.model = self.spec.model
@@ -76,11 +76,6 @@ class PoolReplica:
         if began is not None or now - self.batcher.finished < self.health_s:
             return
         await self.batcher.call(self.engine.probe)
-
-    def _begin(self) -> None:
-        import torch
-
-        torch.set_num_threads(self.spec.pool.threads)  # each thread has its own setting
 
 
 def _keep_to_loopback() -> None:
@@ -180,10 +175,7 @@ def stop() -> None:
 def engine_specs(service: Service, placements: Sequence[Placement]) -> list[EngineSpec]:
     """What the processes of each pool of a service need to know."""
     model, code = service.model, code_version()
-    return [
-        EngineSpec(pool, each.batch_pixels, model, code)
-        for pool, each in zip(pool_specs(service, placements), service.pools, strict=True)
-    ]
+    return [EngineSpec(pool, model, code) for pool in pool_specs(service, placements)]
 
 
 def _application(service: Service, spec: EngineSpec, placement: Placement) -> serve.Application:
@@ -226,7 +218,7 @@ class Pools:
         self._handles = [serve.get_app_handle(PREFIX + name) for name in self.names]
         self.retries = 0
 
-    async def do(self, work: Work) -> Work:
+    async def do(self, work: RequestItem) -> RequestItem:
         """A work, done by all pools. Asks again where a process dies; a cancellation reaches the processes.
 
         Raises:
@@ -241,7 +233,7 @@ class Pools:
                 for handle in self._handles:
                     passed = handle.remote(passed)
                     responses.append(passed)
-                done: Work = await passed
+                done: RequestItem = await passed
                 return done
             except asyncio.CancelledError:
                 for response in responses:

@@ -106,11 +106,11 @@ class FilterStage(NetworkStage[FilterSettings, QualityNet]):
     def _measure(self, item: Item) -> U8 | None:
         """Fills in the signals. The pixels they were measured on, uint8 [h, w, 3]; None where the picture has ended."""
         item.width, item.height = item.picture.width, item.picture.height
-        if min(item.width, item.height) < self.settings.min_side and "too_small" in self.settings.reject:
+        if min(item.width, item.height) < self.settings.min_side and "too_small" in self._rejecting(item):
             item.filter(self.name, "too_small", f"{item.width}x{item.height} pixels")
             return None
         rgb, alpha = item.picture.small(ANALYSIS_SIDE), item.picture.source_alpha
-        if alpha is not None and alpha.max() < MIN_VISIBLE_ALPHA and "wholly_transparent" in self.settings.reject:
+        if alpha is not None and alpha.max() < MIN_VISIBLE_ALPHA and "wholly_transparent" in self._rejecting(item):
             item.filter(self.name, "wholly_transparent", "its own alpha hides every pixel: it is wholly transparent")
             return None
         matte = item.picture.own_matte
@@ -128,13 +128,17 @@ class FilterStage(NetworkStage[FilterSettings, QualityNet]):
             measured = torch.tensor([[item.quality[name] for name in signals.NAMES]])
             item.quality |= probabilities(*network.head(row[None], measured))
 
+    def _rejecting(self, item: Item) -> tuple[str, ...]:
+        """The reasons that end this picture."""
+        return () if item.request and item.request.keep_rejects else self.settings.reject
+
     def _decide(self, item: Item) -> None:
         limits = self.settings.thresholds
         found = {defect: item.quality[defect] for defect in DEFECTS if defect in item.quality}
         over = [
             defect
             for defect, probability in found.items()
-            if REASONS[defect] in self.settings.reject and probability > getattr(limits, REASONS[defect])
+            if REASONS[defect] in self._rejecting(item) and probability > getattr(limits, REASONS[defect])
         ]
         if not over:
             return

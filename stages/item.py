@@ -17,6 +17,7 @@ from .limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from .decode.picture import Picture
+    from .request import RequestSpec
 
 Status = Literal["pending", "ok", "filtered", "failed"]
 U8 = NDArray[np.uint8]
@@ -60,10 +61,11 @@ class Subject:
 
 @dataclass
 class Output:
-    """One finished product: the encoded file and its ending (without the dot)."""
+    """One finished product: the encoded file, its ending (without the dot), and what its product says of it."""
 
     data: bytes
     ext: str
+    facts: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -99,6 +101,8 @@ class Item(Facts):
 
     `picture` is the decoded picture; it never leaves the process. `alpha` (uint8 [H, W] of the upright
     picture) crosses processes as PNG, so that between pools only encoded bytes and small arrays travel.
+    `request` is what one request wants otherwise than the settings say; an item that was `dropped` is waited for by
+    nobody any more, and the stages leave it alone.
     """
 
     id: str
@@ -112,21 +116,32 @@ class Item(Facts):
     outputs: dict[str, Output] = field(default_factory=dict)
     attempts: int = 0
     limits: Limits = DEFAULT_LIMITS
+    request: RequestSpec | None = None
+    dropped: bool = False
     _picture: Picture | None = field(default=None, repr=False, compare=False)
 
     @property
     def picture(self) -> Picture:
-        """The picture, decoded when first needed and only to the size asked for.
+        """The picture, or the region of it that a request names; decoded when first needed and only to the size
+        asked for.
 
         Raises:
             PictureError: the bytes are no picture, or one that the limits refuse.
         """
-        from .decode.picture import Picture
-
         if self._picture is None:
-            self._picture = Picture(self.data, self.limits)
+            self._picture = self.whole()
+            if self.request and self.request.region:
+                from .region import part
+
+                self._picture = part(self._picture, self.request.region, self.limits)
             self.width, self.height = self._picture.width, self._picture.height
         return self._picture
+
+    def whole(self) -> Picture:
+        """The whole picture, whatever a request names. Raises PictureError as `picture`."""
+        from .decode.picture import Picture
+
+        return Picture(self.data, self.limits)
 
     def forget_pixels(self) -> None:
         """Drops the decoded picture; it is decoded again when it is needed again."""
@@ -134,8 +149,8 @@ class Item(Facts):
 
     @property
     def ended(self) -> bool:
-        """Whether the picture is `ok`, `filtered` or `failed`: stages leave it alone."""
-        return self.status != "pending"
+        """Whether stages leave the picture alone: it is `ok`, `filtered` or `failed`, or it was dropped."""
+        return self.status != "pending" or self.dropped
 
     def filter(self, stage: str, reason: str, detail: str = "") -> None:
         """A judgement about the picture: it is read and understood, but not worth cutting out."""
@@ -155,7 +170,7 @@ class Item(Facts):
 
     def release(self) -> None:
         """Drops what is no longer needed once the products are made."""
-        self.data, self._picture, self.alpha = b"", None, None
+        self.data, self._picture, self.alpha, self.request = b"", None, None, None
         self.subjects, self.crops = [], []
 
     def _end(self, status: Status, stage: str, reason: str, detail: str) -> None:

@@ -7,7 +7,7 @@ const DEFECTS = { exposure_dark: "Too dark", exposure_over: "Over-exposed", blur
 const KINDS = { product_hollow: "product with holes" }; // whose names do not say it
 const UNSURE = 0.6; // a category below this picks no weights of its own, by default
 const QUIET = ["waiting", "working", "ok"]; // states that nobody must read about
-const STAGES = { fetch: "Reading", prepare: "Preparing", filter: "Usable?", classify: "What is it?", detect: "Where is it?", coarse: "Roughly", fine: "To the hair", products: "Files" };
+const STAGES = { fetch: "Reading", filter: "Usable?", classify: "What is it?", detect: "Where is it?", coarse: "Roughly", fine: "To the hair", products: "Files" };
 
 export function setUpPanel() {
   bench.addEventListener("selected", render);

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from PIL import ImageColor
 
+from ...stages.products.composition import NO_LENGTH, CompositionSettings, Four, Length
 from ..errors import ApiError
 from ..intake import Form
 
@@ -23,7 +24,6 @@ SIZES = {  # canonical name -> megapixels of the result, at most; of a PNG in br
     "auto": 25.0,
 }
 SIZE_NAMES = {**{name: name for name in SIZES}, "small": "preview", "regular": "preview", "4k": "full"}
-PNG_MEGAPIXELS = 10.0
 TYPES = {  # type -> the category that the classify stage is told; empty: it finds out
     "auto": "",
     "person": "person",
@@ -43,48 +43,20 @@ LENGTH = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(px|%)?")  # a bare number is in pi
 HEX = re.compile(r"#?([0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 
 
-class Length(NamedTuple):
-    """A length in pixels, or a share (1.0 is 100%) of something."""
-
-    value: float
-    relative: bool
-
-    def of(self, whole: float) -> float:
-        return self.value * whole if self.relative else self.value
-
-
-NONE = Length(0, False)
-Four = tuple[Length, Length, Length, Length]
-
-
 @dataclass(frozen=True)
 class Options:
     """Checked parameters.
 
     Attributes:
-        megapixels: of the result, at most.
         hint: the category that `type` stands for, or empty.
         roi: x1, y1, x2, y2, or None for the whole picture.
-        margin: top, right, bottom, left, around the cropped subject.
-        scale: of the subject against the canvas, 0.1 to 1, or None to leave it.
-        position: (horizontal, vertical), each 0 to 1, or None to leave it.
-        color: RGBA, 0..255, or None.
+        composition: how the result is made.
     """
 
-    megapixels: float
-    size: str
     kind: str
     type_level: str
-    format: str
     roi: Four | None
-    crop: bool
-    margin: Four
-    scale: float | None
-    position: tuple[float, float] | None
-    channels: str
-    add_shadow: bool
-    semitransparency: bool
-    color: tuple[int, int, int, int] | None
+    composition: CompositionSettings
 
     @property
     def hint(self) -> str:
@@ -99,24 +71,26 @@ def read_options(form: Form) -> Options:
     kind = _choice(form, "type", {name: name for name in TYPES}, "auto", "Invalid value for parameter 'type'")
     levels = {name: name for name in ("none", "1", "2", "latest")}
     _choice(form, "shadow_method", {"legacy": "", "latest": ""}, "latest")
-    return Options(
-        megapixels=SIZES[size],
-        size=size,
-        kind=kind,
-        type_level=_choice(form, "type_level", levels, "1", "Invalid value for parameter 'type_level'"),
-        format=_choice(form, "format", {name: name for name in FORMATS}, "auto"),
-        roi=_parsed(form, "roi", _roi, None),
-        crop=_flag(form, "crop", False),
-        margin=_parsed(form, "crop_margin", _margin, (NONE, NONE, NONE, NONE)),
-        scale=scale,
-        position=_parsed(form, "position", _position, middle),
-        channels=_choice(
-            form, "channels", {"rgba": "rgba", "alpha": "alpha"}, "rgba", "Invalid value for parameter 'channels'"
-        ),
-        add_shadow=_flag(form, "add_shadow", False),
-        semitransparency=_flag(form, "semitransparency", True),
-        color=_parsed(form, "bg_color", _color, None),
+    type_level = _choice(form, "type_level", levels, "1", "Invalid value for parameter 'type_level'")
+    format = _choice(form, "format", {name: name for name in FORMATS}, "auto")
+    roi = _parsed(form, "roi", _roi, None)
+    composition = CompositionSettings.model_validate(
+        {
+            "megapixels": SIZES[size],
+            "format": format,
+            "crop": _flag(form, "crop", False),
+            "margin": _parsed(form, "crop_margin", _margin, (NO_LENGTH,) * 4),
+            "scale": scale,
+            "position": _parsed(form, "position", _position, middle),
+            "channels": _choice(
+                form, "channels", {"rgba": "rgba", "alpha": "alpha"}, "rgba", "Invalid value for parameter 'channels'"
+            ),
+            "add_shadow": _flag(form, "add_shadow", False),
+            "semitransparency": _flag(form, "semitransparency", True),
+            "color": _parsed(form, "bg_color", _color, None),
+        }
     )
+    return Options(kind, type_level, roi, composition)
 
 
 def _wrong(name: str, title: str = "") -> ApiError:
@@ -156,7 +130,7 @@ def _length(text: str) -> Length:
 
 def _share(text: str, lowest: float) -> float:
     length = _length(text)
-    if not (length.relative or length == NONE) or not lowest <= length.value <= 1:  # 0 is 0 in any unit
+    if not (length.relative or length == NO_LENGTH) or not lowest <= length.value <= 1:  # 0 is 0 in any unit
         raise ValueError(text)
     return length.value
 

@@ -14,13 +14,14 @@ from starlette.routing import Route
 from ...stages.decode.picture import Picture
 from ...stages.errors import PictureError
 from ...stages.item import Item
+from ...stages.products.spec import ProductSpec
+from ...stages.request import RequestSpec
 from ..admission import Visit
 from ..api import TYPES
 from ..desk import Desk, hide
 from ..errors import TOO_MANY_PIXELS, ApiError
 from ..intake import Form, size
 from .options import Options, read_options, region
-from .order import NAME, RemoveBgOrder
 
 COARSE = {
     "person": "person",
@@ -37,6 +38,8 @@ ASKED = {  # types that the picture itself does not tell: (at level 1, at the fi
     "transportation": ("car", "transportation"),
     "other": ("other", "other"),
 }
+NAME = "result"
+SIDES = ("top", "left", "width", "height")
 CALLS = 1_000_000  # of the account: nothing is charged, and clients that look before they call must go on
 
 
@@ -91,14 +94,14 @@ class RemoveBg:
             if not await self.desk.check(item):
                 hide(item, visit.fetched)
                 raise _failed(item)
-            order = RemoveBgOrder(options, background=background, background_pixels=area)
-            if options.roi:
-                order.roi = region(options.roi, item.width, item.height)
-            work = await self.desk.do(request, visit, data, order, options.hint)
-        if work.item.status != "ok":
-            raise _failed(work.item)
-        assert isinstance(work.order, RemoveBgOrder)
-        return _answer(request, work.item, work.order, work.model)
+            part = region(options.roi, item.width, item.height) if options.roi else None
+            settings = options.composition.model_copy(update={"background": background, "background_pixels": area})
+            result = ProductSpec(name=NAME, product="composition", settings=settings)
+            wanted = RequestSpec((result,), keep_rejects=True, region=part)  # it refuses no picture for its quality
+            done = await self.desk.do(request, visit, data, wanted, options.hint)
+        if done.item.status != "ok":
+            raise _failed(done.item)
+        return _answer(request, done.item, options, done.model)
 
     async def _background(self, form: Form, visit: Visit) -> tuple[bytes, int]:
         """The background's bytes, if one is given, and its pixels; its header is checked."""
@@ -124,30 +127,22 @@ class RemoveBg:
         return data, picture.width * picture.height
 
 
-def _answer(request: Request, item: Item, order: RemoveBgOrder, model: str) -> Response:
-    assert order.facts
-    made, facts = item.outputs[NAME], order.facts
+def _answer(request: Request, item: Item, options: Options, model: str) -> Response:
+    made = item.outputs[NAME]
+    facts = made.facts
     headers = {
-        "X-Width": str(facts.width),
-        "X-Height": str(facts.height),
-        "X-Foreground-Top": str(facts.top),
-        "X-Foreground-Left": str(facts.left),
-        "X-Foreground-Width": str(facts.foreground_width),
-        "X-Foreground-Height": str(facts.foreground_height),
+        "X-Width": str(facts["width"]),
+        "X-Height": str(facts["height"]),
+        **{f"X-Foreground-{side.capitalize()}": str(facts[f"foreground_{side}"]) for side in SIDES},
         "X-Credits-Charged": "0",
         "X-Hairline-Model": model,
     }
-    kind = kind_of(item.category, order.options)
+    kind = kind_of(item.category, options)
     if kind:
         headers["X-Type"] = kind
     if "application/json" in request.headers.get("accept", "").lower():
-        data = {
-            "result_b64": base64.b64encode(made.data).decode(),
-            "foreground_top": facts.top,
-            "foreground_left": facts.left,
-            "foreground_width": facts.foreground_width,
-            "foreground_height": facts.foreground_height,
-        }
+        sides = {f"foreground_{side}": facts[f"foreground_{side}"] for side in SIDES}
+        data = {"result_b64": base64.b64encode(made.data).decode(), **sides}
         return JSONResponse({"data": data}, headers=headers)
     headers["Content-Disposition"] = f'attachment; filename="no-bg.{made.ext}"'
     return Response(made.data, media_type=TYPES[made.ext], headers=headers)

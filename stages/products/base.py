@@ -82,9 +82,11 @@ class Product(ABC, Generic[S]):
 
     Class attributes:
         Settings: the pydantic model of its options.
+        of_matte: whether there is nothing to make where no subject was found.
     """
 
     Settings: ClassVar[type[ProductSettings]] = ProductSettings
+    of_matte: ClassVar[bool] = True
 
     def __init__(self, settings: S) -> None:
         self.settings = settings

@@ -5,14 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from .base import Product
+from .composition import Composition
 from .cutout import Cutout
 from .mask import Mask
+from .uncertainty import UncertaintyMap
 from .white_background import WhiteBackground
 
 PRODUCTS: dict[str, type[Product[Any]]] = {
     "cutout": Cutout,
     "mask": Mask,
     "white_background": WhiteBackground,
+}
+
+# What requests alone can name: it takes what no job file holds, or shows what is not of the subject.
+ON_REQUEST: dict[str, type[Product[Any]]] = {
+    "composition": Composition,
+    "uncertainty": UncertaintyMap,
 }
 
 PRESETS: dict[str, dict[str, Any]] = {

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
 
 from .base import Product, ProductSettings
-from .registry import PRESETS, PRODUCTS
+from .registry import ON_REQUEST, PRESETS, PRODUCTS
 
 RESERVED = ("results", "runs", "report")  # folders of the output that are no products
 
@@ -47,7 +47,7 @@ class ProductSpec(BaseModel):
 
     def build(self) -> Product[Any]:
         """The product, ready to make files."""
-        return PRODUCTS[self.product](self.settings)
+        return (PRODUCTS | ON_REQUEST)[self.product](self.settings)
 
 
 def _spec(name: str, options: dict[str, Any]) -> dict[str, Any]:

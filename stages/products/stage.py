@@ -34,7 +34,7 @@ class ProductsSettings(Settings):
 
 
 class ProductsStage(EachStage[ProductsSettings]):
-    """Makes every wanted product of a picture.
+    """Makes every wanted product of a picture: those of its request, or else those of the settings.
 
     Reads item.alpha, and item.subjects where a product is wanted per subject; fills in item.outputs. A
     source that is itself transparent somewhere stays so, see `transparency.joined`.
@@ -48,14 +48,19 @@ class ProductsStage(EachStage[ProductsSettings]):
         self._products = [(spec.name, spec.build()) for spec in settings.products]
 
     def process_one(self, item: Item) -> None:
+        products = self._products
+        if item.request:
+            products = [(spec.name, spec.build()) for spec in item.request.products]
+        if not products:
+            return
         if item.alpha is None:
             raise RuntimeError("no alpha: a stage that finds it must come before products")
         whole = _matte(item, item.alpha)
-        if not whole.alpha.any():
+        if any(product.of_matte for _, product in products) and not whole.alpha.any():
             item.filter(self.name, "no_subject", "nothing of the picture is left in its alpha")
             return
-        outputs = {name: product.make(whole) for name, product in self._products}
-        each = [(name, product) for name, product in self._products if product.settings.per_subject]
+        outputs = {name: product.make(whole) for name, product in products}
+        each = [(name, product) for name, product in products if product.settings.per_subject]
         if each:
             for number, part in enumerate(item.subjects, 1):
                 alpha = np.zeros_like(item.alpha)
@@ -71,4 +76,10 @@ def _matte(item: Item, alpha: U8) -> Matte:
     picture = item.picture
     if alpha.shape != (picture.height, picture.width):
         raise ValueError(f"alpha is {alpha.shape}, the picture {(picture.height, picture.width)}")
+    if item.request and item.request.region:
+        x0, y0, x1, y1 = item.request.region
+        picture = item.whole()
+        whole = np.zeros((picture.height, picture.width), np.uint8)
+        whole[y0:y1, x0:x1] = alpha
+        alpha = whole
     return Matte(picture, alpha, item)

@@ -14,8 +14,8 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parent))
 
 from browser import Open, Page, launched
+from kit import Web
 from serve_kit import Server, encoded, photo, serving
-from tests.pipeline.kit import Web
 
 
 @pytest.fixture(scope="session")

@@ -19,10 +19,11 @@ from hairline.serve.admission import Admission, Room
 from hairline.serve.desk import Desk
 from hairline.serve.errors import ApiError
 from hairline.serve.memory import BYTES_PER_PIXEL, PROCESS_BYTES, WORK_BYTES, room
-from hairline.serve.work import Order, ProductsOrder, Work
+from hairline.serve.request_item import RequestItem
 from hairline.stages.errors import HairlineError
 from hairline.stages.item import Item
 from hairline.stages.products.spec import ProductSpec
+from hairline.stages.request import RequestSpec
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
@@ -85,7 +86,7 @@ class Slow:
         self.inside = self.most = 0
         self.go = asyncio.Event()
 
-    async def do(self, work: Work) -> Work:
+    async def do(self, work: RequestItem) -> RequestItem:
         self.inside += work.pixels
         self.most = max(self.most, self.inside)
         try:
@@ -110,15 +111,15 @@ def test_many_large_pictures_at_once_do_not_exceed_the_room(tmp_path: Path) -> N
         assert pools.inside == desk.room.taken == 600_000
         pools.go.set()
         done = await asyncio.gather(*tasks, return_exceptions=True)
-        assert sum(isinstance(each, Work) for each in done) == 11 and pools.most <= desk.room.pixels == 800_000
+        assert sum(isinstance(each, RequestItem) for each in done) == 11 and pools.most <= desk.room.pixels == 800_000
         await asyncio.sleep(0)
         assert desk.room.taken == 0
 
     asyncio.run(main())
 
 
-def work(pixels: int) -> Work:
-    return Work(Item("a", "", width=100, height=pixels // 100), ProductsOrder(()))
+def work(pixels: int) -> RequestItem:
+    return RequestItem(Item("a", "", width=100, height=pixels // 100))
 
 
 def test_answers_that_nobody_takes_keep_others_out() -> None:
@@ -147,8 +148,7 @@ def test_the_room_follows_from_the_memory_or_the_file() -> None:
 
 def test_a_result_counts_with_its_picture() -> None:
     def most(spec: object, width: int = 3000, height: int = 1000) -> int:
-        order: Order = ProductsOrder((ProductSpec.model_validate(spec),))
-        return order.most_pixels(width, height, 50_000_000)
+        return RequestSpec((ProductSpec.model_validate(spec),)).most_pixels(width, height, 50_000_000)
 
     assert most("cutout") == most({"white_background": {"canvas": "keep"}}) == 3_000_000
     assert most({"white_background": {"canvas": [5000, 5000]}}) == 25_000_000

@@ -17,10 +17,10 @@ from hairline.serve.admission import Admission
 from hairline.serve.batcher import Batcher
 from hairline.serve.errors import ApiError
 from hairline.serve.jobs import Entry, Job, Store, new_id
-from hairline.serve.removebg.compose import Layer, cover, move, shrink, solid
-from hairline.serve.work import ProductsOrder, Work
+from hairline.serve.request_item import RequestItem
 from hairline.stages.errors import HairlineError
 from hairline.stages.item import Item
+from hairline.stages.products.layers import Layer, cover, move, shrink, solid
 
 
 @pytest.mark.parametrize(
@@ -62,19 +62,19 @@ def test_the_model_depends_on_what_changes_an_alpha() -> None:
     assert load_service("service-laptop.yaml", ["stages.fine.sure=0.05"]).model != model
 
 
-def work(pixels: int = 10_000) -> Work:
-    return Work(Item("a", "", width=100, height=pixels // 100), ProductsOrder(()))
+def work(pixels: int = 10_000) -> RequestItem:
+    return RequestItem(Item("a", "", width=100, height=pixels // 100))
 
 
 def test_batches_take_what_has_come_and_stop_at_the_pixels() -> None:
     seen: list[int] = []
 
-    def run(works: Sequence[Work]) -> None:
-        seen.append(len(works))
+    def run(pictures: Sequence[RequestItem]) -> None:
+        seen.append(len(pictures))
         time.sleep(0.05)
 
     async def main() -> None:
-        batcher = Batcher("a", run, 3, 50_000, lambda: None)
+        batcher = Batcher("a", run, 3, 50_000)
         small = [asyncio.create_task(batcher.do(work())) for _ in range(5)]
         large = [asyncio.create_task(batcher.do(work(n))) for n in (30_000, 30_000, 90_000)]
         done = await asyncio.gather(*small, *large)
@@ -85,17 +85,17 @@ def test_batches_take_what_has_come_and_stop_at_the_pixels() -> None:
 
 
 def test_a_cancelled_work_is_not_done_and_the_others_are() -> None:
-    seen: list[Work] = []
+    seen: list[RequestItem] = []
 
     running, go = threading.Event(), threading.Event()
 
-    def run(works: Sequence[Work]) -> None:
+    def run(pictures: Sequence[RequestItem]) -> None:
         running.set()
         assert go.wait(60)
-        seen.extend(works)
+        seen.extend(pictures)
 
     async def main() -> None:
-        batcher = Batcher("a", run, 1, 50_000, lambda: None)
+        batcher = Batcher("a", run, 1, 50_000)
         first, second, third = (work() for _ in range(3))
         tasks = [asyncio.create_task(batcher.do(w)) for w in (first, second, third)]
         assert await asyncio.to_thread(running.wait, 60)
@@ -104,19 +104,19 @@ def test_a_cancelled_work_is_not_done_and_the_others_are() -> None:
         await asyncio.sleep(0)  # they are told
         go.set()
         await asyncio.gather(*tasks, return_exceptions=True)
-        assert first.gone and second.gone and not third.gone
+        assert first.item.dropped and second.item.dropped and not third.item.dropped
         assert seen == [first, third]
 
     asyncio.run(main())
 
 
 def test_a_batch_that_raises_tells_all_and_the_next_goes_on() -> None:
-    def run(works: Sequence[Work]) -> None:
-        if works[0].item.id == "bad":
+    def run(pictures: Sequence[RequestItem]) -> None:
+        if pictures[0].item.id == "bad":
             raise MemoryError
 
     async def main() -> None:
-        batcher = Batcher("a", run, 1, 50_000, lambda: None)
+        batcher = Batcher("a", run, 1, 50_000)
         bad = work()
         bad.item.id = "bad"
         with pytest.raises(MemoryError):

@@ -1,4 +1,4 @@
-"""From a matte to remove.bg's result: size, semitransparency, shadow, scale, position, crop, background, format.
+"""A subject as a layer on a canvas: scaled, moved, made solid, shadowed, laid over a background, encoded.
 
 Arrays: `rgb` uint8 [h, w, 3], 0..255, the subject's own colours, not premultiplied; `alpha` uint8 [h, w], 0..255.
 """
@@ -13,16 +13,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...stages.decode.picture import Picture
-from ...stages.decode.transparency import MIN_VISIBLE_ALPHA
-from ...stages.errors import PictureError
-from ...stages.item import Output
-from ...stages.products.encode import jpeg, png, webp
-from .options import PNG_MEGAPIXELS, Options
+from ..decode.picture import Picture
+from ..decode.transparency import MIN_VISIBLE_ALPHA
+from ..item import Output, Rect
+from .encode import jpeg, png, webp
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
-Rect = tuple[int, int, int, int]  # x0, y0, x1, y1
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same answer has the same bytes
 JPEG_QUALITY = 92
 STRIP = 128  # rows
@@ -48,37 +45,6 @@ class Layer:
         return Layer(
             _part(self.rgb, rect), _part(self.alpha, rect), None if self.shadow is None else _part(self.shadow, rect)
         )
-
-
-def compose(
-    layer: Layer, options: Options, background: Picture | None, source: Picture, max_pixels: int
-) -> tuple[Output, Rect, tuple[int, int]]:
-    """The finished file, of at most `max_pixels`.
-
-    Raises:
-        PictureError: the margins make it larger.
-
-    Returns:
-        The file, the subject's box in it, and its width and height.
-    """
-    opaque = background is not None or (options.color is not None and options.color[3] == 255)
-    is_png = options.format == "png" or (options.format == "auto" and not opaque) or options.channels == "alpha"
-    layer = shrink(layer, min(options.megapixels, PNG_MEGAPIXELS) if is_png else options.megapixels)
-    if not options.semitransparency:
-        layer.alpha = solid(layer.alpha)
-    if options.scale is not None or options.position is not None:
-        layer = move(layer, options.scale, options.position)
-    if options.crop:
-        x0, y0, x1, y1 = _margins(layer.box, options)
-        if (x1 - x0) * (y1 - y0) > max_pixels:
-            detail = f"{x1 - x0}x{y1 - y0} pixels with the margins; the limit is {max_pixels:,}"
-            raise PictureError("too_many_pixels", detail)
-        layer = layer.cut((x0, y0, x1, y1))
-    height, width = layer.alpha.shape
-    if options.channels == "alpha":
-        return _encode_mask(layer.alpha, options.format, source), layer.box, (width, height)
-    rgb, alpha = flatten(layer, options.color, background)
-    return _encode(rgb, alpha, options.format, source), layer.box, (width, height)
 
 
 def shrink(layer: Layer, megapixels: float) -> Layer:
@@ -181,20 +147,6 @@ def ground_shadow(alpha: U8) -> U8:
     return np.rint(blurred * 0.6).clip(0, 255).astype(np.uint8)
 
 
-def with_margins(width: int, height: int, options: Options) -> int:
-    """Pixels of a subject of that size with the margins around it."""
-    x0, y0, x1, y1 = _margins((0, 0, width, height), options)
-    return (x1 - x0) * (y1 - y0)
-
-
-def _margins(box: Rect, options: Options) -> Rect:
-    x0, y0, x1, y1 = box
-    top, right, bottom, left = (
-        round(length.of(side)) for length, side in zip(options.margin, (y1 - y0, x1 - x0) * 2, strict=True)
-    )
-    return x0 - left, y0 - top, x1 + right, y1 + bottom
-
-
 def _part(array: U8, rect: Rect) -> U8:
     x0, y0, x1, y1 = rect
     result = np.zeros((y1 - y0, x1 - x0, *array.shape[2:]), np.uint8)
@@ -220,7 +172,7 @@ def _resized(layer: Layer, width: int, height: int) -> Layer:
     return Layer(rgb, alpha, None if shadow is None else shadow.astype(np.uint8, copy=False))
 
 
-def _encode(rgb: U8, alpha: U8, kind: str, source: Picture) -> Output:
+def encoded(rgb: U8, alpha: U8, kind: str, source: Picture) -> Output:
     if kind == "auto":
         kind = "png" if alpha.min() < 255 else "jpg"
     if kind == "jpg":
@@ -236,7 +188,7 @@ def _encode(rgb: U8, alpha: U8, kind: str, source: Picture) -> Output:
     return Output(png(np.dstack([rgb, alpha]), source), "png")
 
 
-def _encode_mask(alpha: U8, kind: str, source: Picture) -> Output:
+def encoded_mask(alpha: U8, kind: str, source: Picture) -> Output:
     if kind == "jpg":
         return Output(jpeg(np.dstack([alpha] * 3), source, JPEG_QUALITY), "jpg")
     return Output(png(alpha, source), "png")

@@ -1,7 +1,8 @@
-# Everything runs in .venv, made when it is missing from python3.12, python3.11 or python3 (override: PYTHON=...).
+# Everything runs in .venv, made when it is missing from python3.12, python3.13, python3.11 or python3 (override: PYTHON=...).
 #   make demo    a sample catalog through the whole pipeline; says where the report is
 #   make test    all tests              (make test PYTEST="-k report -x")
 #   make lint    ruff, mypy, and what may import what
+#   make docs    the documentation as a site: site/index.html
 #   make bench   the quick benchmarks   (make bench BENCH=offline ARGS="--pictures 1000")
 PYTHON ?=
 PYTEST ?= tests
@@ -9,7 +10,7 @@ BENCH ?=
 ARGS ?=
 RUN = .venv/bin/
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint docs bench clean
 
 demo: .venv/installed-demo
 	$(RUN)hairline demo demo
@@ -22,6 +23,9 @@ lint: .venv/installed-dev
 	$(RUN)ruff format --check .
 	$(RUN)mypy
 	$(RUN)lint-imports
+
+docs: .venv/installed-dev
+	$(RUN)python docs/make_site.py site
 
 bench: .venv/installed-dev
 ifdef BENCH
@@ -39,5 +43,5 @@ endif
 	touch $@
 
 clean:
-	rm -rf .venv build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist demo site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

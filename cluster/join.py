@@ -52,18 +52,18 @@ def check_cluster(address: str) -> None:
         raise _Refusal(address, "no cluster runs on this machine; start one with ray start --head") from error
     except ValueError as error:
         raise _Refusal(address, f"that is no address; {CHOICES}") from error
-    place = address if found == address else f"{address} ({found})"
-    facts, nodes = _ask(place, found)
+    where = address if found == address else f"{address} ({found})"
+    facts, nodes = _ask(where, found)
     try:
         if facts:
             check_version_info(facts, "here")
     except RuntimeError as error:
         theirs = "Ray {ray_version} and Python {python_version}".format_map(facts)
         ours = f"Ray {version('ray')} and Python {platform.python_version()}"
-        raise _Refusal(place, f"the cluster has {theirs}, this environment {ours}; they must be the same") from error
+        raise _Refusal(where, f"the cluster has {theirs}, this environment {ours}; they must be the same") from error
     if nodes.isdisjoint(services.find_node_ids()):  # type: ignore[no-untyped-call]
         raise _Refusal(
-            place, "this machine is no node of the cluster; run the command on one of its nodes, or make it one"
+            where, "this machine is no node of the cluster; run the command on one of its nodes, or make it one"
             f" with ray start --address={found}"
         )  # fmt: skip
 
@@ -73,7 +73,7 @@ class _Refusal(HairlineError):
         super().__init__(f"cannot join the Ray cluster at RAY_ADDRESS={address}: {why}")
 
 
-def _ask(place: str, address: str) -> tuple[dict[str, Any], set[str]]:
+def _ask(where: str, address: str) -> tuple[dict[str, Any], set[str]]:
     """The cluster's versions, and the ids of its living nodes."""
     import grpc
     from ray._private.grpc_utils import init_grpc_channel
@@ -90,9 +90,9 @@ def _ask(place: str, address: str) -> tuple[dict[str, Any], set[str]]:
             everyone = requests.GetAllNodeInfoRequest(state_filter=types.GcsNodeInfo.ALIVE)
             nodes = calls.NodeInfoGcsServiceStub(channel).GetAllNodeInfo(everyone, timeout=ANSWER_S)
     except AuthenticationError as error:  # before anything is sent: token mode, and no token
-        raise _Refusal(place, f"RAY_AUTH_MODE is token, but there is none here; {TOKEN}") from error
+        raise _Refusal(where, f"RAY_AUTH_MODE is token, but there is none here; {TOKEN}") from error
     except grpc.RpcError as error:
-        raise _Refusal(place, _why(error)) from error
+        raise _Refusal(where, _why(error)) from error
     return json.loads(facts.value or b"{}"), {node.node_id.hex() for node in nodes.node_info_list}
 
 

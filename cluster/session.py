@@ -165,14 +165,14 @@ def _short_enough(folder: str, stack: ExitStack) -> str:
         return folder
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
-        place = stack.enter_context(tempfile.TemporaryDirectory(prefix="hairline-", dir="/tmp"))
-        Path(f"{place}/t").symlink_to(folder)
+        link = stack.enter_context(tempfile.TemporaryDirectory(prefix="hairline-", dir="/tmp"))
+        Path(f"{link}/t").symlink_to(folder)
     except OSError as error:
         raise HairlineError(
             f"Ray does not start on this machine: {folder} is too long a path for its sockets, and no link to it can"
             f" be made in /tmp ({error.strerror}); set RAY_TMPDIR to a folder with a short path"
         ) from error
-    return f"{place}/t"
+    return f"{link}/t"
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from ..stages.errors import HairlineError
 from .documents import Document, read_config
@@ -20,9 +20,9 @@ from .pipeline import PipelineConfig, check_config
 class Job(PipelineConfig):
     """A checked job."""
 
-    name: str = ""
-    input: str
-    output: str
+    name: str = Field("", description="shown in reports; the output's name otherwise")
+    input: str = Field(description="a folder, a glob, s3://bucket/prefix, or a manifest (.parquet, .csv)")
+    output: str = Field(description="a folder or s3://bucket/prefix")
 
     @field_validator("input", "output", mode="plain")  # pydantic's own text cannot hold names that are no UTF-8
     @classmethod

@@ -16,8 +16,8 @@ Network = IPv4Network | IPv6Network
 class Address(BaseModel):
     """Where a service listens."""
 
-    host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535)
+    host: str = Field("127.0.0.1", description="where to listen; beyond loopback it takes keys")
+    port: int = Field(8000, ge=0, le=65535, description="0: any free one, told at the start")
     keys: str = Field("", description="file of API keys, see `hairline keys`; needed beyond loopback")
 
 

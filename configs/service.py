@@ -28,7 +28,9 @@ Seconds = Annotated[float, Field(gt=0)]
 class ServicePool(PoolConfig):
     """A pool whose processes come and go with the load; `workers: [0, 4]` sleeps when there is none."""
 
-    workers: Literal["auto"] | Annotated[int, Field(ge=1)] | tuple[Annotated[int, Field(ge=0)], int] = "auto"
+    workers: Literal["auto"] | Annotated[int, Field(ge=1)] | tuple[Annotated[int, Field(ge=0)], int] = Field(
+        "auto", description="processes, or [min, max], which follow the load; min 0: none while there is none"
+    )
     scale_up_s: float = Field(3.0, ge=0, description="load must last so long before a process is added")
     scale_down_s: float = Field(300.0, ge=0, description="and be gone so long before one is taken away")
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from ..stages.errors import HairlineError
 from .manifest import read_manifest
-from .retry import judge, with_retries
+from .retry import classify_error, with_retries
 from .source import Source, lies_among_results, local_etag, local_source
 from .storage import display, is_local, local_path, remote
 
@@ -57,11 +57,11 @@ class Catalog:
     left_out: Counter[str] = field(default_factory=Counter)
 
 
-def read_catalog(place: str, output: str, products: Sequence[str] = ()) -> Catalog:
+def read_catalog(input_uri: str, output: str, products: Sequence[str] = ()) -> Catalog:
     """Lists the input.
 
     Args:
-        place: a folder, a glob, a bucket prefix, a single picture, or a .parquet or .csv manifest.
+        input_uri: a folder, a glob, a bucket prefix, a single picture, or a .parquet or .csv manifest.
         output: where the results go; not listed when it lies inside the input.
         products: names of the folders that the job writes into.
 
@@ -69,16 +69,16 @@ def read_catalog(place: str, output: str, products: Sequence[str] = ()) -> Catal
         HairlineError: there is no such input, it is empty, a manifest is wrong, or the results would go among it.
     """
     left_out: Counter[str] = Counter()
-    _keep_apart(place, output, products)
-    if place.lower().endswith(MANIFESTS) and not _is_folder(place):
-        sources = read_manifest(place, output, products)
-    elif is_local(place):
-        sources = list(_list_local(local_path(place), output, left_out))
+    _keep_apart(input_uri, output, products)
+    if input_uri.lower().endswith(MANIFESTS) and not _is_folder(input_uri):
+        sources = read_manifest(input_uri, output, products)
+    elif is_local(input_uri):
+        sources = list(_list_local(local_path(input_uri), output, left_out))
     else:
-        sources = list(_list_remote(place, output, left_out))
+        sources = list(_list_remote(input_uri, output, left_out))
     if not sources:
         passed = ", ".join(f"{n} {what}" for what, n in sorted(left_out.items()))
-        raise HairlineError(f"input {place}: no pictures in it" + (f" (left out: {passed})" if passed else ""))
+        raise HairlineError(f"input {input_uri}: no pictures in it" + (f" (left out: {passed})" if passed else ""))
     return Catalog(_table(sources), left_out)
 
 
@@ -101,17 +101,17 @@ def _table(sources: list[Source]) -> pa.Table:
     return pa.table([pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
 
 
-def _list_local(place: str, output: str, left_out: Counter[str]) -> Iterator[Source]:
-    base, pattern = _split_glob(os.path.abspath(os.path.expanduser(place)), os.path.lexists)
+def _list_local(input_uri: str, output: str, left_out: Counter[str]) -> Iterator[Source]:
+    base, pattern = _split_glob(os.path.abspath(os.path.expanduser(input_uri)), os.path.lexists)
     if not os.path.isdir(base):
         if os.path.lexists(base) and not pattern:
             yield local_source(os.path.basename(base), base)
             return
-        raise HairlineError(f"input {place}: no such file or folder")
+        raise HairlineError(f"input {input_uri}: no such file or folder")
     try:
         os.scandir(base).close()
     except OSError as error:
-        raise HairlineError(f"input {place}: cannot be read: {error.strerror}") from error
+        raise HairlineError(f"input {input_uri}: cannot be read: {error.strerror}") from error
     pattern = display(pattern)
     for source in _walk(base, output, left_out):
         if _matches(source.id, pattern):
@@ -156,14 +156,14 @@ def _walk(base: str, output: str, left_out: Counter[str]) -> Iterator[Source]:
                     left_out["special"] += 1
 
 
-def _list_remote(place: str, output: str, left_out: Counter[str]) -> Iterator[Source]:
-    protocol = place.partition("://")[0]
-    files, path = remote(place)
+def _list_remote(input_uri: str, output: str, left_out: Counter[str]) -> Iterator[Source]:
+    protocol = input_uri.partition("://")[0]
+    files, path = remote(input_uri)
     if protocol in ("http", "https"):
-        name = urlsplit(place).path.rpartition("/")[2]
+        name = urlsplit(input_uri).path.rpartition("/")[2]
         if not name:
-            raise HairlineError(f"input {place}: a web server cannot be listed; give a manifest with id and uri")
-        yield Source(name, place)
+            raise HairlineError(f"input {input_uri}: a web server cannot be listed; give a manifest with id and uri")
+        yield Source(name, input_uri)
         return
 
     def find(path: str) -> dict[str, Any]:
@@ -180,9 +180,9 @@ def _list_remote(place: str, output: str, left_out: Counter[str]) -> Iterator[So
         if not found:
             with_retries(lambda: files.info(path.partition("/")[0]))  # tells a wrong bucket from an empty prefix
     except Exception as error:
-        verdict = judge(error)
+        verdict = classify_error(error)
         hint = {"not_found": "no such bucket or prefix", "permission": "not allowed"}.get(verdict.reason, "no answer")
-        raise HairlineError(f"input {place}: {hint}: {verdict.detail}") from error
+        raise HairlineError(f"input {input_uri}: {hint}: {verdict.detail}") from error
     skip = "" if is_local(output) else remote(output)[1].rstrip("/") + "/"
     for key, facts in found.items():
         id = key[len(path) + 1 :] if key != path else key.rpartition("/")[2]
@@ -235,19 +235,19 @@ def _identity(path: str) -> Identity | None:
     return facts.st_dev, facts.st_ino
 
 
-def _is_folder(place: str) -> bool:
-    return is_local(place) and os.path.isdir(local_path(place))
+def _is_folder(input_uri: str) -> bool:
+    return is_local(input_uri) and os.path.isdir(local_path(input_uri))
 
 
-def _keep_apart(place: str, output: str, products: Sequence[str]) -> None:
+def _keep_apart(input_uri: str, output: str, products: Sequence[str]) -> None:
     """Nothing of the input may be overwritten, and no output may be taken for input the next time."""
-    for name, path in (("input", place), ("output", output)):
+    for name, path in (("input", input_uri), ("output", output)):
         if "\0" in path:
             raise HairlineError(f"{name} {path}: no path holds a null character")
-    if is_local(place) != is_local(output):
+    if is_local(input_uri) != is_local(output):
         return
-    source, target = (os.path.realpath(local_path(p)) if is_local(p) else p.rstrip("/") for p in (place, output))
+    source, target = (os.path.realpath(local_path(p)) if is_local(p) else p.rstrip("/") for p in (input_uri, output))
     if source == target:
         raise HairlineError(f"output {output}: is the input itself; give the results a folder of their own")
     if lies_among_results(source, target, products):
-        raise HairlineError(f"input {place}: lies where the results go; give the results another folder")
+        raise HairlineError(f"input {input_uri}: lies where the results go; give the results another folder")

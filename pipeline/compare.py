@@ -63,10 +63,10 @@ def write_comparison(a: str, b: str, to: str | None = None) -> str:
     """
     first, second = load_outcome(a), load_outcome(b)
     html = render("compare.html", **_context(first, second))
-    place, _, name = (to or second.folder.uri("report/compare.html")).rpartition("/")
-    if is_local(place):
-        place = local_path(place) or ("/" if to and to.startswith("/") else ".")
-    folder = Folder(place)
+    parent, _, name = (to or second.folder.uri("report/compare.html")).rpartition("/")
+    if is_local(parent):
+        parent = local_path(parent) or ("/" if to and to.startswith("/") else ".")
+    folder = Folder(parent)
     write_page(folder, name, html)
     return folder.uri(name)
 
@@ -151,7 +151,7 @@ def difference(a: U8, b: U8) -> float:
 
 
 def _matte_bytes(outcome: Outcome, row: Row) -> bytes:
-    return fetch(outcome.place(row, shown_product(row["outputs"], MATTES)).uri, DEFAULT_LIMITS)[0]
+    return fetch(outcome.product_link(row, shown_product(row["outputs"], MATTES)).uri, DEFAULT_LIMITS)[0]
 
 
 def _matte(data: bytes) -> U8:
@@ -165,7 +165,7 @@ def _matte(data: bytes) -> U8:
 def _shown(first: Outcome, second: Outcome, rows: Sequence[tuple[Row, Row, float]]) -> list[Difference]:
     before, after = first.full([a for a, _, _ in rows]), second.full([b for _, b, _ in rows])
     sides = [
-        output_thumbs([outcome.place(row, shown_product(row["outputs"])).uri for row in full])
+        output_thumbs([outcome.product_link(row, shown_product(row["outputs"])).uri for row in full])
         for outcome, full in ((first, before), (second, after))
     ]
     sources = source_thumbs([row["uri"] for row in after])

@@ -102,34 +102,34 @@ def _write(worker: Worker, batch: Sequence[PendingItem], earlier: dict[str, str]
     return rows
 
 
-def _sources(places: Sequence[str], output: str, products: Sequence[str]) -> list[Source]:
-    """Every picture of all places, named by its way from the folder that all places share.
+def _sources(inputs: Sequence[str], output: str, products: Sequence[str]) -> list[Source]:
+    """Every picture of all inputs, named by its way from the folder that all inputs share.
 
     URLs are named by the last part of their path; those that would share a name, by the whole URL without its scheme.
     """
-    parents = [os.path.dirname(_path(place)) for place in places if is_local(place)]
-    shared = os.path.commonpath(parents) if len(places) > 1 and parents else ""
+    parents = [os.path.dirname(_path(each)) for each in inputs if is_local(each)]
+    shared = os.path.commonpath(parents) if len(inputs) > 1 and parents else ""
     listed: list[tuple[str, Source]] = []
-    for place in places:
+    for each in inputs:
         prefix = ""
-        if is_local(place) and shared:
-            path = _path(place)
+        if is_local(each) and shared:
+            path = _path(each)
             inside = os.path.relpath(path if os.path.isdir(path) else os.path.dirname(path), shared)
             prefix = "" if inside == "." else f"{display(inside)}/"
-        for row in read_catalog(place, output, products).table.to_pylist():
+        for row in read_catalog(each, output, products).table.to_pylist():
             id, uri, *rest = row.values()
-            listed.append((place, Source(prefix + id, os.fsdecode(uri), *rest)))
+            listed.append((each, Source(prefix + id, os.fsdecode(uri), *rest)))
     uris: dict[str, set[str]] = {}
     for _, source in listed:
         uris.setdefault(source.id, set()).add(source.uri)
     found: dict[str, Source] = {}
-    for place, source in listed:
-        if len(uris[source.id]) > 1 and place == source.uri and not is_local(place):
-            source = source._replace(id=display(place.partition("://")[2]))
+    for each, source in listed:
+        if len(uris[source.id]) > 1 and each == source.uri and not is_local(each):
+            source = source._replace(id=display(each.partition("://")[2]))
         if found.setdefault(source.id, source).uri != source.uri:
             raise HairlineError(f"two sources would both be called {source.id}; cut them one after the other")
     return list(found.values())
 
 
-def _path(place: str) -> str:
-    return os.path.abspath(os.path.expanduser(local_path(place)))
+def _path(uri: str) -> str:
+    return os.path.abspath(os.path.expanduser(local_path(uri)))

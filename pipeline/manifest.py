@@ -42,7 +42,7 @@ class Row(NamedTuple):
     problem: str = ""
 
 
-def read_manifest(place: str, output: str, products: Sequence[str]) -> list[Source]:
+def read_manifest(manifest_uri: str, output: str, products: Sequence[str]) -> list[Source]:
     """Reads a manifest. Relative uris are relative to it.
 
     A row that names no picture becomes a source with a `problem`; if it has no id, it is called after its row.
@@ -51,11 +51,11 @@ def read_manifest(place: str, output: str, products: Sequence[str]) -> list[Sour
         HairlineError: it cannot be read, lacks a column, or a row has another's id or a source that lies among the
             results.
     """
-    folder = local_path(place).rpartition("/")[0] if is_local(place) else place.rpartition("/")[0]
+    folder = local_path(manifest_uri).rpartition("/")[0] if is_local(manifest_uri) else manifest_uri.rpartition("/")[0]
     target = os.path.abspath(local_path(output)) if is_local(output) else output.rstrip("/")
     seen: dict[str, int] = {}
     sources, broken = [], []
-    for row in _rows(place):
+    for row in _rows(manifest_uri):
         problem, uri = row.problem, row.uri
         if not problem and not (row.id and uri):
             problem = f"the {'uri' if row.id else 'id'} is empty"
@@ -69,12 +69,12 @@ def read_manifest(place: str, output: str, products: Sequence[str]) -> list[Sour
             continue
         if row.id in seen:
             raise HairlineError(
-                f"manifest {place}, row {row.number}: the id {row.id} stands in row {seen[row.id]} already"
+                f"manifest {manifest_uri}, row {row.number}: the id {row.id} stands in row {seen[row.id]} already"
             )
         seen[row.id] = row.number
         if lies_among_results(uri, target, products):
             raise HairlineError(
-                f"manifest {place}, row {row.number}: {uri} lies where the results go; give another output"
+                f"manifest {manifest_uri}, row {row.number}: {uri} lies where the results go; give another output"
             )
         local = is_local(uri)
         sources.append(local_source(row.id, uri, row.category) if local else Source(row.id, uri, "", row.category))
@@ -98,22 +98,24 @@ def _resolve(uri: str, folder: str) -> str:
     return uri
 
 
-def _rows(place: str) -> Iterator[Row]:
+def _rows(manifest_uri: str) -> Iterator[Row]:
     try:
-        data = fetch(place, LIMITS)[0]
+        data = fetch(manifest_uri, LIMITS)[0]
         if not data:
-            raise HairlineError(f"manifest {place}: is empty")
-        if place.lower().endswith(".csv"):
-            yield from _csv_rows(place, _text(data))
+            raise HairlineError(f"manifest {manifest_uri}: is empty")
+        if manifest_uri.lower().endswith(".csv"):
+            yield from _csv_rows(manifest_uri, _text(data))
         else:
-            yield from _parquet_rows(place, pq.ParquetFile(io.BytesIO(data)))
+            yield from _parquet_rows(manifest_uri, pq.ParquetFile(io.BytesIO(data)))
     except PictureError as error:
-        raise HairlineError(f"manifest {place}: cannot be read: {error.detail}") from error
+        raise HairlineError(f"manifest {manifest_uri}: cannot be read: {error.detail}") from error
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise HairlineError(f"manifest {place}: cannot be read: line {line} is no UTF-8; save it as UTF-8") from error
+        raise HairlineError(
+            f"manifest {manifest_uri}: cannot be read: line {line} is no UTF-8; save it as UTF-8"
+        ) from error
     except (csv.Error, pa.ArrowException) as error:
-        raise HairlineError(f"manifest {place}: cannot be read: {' '.join(str(error).split())[:200]}") from error
+        raise HairlineError(f"manifest {manifest_uri}: cannot be read: {' '.join(str(error).split())[:200]}") from error
 
 
 def _text(data: bytes) -> io.StringIO:
@@ -122,11 +124,11 @@ def _text(data: bytes) -> io.StringIO:
     return io.StringIO(data.decode(coding), newline="")
 
 
-def _csv_rows(place: str, text: io.StringIO) -> Iterator[Row]:
+def _csv_rows(manifest_uri: str, text: io.StringIO) -> Iterator[Row]:
     head = text.readline()
     heads = [next(csv.reader([head], delimiter=sign, skipinitialspace=True), []) for sign in DELIMITERS]
     sign, names = max(zip(DELIMITERS, heads, strict=True), key=lambda pair: len({"id", "uri"} & set(pair[1])))
-    _check_columns(place, names)
+    _check_columns(manifest_uri, names)
     reader = csv.reader(text, delimiter=sign, skipinitialspace=True, strict=True)
     where = [names.index(name) if name in names else -1 for name in ("id", "uri", "category")]
     begun = 2  # line at which a row begins; the head is line 1
@@ -141,7 +143,9 @@ def _csv_rows(place: str, text: io.StringIO) -> Iterator[Row]:
                 id = fields[0] if where[0] == 0 else ""  # the fields after the one that broke are not where they belong
                 yield Row(number, id, "", "", _miscounted(len(fields), len(names), sign))
     except csv.Error as error:
-        raise HairlineError(f"manifest {place}, row {begun}: cannot be read: {error}; look at its quotes") from error
+        raise HairlineError(
+            f"manifest {manifest_uri}, row {begun}: cannot be read: {error}; look at its quotes"
+        ) from error
 
 
 def _miscounted(has: int, should: int, sign: str) -> str:
@@ -149,9 +153,9 @@ def _miscounted(has: int, should: int, sign: str) -> str:
     return f"it has {has} field{'s' * (has != 1)}, and the head {should}{hint}"
 
 
-def _parquet_rows(place: str, file: pq.ParquetFile) -> Iterator[Row]:
+def _parquet_rows(manifest_uri: str, file: pq.ParquetFile) -> Iterator[Row]:
     names = file.schema_arrow.names
-    _check_columns(place, names)
+    _check_columns(manifest_uri, names)
     wanted = [name for name in ("id", "uri", "category") if name in names]
     number = 0
     for batch in file.iter_batches(columns=wanted):
@@ -161,10 +165,10 @@ def _parquet_rows(place: str, file: pq.ParquetFile) -> Iterator[Row]:
             yield Row(number, id or "", uri or "", (category[0] or "") if category else "")
 
 
-def _check_columns(place: str, names: Sequence[str]) -> None:
+def _check_columns(manifest_uri: str, names: Sequence[str]) -> None:
     for name in ("id", "uri"):
         if name not in names:
-            raise HairlineError(f"manifest {place}: no column {name}{did_you_mean(name, names)}")
+            raise HairlineError(f"manifest {manifest_uri}: no column {name}{did_you_mean(name, names)}")
 
 
 def _with_etags(sources: list[Source]) -> list[Source]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from ..stages.errors import HairlineError
 from .ledger import SCHEMA, Ledger
 from .names import output_name
-from .retry import judge
+from .retry import classify_error
 from .storage import Folder
 from .tally import RUN, RUNS
 
@@ -22,7 +22,7 @@ LIGHT = ("id", "status", "reason", "stage", "route", "confidence")
 Row = dict[str, Any]
 
 
-class Place(NamedTuple):
+class ProductLink(NamedTuple):
     """Where a product lies: its full path or URL, and a link to it relative to OUTPUT/report (or empty)."""
 
     uri: str
@@ -34,7 +34,7 @@ class Outcome:
 
     Attributes:
         folder: the output.
-        rows: one light row per picture, in order of id: the columns of `LIGHT` and `index`, its place in the table.
+        rows: one light row per picture, in order of id: the columns of `LIGHT` and `index`, its row in the table.
         runs: the run summaries, oldest first.
     """
 
@@ -74,12 +74,12 @@ class Outcome:
         sums = pairs.group_by("stage").aggregate([("seconds", "sum")])
         return dict(zip(sums["stage"].to_pylist(), sums["seconds_sum"].to_pylist(), strict=True))
 
-    def place(self, row: Row, product: str) -> Place:
+    def product_link(self, row: Row, product: str) -> ProductLink:
         """Where a picture's product lies now, also when the output has been moved since it was written."""
         if product not in row["outputs"]:
-            return Place("", "")
+            return ProductLink("", "")
         name = output_name(product, row["id"], row["outputs"][product].rpartition(".")[2])
-        return Place(self.folder.uri(name), "../" + quote(name))
+        return ProductLink(self.folder.uri(name), "../" + quote(name))
 
 
 def rows_of_run(output: Path) -> list[Row]:
@@ -102,5 +102,5 @@ def load_outcome(output: str) -> Outcome:
         table = ledger.read(SCHEMA.names)
         runs = [json.loads(folder.read(name)) for name in folder.names(RUNS) if RUN.fullmatch(name)]
     except (OSError, pa.ArrowException, ValueError) as error:
-        raise HairlineError(f"{output}: cannot be read: {judge(error).detail}") from error
+        raise HairlineError(f"{output}: cannot be read: {classify_error(error).detail}") from error
     return Outcome(folder, table, sorted(runs, key=lambda run: str(run["run_id"])))

@@ -43,14 +43,14 @@ def cut_piped(
             raise HairlineError(f"-o -: one product only goes to standard output, not {', '.join(products)}")
         if sources.count(STREAM) > 1:
             raise HairlineError("-: standard input holds one picture only; name it once")
-        places = [_taken(sys.stdin.buffer, folder) if source == STREAM else source for source in sources]
+        input_uris = [_taken(sys.stdin.buffer, folder) if source == STREAM else source for source in sources]
         if not to_stream:
-            return cut(places, output, products, changes, console)
-        if len(places) > 1 or len(read_catalog(places[0], folder).table) > 1:
+            return cut(input_uris, output, products, changes, console)
+        if len(input_uris) > 1 or len(read_catalog(input_uris[0], folder).table) > 1:
             raise HairlineError("-o -: one picture only goes to standard output; give -o a folder for several")
         said = io.StringIO()
         made = Path(folder) / "out"
-        code = cut(places, str(made), products, changes, Console(file=said))
+        code = cut(input_uris, str(made), products, changes, Console(file=said))
         found = [path for path in (made / products[0]).rglob("*") if path.is_file()]
         if not found:
             print(f"hairline: no product: {said.getvalue().strip()}", file=sys.stderr)

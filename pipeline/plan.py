@@ -39,10 +39,19 @@ def _pools(prepared: Prepared) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("pool", "stages", "processes", "CPUs each", "GPU each", "batch"):
         table.add_column(column, justify="left" if column in ("pool", "stages") else "right")
-    for place in prepared.placements:
-        processes = str(place.smallest) if place.smallest == place.largest else f"{place.smallest}–{place.largest}"
-        cells = [processes, f"{place.pool.cpus:g}", f"{place.gpu:.3g}" if place.gpu else "–", str(place.pool.batch)]
-        table.add_row(place.pool.name, " ".join(place.pool.stages), *cells)
+    for placement in prepared.placements:
+        processes = (
+            str(placement.smallest)
+            if placement.smallest == placement.largest
+            else f"{placement.smallest}–{placement.largest}"
+        )
+        cells = [
+            processes,
+            f"{placement.pool.cpus:g}",
+            f"{placement.gpu:.3g}" if placement.gpu else "–",
+            str(placement.pool.batch),
+        ]
+        table.add_row(placement.pool.name, " ".join(placement.pool.stages), *cells)
     return table
 
 

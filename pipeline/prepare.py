@@ -17,7 +17,7 @@ from ..stages.errors import HairlineError
 from .catalog import Catalog, read_catalog
 from .ledger import Ledger, ToDo, what_to_do
 from .made import torn
-from .retry import judge
+from .retry import classify_error
 from .storage import Folder
 
 
@@ -57,7 +57,9 @@ def prepare(job: Job, output: Folder, nodes: Sequence[Node], retry: Sequence[str
     except HairlineError:
         raise
     except Exception as error:  # Arrow's, botocore's, the system's: all mean the same here
-        raise HairlineError(f"output {job.output}: its results cannot be read: {judge(error).detail}") from error
+        raise HairlineError(
+            f"output {job.output}: its results cannot be read: {classify_error(error).detail}"
+        ) from error
     settled = done.group_by(["status", "reason"]).aggregate([("id", "count")]).to_pylist()
     return Prepared(
         job,
@@ -80,6 +82,6 @@ def describe(prepared: Prepared) -> str:
     if left_out:
         line += f"; left out: {left_out}"
     if todo:
-        workers = ", ".join(f"{place.first} × {place.pool.name}" for place in prepared.placements)
+        workers = ", ".join(f"{placement.first} × {placement.pool.name}" for placement in prepared.placements)
         line += f"; workers: {workers}"
     return line

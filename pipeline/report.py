@@ -224,12 +224,12 @@ def _by_reason(rows: Sequence[Row], status: str) -> list[tuple[str, list[Row]]]:
 def _cards(outcome: Outcome, light: Sequence[Row]) -> list[Card]:
     rows = outcome.full(light)
     products = [shown_product(row["outputs"]) for row in rows]
-    places = [outcome.place(row, product) for row, product in zip(rows, products, strict=True)]
+    links = [outcome.product_link(row, product) for row, product in zip(rows, products, strict=True)]
     sources = source_thumbs([row["uri"] for row in rows])
-    results = output_thumbs([place.uri for place in places])
+    results = output_thumbs([link.uri for link in links])
     return [
-        Card(row, source, result if row["status"] == "ok" else None, place.link)
-        for row, source, result, place in zip(rows, sources, results, places, strict=True)
+        Card(row, source, result if row["status"] == "ok" else None, link.link)
+        for row, source, result, link in zip(rows, sources, results, links, strict=True)
     ]
 
 

@@ -37,7 +37,7 @@ class Verdict(NamedTuple):
     again: bool
 
 
-def judge(error: Exception) -> Verdict:
+def classify_error(error: Exception) -> Verdict:
     """Judges an error of a local file system, s3fs (botocore) or HTTP (aiohttp)."""
     kind = type(error).__name__
     line = " ".join(str(error).split())[:300] or kind
@@ -102,7 +102,7 @@ def with_retries(action: Callable[[], T], attempts: int = ATTEMPTS) -> tuple[T, 
         try:
             return action(), attempt
         except Exception as error:
-            if attempt == attempts or not judge(error).again:
+            if attempt == attempts or not classify_error(error).again:
                 raise
             wait = random.uniform(0, min(LONGEST_S, BASE_S * 2**attempt))
             time.sleep(max(wait, min(getattr(error, "wait_s", 0.0), LONGEST_S)))

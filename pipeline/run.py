@@ -27,7 +27,7 @@ from .pools import run_pools
 from .prepare import Prepared, describe, prepare
 from .presence import present
 from .progress import Progress, clock, outcome_table
-from .retry import judge
+from .retry import classify_error
 from .source import Source
 from .storage import Folder, display
 from .strangers import MOST, strangers
@@ -72,7 +72,7 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
                 if prepared.todo:
                     _work(prepared, output, cluster, tally, console)
                 counts += tally.counts
-                facts = _settle(prepared, output, tally, alone, console)
+                facts = _finalize(prepared, output, tally, alone, console)
                 facts.update(counts=by_status(counts), pictures=counts.total())
                 with output.writing():
                     write_summary(output, summary(tally, run_id, facts))
@@ -87,8 +87,8 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
                 highlight=False,
             )
             return ABORTED
-        _tell(output, tally, counts, console)
-        _tell_of_strangers(output, stood, console)
+        _report(output, tally, counts, console)
+        _mention_strangers(output, stood, console)
     return SOME_FAILED if any(status == "failed" for status, _ in counts) else FINISHED
 
 
@@ -112,12 +112,12 @@ def _specs(prepared: Prepared, output: Folder) -> list[WorkerSpec]:
 
 def _batches(prepared: Prepared, ledger: Ledger) -> Iterator[list[Task]]:
     """What is to do, in batches of the first pool; towards the end smaller ones, so that all workers end together."""
-    todo, place = prepared.todo, prepared.placements[0]
+    todo, placement = prepared.todo, prepared.placements[0]
     before = ledger.read(["id", "outputs", "digests"], ids=todo["id"]) if ledger.files else None
     start = 0
     while start < len(todo):
-        fair = -(-(len(todo) - start) // (4 * place.first))
-        part = todo.slice(start, min(place.pool.batch, max(fair, SMALLEST_BATCH)))
+        fair = -(-(len(todo) - start) // (4 * placement.first))
+        part = todo.slice(start, min(placement.pool.batch, max(fair, SMALLEST_BATCH)))
         start += len(part)
         outputs = _old_outputs(before, part["id"])
         for_each = zip(*(column.to_pylist() for column in part.columns), strict=True)
@@ -135,7 +135,7 @@ def _old_outputs(before: pa.Table | None, ids: pa.ChunkedArray) -> Mapping[str, 
     return found
 
 
-def _settle(prepared: Prepared, output: Folder, tally: Tally, alone: bool, console: Console) -> dict[str, Any]:
+def _finalize(prepared: Prepared, output: Folder, tally: Tally, alone: bool, console: Console) -> dict[str, Any]:
     """Brings the results in order, checks that no picture is lost, and sweeps what was left half-made."""
     with output.writing():
         ledger = Ledger(output)
@@ -160,14 +160,14 @@ def _settle(prepared: Prepared, output: Folder, tally: Tally, alone: bool, conso
         "output": display(output.root),
         "fingerprint": prepared.fingerprint,
         "settings": prepared.parts,
-        "pools": [place.as_dict() for place in prepared.placements],
+        "pools": [placement.as_dict() for placement in prepared.placements],
         "to_do": prepared.why._asdict(),
         "left_out": dict(prepared.catalog.left_out),
         "gone": len(ids) - len(here),  # rows of sources that the input no longer holds; they are kept
     }
 
 
-def _tell(output: Folder, tally: Tally, counts: Counter[tuple[str, str]], console: Console) -> None:
+def _report(output: Folder, tally: Tally, counts: Counter[tuple[str, str]], console: Console) -> None:
     """The table and the report at the end."""
     console.print(outcome_table(counts))
     speed = f", {tally.done / tally.elapsed:.3g} pictures/s" if tally.done else ""
@@ -181,12 +181,14 @@ def _tell(output: Folder, tally: Tally, counts: Counter[tuple[str, str]], consol
         Console(stderr=True).print(f"warning: no report: {what}", soft_wrap=True, highlight=False)
 
 
-def _tell_of_strangers(output: Folder, stood: Sequence[str], console: Console) -> None:
+def _mention_strangers(output: Folder, stood: Sequence[str], console: Console) -> None:
     """What else lies in the output: it stays, and is mentioned."""
     try:
         number = strangers(output, Ledger(output), stood)
     except Exception as error:  # the pictures are done
-        Console(stderr=True).print(f"warning: {output.root}: {judge(error).detail}", soft_wrap=True, highlight=False)
+        Console(stderr=True).print(
+            f"warning: {output.root}: {classify_error(error).detail}", soft_wrap=True, highlight=False
+        )
         return
     if number:
         files, were, stay = ("file", "was", "stays as it is") if number == 1 else ("files", "were", "stay as they are")

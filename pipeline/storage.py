@@ -1,6 +1,6 @@
 """Reading sources and writing outputs, on this machine, in S3 or over HTTP, by one set of names.
 
-A place is a plain path, or a URL that fsspec knows. Nothing here writes outside the output folder.
+A location is a plain path, or a URL that fsspec knows. Nothing here writes outside the output folder.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fsspec.asyn import sync
 from ..stages.errors import HairlineError, PictureError
 from ..stages.limits import Limits
 from .atomic import Found, http_status, link, look_local, md5, s3_etag, what_is_wrong, write_file
-from .retry import HttpError, judge, with_retries
+from .retry import HttpError, classify_error, with_retries
 
 WORK = ".partial"  # in the output, while a run lasts: unfinished files and marks of what is being worked on
 CUTS = ".cut"  # in the output: notes of what cuts have made
@@ -36,7 +36,7 @@ def is_local(uri: str) -> bool:
 
 
 def local_path(uri: str) -> str:
-    """The path of a local place. A file:// URL is percent-decoded (RFC 8089); a plain path is taken as it stands.
+    """The path of a local location. A file:// URL is percent-decoded (RFC 8089); a plain path is taken as it stands.
 
     Raises:
         HairlineError: the URL names another machine.
@@ -109,7 +109,7 @@ def fetch(uri: str, limits: Limits, size: int = -1) -> tuple[bytes, int]:
     except HairlineError as error:
         raise PictureError("fetch", str(error)) from error
     except Exception as error:
-        verdict = judge(error)
+        verdict = classify_error(error)
         raise PictureError(verdict.reason, verdict.detail) from error
 
 
@@ -283,7 +283,7 @@ class Folder:
             with contextlib.suppress(OSError):
                 os.rmdir(self.uri(WORK))
 
-    def check_writable(self, data: bytes = b"") -> None:
+    def mark_unfinished(self, data: bytes = b"") -> None:
         """Leaves a file in WORK, which says that a run is not finished.
 
         Raises:
@@ -300,7 +300,9 @@ class Folder:
         except HairlineError:
             raise
         except Exception as error:  # the system's, botocore's, Arrow's: all mean the same here
-            what = what_is_wrong(error) if isinstance(error, OSError) and error.strerror else judge(error).detail
+            what = (
+                what_is_wrong(error) if isinstance(error, OSError) and error.strerror else classify_error(error).detail
+            )
             raise HairlineError(f"output {self.root}: cannot be written: {what}") from error
 
     def _put(self, name: str, data: bytes, move: Callable[[str, str], None]) -> None:

@@ -27,7 +27,7 @@ from .made import Batch, Entry, Old
 from .marks import Marks
 from .names import output_name
 from .presence import CUT
-from .retry import WRONG_NAME, judge
+from .retry import WRONG_NAME, classify_error
 from .source import Source
 from .storage import Folder, display, fetch
 
@@ -67,7 +67,7 @@ class PendingItem:
 
 
 @dataclass
-class Placing:
+class PlannedWrite:
     """One product on its way into the output. `mine`: whether what was `found` at its name may be replaced."""
 
     product: str
@@ -123,9 +123,9 @@ class Worker:
         """
         with self.output.writing():
             own = Batch(self.output, [each.item.id for each in batch])
-            placings = list(self._storage.map(lambda work: self._look(work, own), batch))
-            own.begin([entry for pair in zip(batch, placings, strict=True) for entry in _entries(*pair)])
-            rows = list(self._storage.map(self._write, batch, placings))
+            planned = list(self._storage.map(lambda work: self._look(work, own), batch))
+            own.begin([entry for pair in zip(batch, planned, strict=True) for entry in _entries(*pair)])
+            rows = list(self._storage.map(self._write, batch, planned))
             own.check()
             yield rows
             own.settle()
@@ -163,10 +163,10 @@ class Worker:
         item.seconds["fetch"] = time.perf_counter() - started
         return PendingItem(item, task.old)
 
-    def _look(self, work: PendingItem, own: Batch) -> list[Placing]:
+    def _look(self, work: PendingItem, own: Batch) -> list[PlannedWrite]:
         """What lies where a picture's products go, and whether it may be replaced."""
         started = time.perf_counter()
-        placings = []
+        planned = []
         for product, made in work.item.outputs.items():
             name, digest = output_name(product, work.item.id, made.ext), md5(made.data)
             try:
@@ -176,35 +176,35 @@ class Worker:
                     raise
                 found = None  # writing will say what is wrong with the name
             mine = found is None or own.owns(name, found.digest, work.old)
-            placings.append(Placing(product, name, made.data, digest, found, mine))
+            planned.append(PlannedWrite(product, name, made.data, digest, found, mine))
         work.item.seconds["write"] = time.perf_counter() - started
-        return placings
+        return planned
 
-    def _write(self, work: PendingItem, placings: Sequence[Placing]) -> dict[str, Any]:
+    def _write(self, work: PendingItem, planned: Sequence[PlannedWrite]) -> dict[str, Any]:
         item, started = work.item, time.perf_counter()
         outputs: dict[str, str] = {}
         digests: dict[str, str] = {}
         try:
-            for each in placings:
-                digests[each.product] = self._place(each)
+            for each in planned:
+                digests[each.product] = self._write_product(each)
                 outputs[each.product] = self.output.uri(each.name)
         except OSError as error:
             if error.errno not in WRONG_NAME:
                 raise
-            item.fail("write", PictureError("write", judge(error).detail))
+            item.fail("write", PictureError("write", classify_error(error).detail))
         except PictureError as error:
             item.fail("write", error)
         gone = dict(work.old)
         if item.status == "failed":
-            gone |= {each.name: each.digest for each in placings if digests.get(each.product)}
+            gone |= {each.name: each.digest for each in planned if digests.get(each.product)}
             outputs, digests = {}, {}
-        for name in gone.keys() - {each.name for each in placings if each.product in outputs}:
+        for name in gone.keys() - {each.name for each in planned if each.product in outputs}:
             self._delete(name, gone[name])
         item.seconds["write"] += time.perf_counter() - started
         item.release()
         return ledger.row(item, outputs, self.spec.fingerprint, self.spec.run_id, digests)
 
-    def _place(self, each: Placing) -> str:
+    def _write_product(self, each: PlannedWrite) -> str:
         """Writes one product; returns its digest, or nothing where the same bytes, not a run's, were there already.
 
         Raises:
@@ -232,10 +232,10 @@ class Worker:
             self.output.delete(name)
 
 
-def _entries(work: PendingItem, placings: Sequence[Placing]) -> Iterator[Entry]:
+def _entries(work: PendingItem, planned: Sequence[PlannedWrite]) -> Iterator[Entry]:
     """What a picture's write-ahead list holds: what is about to be written, and what is about to be deleted."""
-    for each in placings:
+    for each in planned:
         if each.mine:
             yield Entry(work.item.id, each.name, each.digest)
-    for name in work.old.keys() - {each.name for each in placings}:
+    for name in work.old.keys() - {each.name for each in planned}:
         yield Entry(work.item.id, name, "")

@@ -13,23 +13,23 @@ from ..configs.service import Queue
 from ..stages.reasons import MEANINGS
 from .errors import ApiError, busy
 
-UPLOADS = 4  # times the places: requests that are still arriving take no place, or slow clients would hold them all
+UPLOADS = 4  # times the slots: requests that are still arriving take no slot, or slow clients would hold them all
 
 
 class Admission:
     """Counts requests and bytes. Belongs to one event loop."""
 
     def __init__(self, queue: Queue) -> None:
-        self.places, self.most_bytes = queue.requests, queue.mib << 20
+        self.slots, self.most_bytes = queue.requests, queue.mib << 20
         self.arriving = self.inside = self.bytes = self.sending = 0
         self._ended: deque[float] = deque(maxlen=32)
 
-    def arrive(self, owner: str = "") -> Visit:
-        """A place to upload to. owner: identity of the key that asks. Raises ApiError 429: the queue is full."""
-        if self.inside >= self.places or self.arriving >= UPLOADS * self.places:
+    def arrive(self, owner: str = "") -> AdmissionSlot:
+        """A slot to upload in. owner: identity of the key that asks. Raises ApiError 429: the queue is full."""
+        if self.inside >= self.slots or self.arriving >= UPLOADS * self.slots:
             raise busy(f"{self.inside} requests are inside, which is as many as may be", self.wait())
         self.check_leaving()
-        return Visit(self, owner)
+        return AdmissionSlot(self, owner)
 
     def check_leaving(self) -> None:
         """Raises ApiError 429: the answers that wait to be taken by their clients hold too many bytes."""
@@ -47,14 +47,14 @@ class Admission:
             self.sending -= size
 
     def wait(self) -> float:
-        """Seconds until there may be room: the time between two answers of late, for a quarter of the places."""
+        """Seconds until there may be room: the time between two answers of late, for a quarter of the slots."""
         if len(self._ended) < 2:
             return 1.0
         pace = (self._ended[-1] - self._ended[0]) / (len(self._ended) - 1)
-        return min(30.0, max(1.0, pace * self.places / 4))
+        return min(30.0, max(1.0, pace * self.slots / 4))
 
 
-class Visit:
+class AdmissionSlot:
     """One request from its first byte to its answer, as a context manager.
 
     Attributes:
@@ -66,7 +66,7 @@ class Visit:
         self.owner, self.fetched = owner, False
         self._of, self._bytes, self._entered = admission, 0, False
 
-    def __enter__(self) -> Visit:
+    def __enter__(self) -> AdmissionSlot:
         self._of.arriving += 1
         return self
 
@@ -79,7 +79,7 @@ class Visit:
 
     def enter(self) -> None:
         """From the upload to the queue. Raises ApiError 429: it has filled up meanwhile."""
-        if self._of.inside >= self._of.places:
+        if self._of.inside >= self._of.slots:
             raise busy(f"{self._of.inside} requests are inside, which is as many as may be", self._of.wait())
         self._of.arriving -= 1
         self._of.inside += 1

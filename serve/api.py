@@ -16,7 +16,7 @@ from ..stages.limits import Limits
 from ..stages.products.base import ProductSettings
 from ..stages.products.spec import ProductSpec
 from ..stages.request import RequestSpec
-from .desk import Desk
+from .context import ServiceContext
 from .errors import ApiError, ended
 from .intake import Form
 from .openapi import describe_api, options_schema
@@ -37,9 +37,9 @@ UNCERTAINTY = ProductSpec(name=MAP, product="uncertainty", settings=ProductSetti
 class Api:
     """The routes below /v1 that answer at once."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        settings = desk.service.stages["products"]
+    def __init__(self, context: ServiceContext) -> None:
+        self.context = context
+        settings = context.service.stages["products"]
         self.specs: dict[str, ProductSpec] = {spec.name: spec for spec in settings.products}
 
     def routes(self) -> list[Route]:
@@ -57,8 +57,8 @@ class Api:
 
     async def docs(self, request: Request) -> Response:
         """The API's description as a page to read."""
-        base = base_of(request, f"{self.desk.service.host}:{self.desk.service.port}")
-        return HTMLResponse(render(describe_api(self.specs), base, self.desk.keys is not None))
+        base = base_of(request, f"{self.context.service.host}:{self.context.service.port}")
+        return HTMLResponse(render(describe_api(self.specs), base, self.context.keys is not None))
 
     async def products(self, _: Request) -> Response:
         """What products there are, with their options as JSON schemas."""
@@ -70,13 +70,13 @@ class Api:
     async def product(self, request: Request) -> Response:
         """One product of one picture, encoded."""
         name = request.url.path.rpartition("/")[2]
-        with self.desk.visit(request) as visit:
-            form = await self.desk.form(request, visit)
+        with self.context.slot(request) as slot:
+            form = await self.context.form(request, slot)
             options = {key: value for key, value in form.values.items() if key not in (*SOURCES, "category", "reject")}
-            spec = with_options(self.specs[name], options, self.desk.service.limits)
+            spec = with_options(self.specs[name], options, self.context.service.limits)
             wanted = RequestSpec((spec,), keep_rejects=not flag(form, "reject", True))
-            data = await self.desk.source(form, visit)
-            done = await self.desk.do(request, visit, data, wanted, form.text("category"))
+            data = await self.context.source(form, slot)
+            done = await self.context.do(request, slot, data, wanted, form.text("category"))
         item = done.item
         if item.status != "ok":
             raise ended(item)
@@ -85,11 +85,11 @@ class Api:
 
     async def analyze(self, request: Request) -> Response:
         """What every stage found, and on request pictures of it; also of a picture that was not cut out."""
-        with self.desk.visit(request) as visit:
-            form = await self.desk.form(request, visit)
+        with self.context.slot(request) as slot:
+            form = await self.context.form(request, slot)
             wanted = self._wanted(form)
-            data = await self.desk.source(form, visit)
-            done = await self.desk.do(request, visit, data, wanted, form.text("category"))
+            data = await self.context.source(form, slot)
+            done = await self.context.do(request, slot, data, wanted, form.text("category"))
         facts = describe(done.item) | {"request_id": request.state.id, "images": images(done.item)}
         return JSONResponse(facts, headers=self._headers(done.item, done.model))
 
@@ -106,7 +106,7 @@ class Api:
                     raise ApiError(
                         400, "invalid_products", "Invalid products parameter given", f"{name}: must be an object"
                     )
-                specs.append(with_options(self.specs[name], given, self.desk.service.limits))
+                specs.append(with_options(self.specs[name], given, self.context.service.limits))
             elif name != MAP:
                 known = ", ".join((MASK, MAP, *self.specs))
                 raise _wrong("include", f"known are {known}")

@@ -17,33 +17,33 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from .api import Api
-from .desk import Desk
+from .context import ServiceContext
 from .errors import ApiError
 from .jobs_api import JobsApi
-from .middleware import Around, tell
+from .middleware import RequestMiddleware, error_response
 from .reference import STYLE
 from .removebg.route import RemoveBg
 
 PAGE = Path(__file__).parent / "page"
 
 
-def build(desk: Desk) -> Starlette:
+def build(context: ServiceContext) -> Starlette:
     """The application. It watches the pools from its start to its end."""
 
-    api = Api(desk)
-    jobs = JobsApi(desk, api)
+    api = Api(context)
+    jobs = JobsApi(context, api)
 
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def ready(_: Request) -> Response:
-        told = {"status": "ready" if desk.ready else "not ready", "model": desk.model, "pools": desk.counts}
-        return JSONResponse(told, 200 if desk.ready else 503)
+        told = {"status": "ready" if context.ready else "not ready", "model": context.model, "pools": context.counts}
+        return JSONResponse(told, 200 if context.ready else 503)
 
     async def metrics(request: Request) -> Response:
-        if desk.service.metrics == "key":
-            desk.authorize(request, opens="metrics")
-        return Response(desk.metrics.text(), media_type="text/plain; version=0.0.4")
+        if context.service.metrics == "key":
+            context.authorize(request, opens="metrics")
+        return Response(context.metrics.text(), media_type="text/plain; version=0.0.4")
 
     async def page(_: Request) -> Response:
         if not (PAGE / "index.html").is_file():
@@ -55,8 +55,8 @@ def build(desk: Desk) -> Starlette:
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
-        await desk.look()  # before the first request
-        tasks = [asyncio.create_task(each) for each in (desk.watch(), jobs.run())]
+        await context.look()  # before the first request
+        tasks = [asyncio.create_task(each) for each in (context.watch(), jobs.run())]
         try:
             yield
         finally:
@@ -64,12 +64,12 @@ def build(desk: Desk) -> Starlette:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    around = [Middleware(Around, desk=desk)]
-    if desk.service.cors:
-        around.append(
+    middleware = [Middleware(RequestMiddleware, context=context)]
+    if context.service.cors:
+        middleware.append(
             Middleware(
                 CORSMiddleware,
-                allow_origins=list(desk.service.cors),
+                allow_origins=list(context.service.cors),
                 allow_methods=["GET", "POST"],
                 allow_headers=["Authorization", "X-Api-Key", "X-Request-Id"],
                 expose_headers=["*"],
@@ -82,13 +82,16 @@ def build(desk: Desk) -> Starlette:
         *api.routes(),
         Route("/docs/style.css", style),
         *jobs.routes(),
-        *RemoveBg(desk).routes(),
+        *RemoveBg(context).routes(),
         Route("/", page),
     ]
     if PAGE.is_dir():
         routes.append(Mount("/page", StaticFiles(directory=PAGE)))  # type: ignore[arg-type]
     app = Starlette(
-        routes=routes, middleware=around, lifespan=life, exception_handlers={ApiError: tell, HTTPException: tell}
+        routes=routes,
+        middleware=middleware,
+        lifespan=life,
+        exception_handlers={ApiError: error_response, HTTPException: error_response},
     )
     app.router.redirect_slashes = False  # a redirect would name whatever host the caller's header claims
     return app

@@ -79,7 +79,7 @@ class Guard:
         return asks.scheme in ("http", "https") and bool(asks.netloc) and known
 
 
-def settle_client(scope: Scope, proxies: Sequence[Network]) -> None:
+def resolve_client(scope: Scope, proxies: Sequence[Network]) -> None:
     """Puts who really asked, and over what, into an ASGI scope, where the connection comes from one of our proxies.
 
     From anybody else, and where `X-Forwarded-For` and `Forwarded` contradict each other (then one of them is the
@@ -137,13 +137,13 @@ def _scheme(text: str) -> str:
 
 def _address(text: str) -> str | None:
     """`1.2.3.4`, `1.2.3.4:80`, `::1`, `[::1]` or `[::1]:80` as an address alone."""
-    place = text.strip()
-    if place.startswith("["):
-        place = place[1:].partition("]")[0]
-    elif place.count(":") == 1:
-        place = place.partition(":")[0]
+    host = text.strip()
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
     try:
-        return str(ip_address(place))
+        return str(ip_address(host))
     except ValueError:
         return None
 

@@ -14,7 +14,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from .admission import Visit
+from .admission import AdmissionSlot
 from .errors import ApiError
 
 FIELDS = 200  # fields, and
@@ -45,7 +45,7 @@ class Form:
         return self.values.get(name, "").strip()
 
 
-async def read_form(request: Request, visit: Visit, max_bytes: int, seconds: float) -> Form:
+async def read_form(request: Request, slot: AdmissionSlot, max_bytes: int, seconds: float) -> Form:
     """The fields and files of a request.
 
     Args:
@@ -62,7 +62,7 @@ async def read_form(request: Request, visit: Visit, max_bytes: int, seconds: flo
         raise _too_large(max_bytes)
     try:
         async with asyncio.timeout(seconds):
-            stream = _bounded(request, visit, max_bytes)
+            stream = _bounded(request, slot, max_bytes)
             if kind == "multipart/form-data":
                 return await _multipart(request, stream, max_bytes)
             body = b"".join([chunk async for chunk in stream])
@@ -103,13 +103,13 @@ def size(count: int) -> str:
 _BLANKS = {ord(c): None for c in " \t\r\n"} | {ord("-"): "+", ord("_"): "/"}
 
 
-async def _bounded(request: Request, visit: Visit, max_bytes: int) -> AsyncGenerator[bytes, None]:
+async def _bounded(request: Request, slot: AdmissionSlot, max_bytes: int) -> AsyncGenerator[bytes, None]:
     total = 0
     async for chunk in request.stream():
         total += len(chunk)
         if total > max_bytes:
             raise _too_large(max_bytes)
-        visit.take(len(chunk))
+        slot.take(len(chunk))
         yield chunk
 
 

@@ -18,7 +18,7 @@ from ..stages.errors import PictureError
 from ..stages.item import Item
 from ..stages.request import RequestSpec
 from .api import TYPES, Api, describe, flag, read_object, with_options
-from .desk import Desk, hide
+from .context import ServiceContext, hide
 from .errors import ApiError, busy, ended
 from .fetch import fetch
 from .intake import Form, size
@@ -27,20 +27,20 @@ from .jobs import Entry, Job, Store, new_id
 from .keys import Key
 from .request_item import RequestItem
 
-HANDOVER_S = 20.0  # longest that one front waits for the one before it to leave the folder
+HANDOVER_S = 20.0  # longest that one ingress waits for the one before it to leave the folder
 log = logging.getLogger(__name__)
 
 
 class JobsApi:
     """The routes below /v1/jobs."""
 
-    def __init__(self, desk: Desk, api: Api) -> None:
-        self.desk, self.api = desk, api
-        self.settings = desk.service.jobs
+    def __init__(self, context: ServiceContext, api: Api) -> None:
+        self.context, self.api = context, api
+        self.settings = context.service.jobs
         self.store: Store | None = None  # opened when no predecessor works on the folder any more
         self._opened = asyncio.Event()
         self._writing = asyncio.Lock()
-        desk.metrics.watch("jobs", "jobs that have not ended", lambda: {(): self.store.open if self.store else 0})
+        context.metrics.watch("jobs", "jobs that have not ended", lambda: {(): self.store.open if self.store else 0})
 
     def routes(self) -> list[Route]:
         return [
@@ -57,14 +57,14 @@ class JobsApi:
             tasks = [asyncio.create_task(self._work(self.store)) for _ in range(self.settings.at_once)]
             tasks.append(asyncio.create_task(self.store.sweep()))
             try:
-                await self.desk.left.wait()
+                await self.context.left.wait()
             finally:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _folder_lock(self) -> IO[bytes]:
-        """Waits until no other front works on the folder. The lock goes with the file, and with the process."""
+        """Waits until no other ingress works on the folder. The lock goes with the file, and with the process."""
         file = open(JobFiles(Path(self.settings.folder).expanduser()).lock(), "rb")  # noqa: SIM115
         while True:
             try:
@@ -76,10 +76,10 @@ class JobsApi:
     async def create(self, request: Request) -> Response:
         """A new job over the uploads `image_file` (several) or the URLs `image_urls`."""
         store = await self._ready()
-        with self.desk.visit(request) as visit:
-            form = await self.desk.form(request, visit)
+        with self.context.slot(request) as slot:
+            form = await self.context.form(request, slot)
             job, files = self._read(form)
-            job.owner, job.request_id = visit.owner, request.state.id
+            job.owner, job.request_id = slot.owner, request.state.id
             try:
                 async with self._writing:
                     await self._keep(store, job, files)
@@ -102,7 +102,7 @@ class JobsApi:
     async def result(self, request: Request) -> Response:
         """One finished file of a job."""
         job, number = await self._find(request), request.path_params["number"]
-        self.desk.admission.check_leaving()
+        self.context.admission.check_leaving()
         if number >= len(job.entries):
             raise ApiError(404, "not_found", "Not found", f"the job has {len(job.entries)} pictures, counted from 0")
         entry = job.entries[number]
@@ -125,7 +125,7 @@ class JobsApi:
         return self.store
 
     async def _find(self, request: Request) -> Job:
-        job = _owned(await self._ready(), request.path_params["id"], self.desk.authorize(request))
+        job = _owned(await self._ready(), request.path_params["id"], self.context.authorize(request))
         if job is None:
             hours = f"{self.settings.keep_hours:g}"
             raise ApiError(404, "not_found", "Not found", f"no such job; results are kept for {hours} hours")
@@ -140,14 +140,14 @@ class JobsApi:
             raise ApiError(400, "missing_source", "No image given", "give image_file (several) or image_urls")
         if len(files or urls) > self.settings.pictures:
             raise ApiError(400, "too_many_images", "Too many images", f"a job takes {self.settings.pictures}")
-        most = self.desk.service.limits.max_bytes
+        most = self.context.service.limits.max_bytes
         if any(len(data) > most for data in files):
             raise ApiError(413, "file_too_large", "File too large", f"File exceeds limit of {size(most)}")
         product = form.text("product") or next(iter(self.api.specs))
         if product not in self.api.specs:
             raise ApiError(400, "invalid_product", "Invalid product parameter given", ", ".join(self.api.specs))
         options = read_object(form.text("options"), "options")
-        with_options(self.api.specs[product], options, self.desk.service.limits)
+        with_options(self.api.specs[product], options, self.context.service.limits)
         lenient = not flag(form, "reject", True)
         entries = [Entry(url=url) for url in urls] or [Entry() for _ in files]
         return Job(new_id(), "", product, options, form.text("category"), lenient, entries, time.time()), files
@@ -201,14 +201,14 @@ class JobsApi:
 
     async def _do(self, store: Store, job: Job, number: int) -> RequestItem:
         url = job.entries[number].url
-        data = await fetch(url, self.desk.service.fetch) if url else await store.source(job, number)
-        item = Item("picture", "", data=data, category_hint=job.category, limits=self.desk.service.limits)
-        spec = with_options(self.api.specs[job.product], job.options, self.desk.service.limits)
+        data = await fetch(url, self.context.service.fetch) if url else await store.source(job, number)
+        item = Item("picture", "", data=data, category_hint=job.category, limits=self.context.service.limits)
+        spec = with_options(self.api.specs[job.product], job.options, self.context.service.limits)
         work = RequestItem(item)
-        if await self.desk.check(item):
+        if await self.context.check(item):
             item.request = RequestSpec((spec,), keep_rejects=job.lenient)
-            return await self.desk.through(work)
-        self.desk.metrics.done(work)
+            return await self.context.through(work)
+        self.context.metrics.done(work)
         return work
 
 

@@ -17,12 +17,12 @@ LONGEST_PATH = 200  # characters of a path that are kept
 class AccessLog:
     """One line of JSON for each answer."""
 
-    def __init__(self, place: str) -> None:
-        """Args: place: a file that is appended to, `-` for standard output, or empty for none."""
+    def __init__(self, target: str) -> None:
+        """Args: target: a file that is appended to, `-` for standard output, or empty for none."""
         self._file: TextIO | None = None
-        if place:
+        if target:
             # not sys.stdout, where Ray's chatter goes and is muted
-            self._file = sys.__stdout__ if place == "-" else Path(place).expanduser().open("a", encoding="utf-8")
+            self._file = sys.__stdout__ if target == "-" else Path(target).expanduser().open("a", encoding="utf-8")
 
     def write(
         self,

@@ -17,7 +17,7 @@ SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
 class Metrics:
-    """All counters of one front."""
+    """All counters of one ingress."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()

@@ -15,9 +15,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .desk import Desk
+from .context import ServiceContext
 from .errors import REASONS, ApiError
-from .guard import Guard, settle_client
+from .guard import Guard, resolve_client
 from .log import request_id
 from .security import SECURITY
 
@@ -27,7 +27,7 @@ TITLES = {404: "Not found", 405: "Method not allowed"}
 log = logging.getLogger(__name__)
 
 
-async def tell(request: Request, error: Exception) -> Response:
+async def error_response(request: Request, error: Exception) -> Response:
     """An error as an answer: ours, and those of Starlette's routing."""
     if isinstance(error, HTTPException):
         title = TITLES.get(error.status_code, "The request cannot be answered")
@@ -38,99 +38,99 @@ async def tell(request: Request, error: Exception) -> Response:
     return JSONResponse(error.body, error.status, error.headers)
 
 
-class Around:
+class RequestMiddleware:
     """The outermost layer."""
 
-    def __init__(self, app: ASGIApp, desk: Desk) -> None:
-        self.app, self.desk = app, desk
-        service = desk.service
-        self.guard = Guard(desk.keys is not None, service.hosts, service.cors)
+    def __init__(self, app: ASGIApp, context: ServiceContext) -> None:
+        self.app, self.context = app, context
+        service = context.service
+        self.guard = Guard(context.keys is not None, service.hosts, service.cors)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        settle_client(scope, self.desk.service.proxies)
-        visit = Seen(scope)
-        scope.setdefault("state", {})["id"] = visit.id
+        resolve_client(scope, self.context.service.proxies)
+        record = RequestRecord(scope)
+        scope.setdefault("state", {})["id"] = record.id
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                visit.status = message["status"]
+                record.status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = visit.id
+                headers["X-Request-Id"] = record.id
                 for name, value in SECURITY.items():
                     headers.setdefault(name, value)
-                if self.desk.draining:
+                if self.context.draining:
                     headers["Connection"] = "close"  # the client's next request goes to the successor
                 await send(message)
             else:
-                await self._pass_on(message, send, visit)
+                await self._pass_on(message, send, record)
 
         async def read() -> Message:
             message = await receive()
-            visit.received += len(message.get("body", b"") or b"")
+            record.received += len(message.get("body", b"") or b"")
             return message
 
         try:
-            await self._guarded(scope, read, answer, visit)
+            await self._guarded(scope, read, answer, record)
         finally:
-            self._count(scope, visit)
+            self._count(scope, record)
 
-    async def _pass_on(self, message: Message, send: Send, visit: Seen) -> None:
+    async def _pass_on(self, message: Message, send: Send, record: RequestRecord) -> None:
         """A body in pieces, each when the client has taken the one before: what waits here is counted."""
         body, more = message.get("body", b""), message.get("more_body", False)
         if len(body) <= PIECE:
             await send(message)
-            visit.sent += len(body)
+            record.sent += len(body)
             return
-        with self.desk.admission.leaving(len(body)):
+        with self.context.admission.leaving(len(body)):
             for start in range(0, len(body), PIECE):
                 piece = body[start : start + PIECE]
                 last = start + PIECE >= len(body)
                 await send({"type": message["type"], "body": piece, "more_body": more or not last})
-                visit.sent += len(piece)
+                record.sent += len(piece)
 
-    async def _guarded(self, scope: Scope, receive: Receive, send: Send, visit: Seen) -> None:
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send, record: RequestRecord) -> None:
         try:
             refusal = self.guard.refusal(scope["method"], Headers(scope=scope))
             if refusal:
                 refusal.headers["Connection"] = "close"  # its body is not read
-                return await (await tell(Request(scope), refusal))(scope, receive, send)
+                return await (await error_response(Request(scope), refusal))(scope, receive, send)
             await self.app(scope, receive, send)
             return None
         except ClientDisconnect:
-            visit.status = LEFT
+            record.status = LEFT
         except Exception:
-            log.exception("request %s", visit.id)
-            if not visit.status:  # nothing has been sent yet
-                told = ApiError(500, "internal_error", "Something went wrong here", f"request {visit.id}")
-                await (await tell(Request(scope), told))(scope, receive, send)
+            log.exception("request %s", record.id)
+            if not record.status:  # nothing has been sent yet
+                told = ApiError(500, "internal_error", "Something went wrong here", f"request {record.id}")
+                await (await error_response(Request(scope), told))(scope, receive, send)
 
-    def _count(self, scope: Scope, visit: Seen) -> None:
-        seconds, state = time.perf_counter() - visit.started, scope["state"]
+    def _count(self, scope: Scope, record: RequestRecord) -> None:
+        seconds, state = time.perf_counter() - record.started, scope["state"]
         route = getattr(scope.get("route"), "path", "other")
-        metrics = self.desk.metrics
-        metrics.requests.labels(route, str(visit.status)).inc()
+        metrics = self.context.metrics
+        metrics.requests.labels(route, str(record.status)).inc()
         metrics.latency.labels(route).observe(seconds)
-        if visit.status >= 400:
-            why = "" if visit.status == LEFT else state.get("reason", "")
-            metrics.refused.labels(why or REASONS.get(visit.status, "bad_request")).inc()
+        if record.status >= 400:
+            why = "" if record.status == LEFT else state.get("reason", "")
+            metrics.refused.labels(why or REASONS.get(record.status, "bad_request")).inc()
         client = scope.get("client") or ("", 0)
-        self.desk.log.write(
-            request_id=visit.id,
+        self.context.log.write(
+            request_id=record.id,
             client=client[0],
-            status=visit.status,
+            status=record.status,
             code=state.get("code", ""),
             key=state.get("key", ""),
             method=scope["method"],
             path=scope["path"],
             seconds=seconds,
-            bytes_in=visit.received,
-            bytes_out=visit.sent,
+            bytes_in=record.received,
+            bytes_out=record.sent,
         )
 
 
-class Seen:
+class RequestRecord:
     """What is noted of one request."""
 
     def __init__(self, scope: Scope) -> None:

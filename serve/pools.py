@@ -1,9 +1,9 @@
 """Pools as Ray Serve deployments. The only module that calls ray.serve.
 
-A picture goes front -> first pool -> … -> last pool -> front: between pools its bytes pass from process to process
+A picture goes ingress -> first pool -> … -> last pool -> ingress: between pools its bytes pass from process to process
 directly, for Serve resolves the answer of one call where it is the argument of the next. Serve's own HTTP proxies
 are not used: they would be one more hop of megabytes, answer a full queue with 503, and fail what a process that
-dies was working on. The front keeps the upload until it has the answer, and asks again.
+dies was working on. The ingress keeps the upload until it has the answer, and asks again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -44,7 +44,7 @@ QUIET = LoggingConfig(log_level="ERROR", enable_access_log=False)
 
 
 class OtherModel(Exception):
-    """The picture has been through a pool with other weights: an update is under way. The front starts again."""
+    """The picture has been through a pool with other weights: an update is under way. The ingress starts again."""
 
 
 class PoolReplica:
@@ -159,12 +159,10 @@ def _explained(error: Exception) -> HairlineError:
     return HairlineError(f"the service does not start: {(told or lines or ['no answer'])[-1][:400]}")
 
 
-def retire(service: Service) -> None:
-    """Ends pools of earlier service files that this one does not have."""
-    wanted = {PREFIX + pool.name for pool in service.pools}
-    for name in serve.status().applications:
-        if name.startswith(PREFIX) and name not in wanted:
-            serve.delete(name)
+def retire(pools: Iterable[str]) -> None:
+    """Ends pools, by their names, that a service no longer has."""
+    for name in pools:
+        serve.delete(PREFIX + name)
 
 
 def stop() -> None:
@@ -210,7 +208,7 @@ def _application(service: Service, spec: EngineSpec, placement: Placement) -> se
 
 
 class Pools:
-    """What the front sends pictures to."""
+    """What the ingress sends pictures to."""
 
     def __init__(self, service: Service, placements: Sequence[Placement], room: int) -> None:
         self.room, self.processes = room, processes(placements)

@@ -15,7 +15,7 @@ import h11
 from starlette.responses import JSONResponse
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .desk import Desk
+from .context import ServiceContext
 from .errors import ApiError
 from .log import request_id
 from .security import SECURITY
@@ -30,9 +30,9 @@ PHRASES = {400: b"Bad Request", 503: b"Service Unavailable"}
 class Protocol(H11Protocol):
     """One connection."""
 
-    def __init__(self, desk: Desk, **options: Any) -> None:
+    def __init__(self, context: ServiceContext, **options: Any) -> None:
         super().__init__(**options)
-        self._desk = desk
+        self._desk = context
         self._pieces = self._bytes = 0
         self._slow: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None

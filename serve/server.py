@@ -1,6 +1,6 @@
-"""`hairline serve`: holds Ray and the listening socket, and keeps a front running.
+"""`hairline serve`: holds Ray and the listening socket, and keeps an ingress running.
 
-All that changes lives in the front and in the pools' processes. SIGHUP starts a second front from the service file
+All that changes lives in the ingress and in the pools' processes. SIGHUP starts a second ingress from the service file
 and the code as they are now; it changes the pools process by process, and when it answers on the same socket the
 first one lets its requests end. So neither new weights nor new code cost a request, and what does not start changes
 nothing that a client would see.
@@ -26,25 +26,26 @@ from rich.console import Console
 
 from ..configs.documents import read_config
 from ..stages.errors import HairlineError
-from .places import address, check_places, jobs_are_taken, listen_early
 from .starting import Starting
+from .startup_checks import address, check_folders, jobs_are_taken, listen_early
 
 if TYPE_CHECKING:
     from ..cluster.session import Cluster
     from ..configs.service import Service
 
-START_S = 900.0  # longest that a front and its pools may take to start
-TOO_OFTEN_S = 5.0  # a front that ends by itself sooner than this after it answered is not started again
+START_S = 900.0  # longest that an ingress and its pools may take to start
+TOO_OFTEN_S = 5.0  # an ingress that ends by itself sooner than this after it answered is not started again
 ENDS = (signal.SIGTERM, signal.SIGINT)
 Events = deque[int]  # signals that have come
 
 
-class Front:
-    """One front process.
+class IngressProcess:
+    """One ingress process.
 
     Attributes:
         model: fingerprint of what it was started with.
         drain: seconds that it lets its requests have when it ends.
+        pools: the names of the pools that it sends pictures to.
     """
 
     def __init__(self, path: str, changes: Sequence[str], listener: socket.socket, head: str, events: Events) -> None:
@@ -55,10 +56,10 @@ class Front:
             KeyboardInterrupt: we are to end meanwhile.
         """
         ready, said = os.pipe()
-        command = [sys.executable, "-m", "hairline.serve.front", path, str(listener.fileno()), str(said), *changes]
+        command = [sys.executable, "-m", "hairline.serve.ingress", path, str(listener.fileno()), str(said), *changes]
         self.process = subprocess.Popen(
             command,
-            stdin=subprocess.PIPE,  # its end tells the front that we are gone
+            stdin=subprocess.PIPE,  # its end tells the ingress that we are gone
             pass_fds=(listener.fileno(), said),
             env={**os.environ, "RAY_ADDRESS": head},
             process_group=0,  # Ctrl-C is for us to pass on
@@ -68,6 +69,7 @@ class Front:
         try:
             told = self._wait(ready, events)
             self.model, self.drain = str(told["model"]), float(told["drain"])
+            self.pools = frozenset(map(str, told["pools"]))
         except BaseException:
             self.end(10, signal.SIGTERM)  # it has no handler yet: an end without a word
             raise
@@ -86,7 +88,7 @@ class Front:
                 continue
             part = os.read(ready, 4096)
             if not part:
-                raise HairlineError(f"the front ended while it started (exit code {self.process.wait()})")
+                raise HairlineError(f"the ingress ended while it started (exit code {self.process.wait()})")
             line += part
         told: dict[str, Any] = json.loads(line)
         if not told["ready"]:
@@ -112,7 +114,7 @@ def serve(path: str, changes: Sequence[str], console: Console) -> int:
             starts is told on standard error.
 
     Raises:
-        HairlineError: a mistake in the file, an address that is taken, a place that cannot be written, or pools that
+        HairlineError: a mistake in the file, an address that is taken, a folder that cannot be written, or pools that
             do not fit or start.
     """
     with contextlib.ExitStack() as stack:
@@ -136,7 +138,7 @@ def _checked(path: str, changes: Sequence[str]) -> tuple[Service, Cluster]:
     cluster = Cluster.of_environment()
     if cluster.machine:
         allocate(service.pools, cluster.nodes)
-    check_places(service)
+    check_folders(service)
     return service, cluster
 
 
@@ -160,14 +162,14 @@ def _serve(
         for number in (*ENDS, signal.SIGHUP):
             signal.signal(number, lambda given, _: events.append(given))
         head = ray.get_runtime_context().gcs_address
-        front = Front(path, changes, listener, head, events)
+        ingress = IngressProcess(path, changes, listener, head, events)
         starting.stop()
-        console.print(f"{address(listener)}  model {front.model}", highlight=False, soft_wrap=True)
+        console.print(f"{address(listener)}  model {ingress.model}", highlight=False, soft_wrap=True)
         try:
-            front = _keep(front, path, changes, listener, head, events, console)
+            ingress = _keep(ingress, path, changes, listener, head, events, console)
         finally:
             listener.close()
-            front.end(front.drain + 10)
+            ingress.end(ingress.drain + 10)
             if not cluster.machine:  # a Ray of our own ends with everything in it
                 _stop_pools()
     return 0
@@ -183,35 +185,45 @@ def _tell_of_the_start(service: Service, path: str, url: str) -> None:
 
 
 def _keep(
-    front: Front,
+    ingress: IngressProcess,
     path: str,
     changes: Sequence[str],
     listener: socket.socket,
     head: str,
     events: Events,
     console: Console,
-) -> Front:
-    """Until it is asked to end: starts a front that died again, and on SIGHUP a new one from what is there now."""
+) -> IngressProcess:
+    """Until it is asked to end: starts an ingress that died again, and on SIGHUP a new one from what is there now."""
     while True:
         if any(event in ENDS for event in events):
-            return front
+            return ingress
         if not events:
-            if front.process.poll() is None:
+            if ingress.process.poll() is None:
                 time.sleep(0.2)
                 continue
-            if time.monotonic() - front.started < TOO_OFTEN_S:
-                raise HairlineError(f"the front ended (exit code {front.process.returncode})")
+            if time.monotonic() - ingress.started < TOO_OFTEN_S:
+                raise HairlineError(f"the ingress ended (exit code {ingress.process.returncode})")
         events.clear()  # several hang-ups are one
         try:
-            successor = Front(path, changes, listener, head, events)
+            successor = IngressProcess(path, changes, listener, head, events)
         except KeyboardInterrupt:
-            return front
+            return ingress
         except HairlineError as error:
             console.print(f"not changed: {error}", highlight=False, soft_wrap=True, markup=False)
             continue
-        front.end(front.drain + 10, signal.SIGTERM)
-        front = successor
-        console.print(f"model {front.model}", highlight=False)
+        ingress.end(ingress.drain + 10, signal.SIGTERM)
+        _retire(ingress.pools - successor.pools)
+        ingress = successor
+        console.print(f"model {ingress.model}", highlight=False)
+
+
+def _retire(pools: frozenset[str]) -> None:
+    """Pools that nobody sends pictures to any more would hold their cores for ever."""
+    if pools:
+        from .pools import retire
+
+        with contextlib.suppress(Exception):  # what stays is idle
+            retire(pools)
 
 
 def _stop_pools() -> None:

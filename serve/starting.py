@@ -1,4 +1,4 @@
-"""A process that answers on the socket before there is a front: that the service is starting.
+"""A process that answers on the socket before there is an ingress: that the service is starting.
 
     python -m hairline.serve.starting SOCKET_FD
 

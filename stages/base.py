@@ -33,7 +33,7 @@ T = TypeVar("T")
 class Stage(ABC, Generic[S]):
     """One step over a batch of pictures.
 
-    Class attributes:
+    Attributes:
         name: the stage's name in job files, rows and reports.
         Settings: the pydantic model of its settings.
     """

@@ -15,39 +15,44 @@ from .loop import Plan
 NETWORKS = ("quality", "classify", "detect", "coarse", "fine")
 
 
+def parser() -> argparse.ArgumentParser:
+    """The options of `hairline train NETWORK`."""
+    command = argparse.ArgumentParser(
+        prog="hairline train",
+        description="Trains one network on the pictures in $HAIRLINE_DATA. A run that was stopped goes on "
+        "where it was when the same command is given again. `hairline train label --help`: masks for photographs of "
+        "yours by a strong model, to train on.",
+    )
+    command.add_argument("network", choices=NETWORKS, help="which one")
+    command.add_argument("--minutes", type=float, default=30, help="wall-clock budget in all")
+    command.add_argument("--run", type=Path, help="folder of the log and the state (default: runs/NETWORK)")
+    command.add_argument("--threads", type=int, default=0, help="torch threads (default: all cores)")
+    command.add_argument("--workers", type=int, default=1, help="processes that make samples")
+    command.add_argument("--batch", type=int, default=32, help="samples of one step")
+    command.add_argument("--lr", type=float, default=1.5e-3, help="peak learning rate")
+    command.add_argument("--every", type=float, default=5, help="minutes between looks at it (the first after one)")
+    command.add_argument("--route", default="", help="of fine: a route that gets weights of its own")
+    command.add_argument("--start", type=Path, help="weight file that a new run starts from")
+    command.add_argument(
+        "--without-stock", action="store_true", help="leave out photographs under the licences of Unsplash and Pexels"
+    )
+    return command
+
+
 def main(argv: list[str]) -> int:
     """Runs a recipe; its weights and card land in `stages/weights/`. Raises HairlineError for a user's mistake."""
     if argv[:1] == ["label"]:  # it reads its own arguments
         from .label import main as label
 
         return label(argv[1:])
-    parser = argparse.ArgumentParser(
-        prog="hairline train",
-        description="Trains one network on the pictures in $HAIRLINE_DATA. A run that was stopped goes on "
-        "where it was when the same command is given again. `hairline train label --help`: masks for photographs of "
-        "yours by a strong model, to train on.",
-    )
-    parser.add_argument("network", choices=NETWORKS)
-    parser.add_argument("--minutes", type=float, default=30, help="wall-clock budget in all")
-    parser.add_argument("--run", type=Path, help="folder of the log and the state (default: runs/NETWORK)")
-    parser.add_argument("--threads", type=int, default=0, help="torch threads (default: all cores)")
-    parser.add_argument("--workers", type=int, default=1, help="processes that make samples")
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--lr", type=float, default=1.5e-3, help="peak learning rate")
-    parser.add_argument("--every", type=float, default=5, help="minutes between looks at it (the first after one)")
-    parser.add_argument("--route", default="", help="of fine: a route that gets weights of its own")
-    parser.add_argument("--start", type=Path, help="weight file that a new run starts from")
-    parser.add_argument(
-        "--without-stock", action="store_true", help="leave out photographs under the licences of Unsplash and Pexels"
-    )
-    args = parser.parse_args(argv)
+    args = parser().parse_args(argv)
     if args.without_stock:
         os.environ["HAIRLINE_STOCK"] = "0"
     cv2.setNumThreads(0)  # its thread pool does not survive the fork of the processes that make samples
     try:
         recipe = import_module(f".{args.network}", __package__)
     except ModuleNotFoundError as missing:
-        raise HairlineError(f"training needs {missing.name}: pip install 'hairline[training]'") from missing
+        raise HairlineError(f"training needs {missing.name}: pip install 'hairline-matting[training]'") from missing
     routes = getattr(recipe, "ROUTES", ())
     if args.route and args.route not in routes:
         known = f"it has {', '.join(routes)}" if routes else "only fine has routes"

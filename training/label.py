@@ -140,12 +140,12 @@ def verdict(mask: U8, doubt: float, most: float) -> str:
     return f"doubt {doubt:.2f}" if doubt > most else ""
 
 
-def main(argv: list[str]) -> int:
-    """Labels a folder. Raises HairlineError for a user's mistake."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The options of `hairline train label`."""
+    command = argparse.ArgumentParser(
         prog="hairline train label", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add = parser.add_argument
+    add = command.add_argument
     models = "a teacher: .onnx, .pt, .ts, .pt2, a .yaml that describes one, .safetensors of ours, or builtin"
     add("photos", type=Path, help="a folder of photographs")
     add("--model", action="append", required=True, help=f"{models}; may be repeated")
@@ -155,7 +155,12 @@ def main(argv: list[str]) -> int:
     add("--side", type=int, default=512, help="longest side that is kept, pixels (default: %(default)s)")
     add("--most-doubt", type=float, default=0.5, help="more is rejected (default: %(default)s)")
     add("--validation", type=float, default=0.06, help="share for validation (default: %(default)s)")
-    given = parser.parse_args(argv)
+    return command
+
+
+def main(argv: list[str]) -> int:
+    """Labels a folder. Raises HairlineError for a user's mistake."""
+    given = parser().parse_args(argv)
     names = {Path(name).stem for name in given.model}
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     photos = _find_photographs(given.photos, given.output)

@@ -16,9 +16,9 @@ from ...stages.errors import PictureError
 from ...stages.item import Item
 from ...stages.products.spec import ProductSpec
 from ...stages.request import RequestSpec
-from ..admission import Visit
+from ..admission import AdmissionSlot
 from ..api import TYPES
-from ..desk import Desk, hide
+from ..context import ServiceContext, hide
 from ..errors import TOO_MANY_PIXELS, ApiError
 from ..intake import Form, size
 from .options import Options, read_options, region
@@ -46,8 +46,8 @@ CALLS = 1_000_000  # of the account: nothing is charged, and clients that look b
 class RemoveBg:
     """The routes below /v1.0."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, context: ServiceContext) -> None:
+        self.context = context
 
     def routes(self) -> list[Route]:
         return [
@@ -57,7 +57,7 @@ class RemoveBg:
 
     async def account(self, request: Request) -> Response:
         """Credits and free calls, neither of which are counted."""
-        self.desk.authorize(request)
+        self.context.authorize(request)
         credits = {"total": CALLS, "subscription": 0, "payg": 0, "enterprise": CALLS}
         attributes = {"credits": credits, "api": {"free_calls": CALLS, "sizes": "all"}}
         return JSONResponse({"data": {"attributes": attributes}})
@@ -77,7 +77,7 @@ class RemoveBg:
 
     def _limits(self, request: Request, wait: float = 0.0) -> dict[str, str]:
         """What remove.bg tells of a limit with every answer. wait: seconds, where one has been reached."""
-        limit, left, seconds = self.desk.limit(request)
+        limit, left, seconds = self.context.limit(request)
         return {
             "X-RateLimit-Limit": str(limit),
             "X-RateLimit-Remaining": "0" if wait else str(left),
@@ -85,25 +85,25 @@ class RemoveBg:
         }
 
     async def _removebg(self, request: Request) -> Response:
-        with self.desk.visit(request) as visit:
-            form = await self.desk.form(request, visit)
+        with self.context.slot(request) as slot:
+            form = await self.context.form(request, slot)
             options = read_options(form)
-            background, area = await self._background(form, visit)
-            data = await self.desk.source(form, visit)
-            item = Item("picture", "", data=data, limits=self.desk.service.limits)
-            if not await self.desk.check(item):
-                hide(item, visit.fetched)
+            background, area = await self._background(form, slot)
+            data = await self.context.source(form, slot)
+            item = Item("picture", "", data=data, limits=self.context.service.limits)
+            if not await self.context.check(item):
+                hide(item, slot.fetched)
                 raise _failed(item)
             part = region(options.roi, item.width, item.height) if options.roi else None
             settings = options.composition.model_copy(update={"background": background, "background_pixels": area})
             result = ProductSpec(name=NAME, product="composition", settings=settings)
             wanted = RequestSpec((result,), keep_rejects=True, region=part)  # it refuses no picture for its quality
-            done = await self.desk.do(request, visit, data, wanted, options.hint)
+            done = await self.context.do(request, slot, data, wanted, options.hint)
         if done.item.status != "ok":
             raise _failed(done.item)
         return _answer(request, done.item, options, done.model)
 
-    async def _background(self, form: Form, visit: Visit) -> tuple[bytes, int]:
+    async def _background(self, form: Form, slot: AdmissionSlot) -> tuple[bytes, int]:
         """The background's bytes, if one is given, and its pixels; its header is checked."""
         file, url, color = form.file("bg_image_file"), form.text("bg_image_url"), form.text("bg_color")
         if bool(file) + bool(url) + bool(color) > 1:
@@ -114,10 +114,10 @@ class RemoveBg:
             raise ApiError(400, "multiple_bg_sources", title)
         if not (file or url):
             return b"", 0
-        limits = self.desk.service.limits
+        limits = self.context.service.limits
         if file and len(file) > limits.max_bytes:
             raise ApiError(413, "file_too_large", "File too large", f"File exceeds limit of {size(limits.max_bytes)}")
-        data = file or await self.desk.download(url, "bg_image", visit)
+        data = file or await self.context.download(url, "bg_image", slot)
         try:
             picture = await asyncio.to_thread(Picture, data, limits)
         except PictureError as error:

@@ -49,13 +49,11 @@ N = TypeVar("N", bound=nn.Module)
 class NetworkStage(Stage[S], Generic[S, N]):
     """A stage around one network, with one or several sets of weights.
 
-    Class attributes:
+    Attributes:
         network: what the network is called, see `NetworkSettings.weight_files`.
         Network: its class, made without arguments.
-
-    Attributes, after `setup`:
-        networks: {role: network with its weights, ready for inference}.
-        device: where they compute; the precision follows from it, see `checkpoints.precision`.
+        networks: after `setup`: {role: network with its weights, ready for inference}.
+        device: after `setup`: where they compute; the precision follows from it, see `checkpoints.precision`.
     """
 
     network: ClassVar[str]

@@ -80,7 +80,7 @@ S = TypeVar("S", bound=ProductSettings)
 class Product(ABC, Generic[S]):
     """One kind of file made from a matte.
 
-    Class attributes:
+    Attributes:
         Settings: the pydantic model of its options.
         of_matte: whether there is nothing to make where no subject was found.
     """

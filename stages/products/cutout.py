@@ -15,7 +15,7 @@ from .encode import Compression, png, webp
 class CutoutSettings(ProductSettings):
     """Options of `cutout`."""
 
-    format: Literal["png", "webp"] = "png"
+    format: Literal["png", "webp"] = Field("png", description="a WebP's colours are lossy unless quality says lossless")
     compression: Compression = Field("fast", description="png: fast, or small at several times the cost")
     quality: Annotated[int, Field(ge=0, le=100)] | Literal["lossless"] = Field(90, description="of webp")
     crop: bool = Field(False, description="cut down to the subject; off keeps the picture's size")

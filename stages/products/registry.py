@@ -1,7 +1,11 @@
-"""The products by name, and presets: a name for a product with options."""
+"""The products by name, and presets: a name for a product with options.
+
+A product of your own goes into a job file as `{its_name: {product: "package.module:Class"}}`.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from .base import Product
@@ -29,3 +33,21 @@ PRESETS: dict[str, dict[str, Any]] = {
     "shop_square_jpeg": {"product": "white_background", "canvas": [2000, 2000], "fill": 0.85, "format": "jpeg"},
     "shop_portrait": {"product": "white_background", "canvas": [1600, 2000], "fill": 0.9},
 }
+
+
+def product_class(name: str) -> type[Product[Any]]:
+    """The class of a product.
+
+    Args:
+        name: a name from `PRODUCTS` or `ON_REQUEST`, or `package.module:Class`.
+
+    Raises:
+        KeyError: the name is none.
+        ImportError, AttributeError: there is no such module, or no such class in it.
+        TypeError: what is there is no product.
+    """
+    module, own, attribute = name.partition(":")
+    found = getattr(import_module(module), attribute) if own else (PRODUCTS | ON_REQUEST)[name]
+    if not (isinstance(found, type) and issubclass(found, Product)):
+        raise TypeError(f"{name} is no class derived from Product")
+    return found

@@ -1,4 +1,7 @@
-"""How a job file names a product: `cutout`, `{cutout: {options}}`, `{my_name: {product: cutout, …}}` or a preset."""
+"""How a job file names a product: `cutout`, `{cutout: {options}}`, `{my_name: {product: cutout, …}}` or a preset.
+
+`product` may also be one of your own, `package.module:Class`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
 
 from .base import Product, ProductSettings
-from .registry import ON_REQUEST, PRESETS, PRODUCTS
+from .registry import PRESETS, PRODUCTS, product_class
 
 RESERVED = ("results", "runs", "report")  # folders of the output that are no products
 
@@ -19,8 +22,8 @@ class ProductSpec(BaseModel):
 
     Attributes:
         name: names its folder in the output.
-        product: the product's name in the registry.
-        settings: its options, of the class `PRODUCTS[product].Settings`.
+        product: the product's name in the registry, or `package.module:Class`.
+        settings: its options, of the class `product_class(product).Settings`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,7 +50,7 @@ class ProductSpec(BaseModel):
 
     def build(self) -> Product[Any]:
         """The product, ready to make files."""
-        return (PRODUCTS | ON_REQUEST)[self.product](self.settings)
+        return product_class(self.product)(self.settings)
 
 
 def _spec(name: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -55,19 +58,23 @@ def _spec(name: str, options: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"a product cannot be called {name!r}: the output keeps something else there")
     options = {**PRESETS.get(name, {}), **options}
     product = options.pop("product", name)
-    if product not in PRODUCTS:
+    if product not in PRODUCTS and ":" not in str(product):
         if product in PRESETS:
             return _spec(name, {**PRESETS[product], **options})
         known = [*PRODUCTS, *PRESETS]
         own = "" if product != name else "; a name of your own needs `product:` among its options"
         raise ValueError(f"unknown product {product!r}: {_suggest(str(product), known)}{own}")
     try:
-        return {"name": name, "product": product, "settings": PRODUCTS[product].Settings.model_validate(options)}
+        wanted = product_class(product)
+    except Exception as error:  # the module is the user's own
+        raise ValueError(f"product {name}: {product} cannot be loaded: {error}") from error
+    try:
+        return {"name": name, "product": product, "settings": wanted.Settings.model_validate(options)}
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"][:1])
         if first["type"] == "extra_forbidden":
-            fields = list(PRODUCTS[product].Settings.model_fields)
+            fields = list(wanted.Settings.model_fields)
             raise ValueError(f"product {name}: unknown option {key!r}: {_suggest(key, fields)}") from error
         raise ValueError(f"product {name}: {key}: {first['msg']} (given: {first['input']!r})") from error
 

@@ -1,4 +1,4 @@
-"""What README.md and docs/service.md show runs as it stands: their curl and Python lines, against a real service."""
+"""What README.md and the pages show runs as it stands: their curl and Python lines, against a real service."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def calls(name: str) -> list[tuple[str, str]]:
     return found
 
 
-BLOCKS = [pytest.param(*block, id=f"{name}-{n}") for name in ("README.md", "docs/service.md")
+BLOCKS = [pytest.param(*block, id=f"{name}-{n}") for name in ("README.md", "docs/index.md", "docs/service.md")
           for n, block in enumerate(calls(name))]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from hostile import send
 from serve_kit import Server, photo
 from starlette.datastructures import Headers
 
-from hairline.serve.guard import Guard, settle_client
+from hairline.serve.guard import Guard, resolve_client
 
 EVIL = "http://evil.example"
 
@@ -154,8 +154,8 @@ PROXIES = tuple(map(ip_network, ("10.0.0.0/8", "fd00::/8", "127.0.0.1/32")))
 )
 def test_only_our_proxies_say_who_asks(peer: str, headers: dict[str, str], expected: tuple[str, str]) -> None:
     scope = {"type": "http", "client": (peer, 5), "scheme": "http", "headers": Headers(headers).raw}
-    settle_client(scope, PROXIES)
+    resolve_client(scope, PROXIES)
     assert (scope["client"][0], scope["scheme"]) == expected
     alone = {"type": "http", "client": (peer, 5), "scheme": "http", "headers": Headers(headers).raw}
-    settle_client(alone, ())
+    resolve_client(alone, ())
     assert (alone["client"][0], alone["scheme"]) == (peer, "http")

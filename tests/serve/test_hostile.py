@@ -31,9 +31,9 @@ from hostile import (
     request,
     send,
 )
+from kit import Web
 from PIL import Image
 from serve_kit import PHOTOS, Server, photo
-from tests.pipeline.kit import Web
 
 from tests.zoo import KINDS, READABLE
 

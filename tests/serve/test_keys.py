@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from hairline.cli import main
 from hairline.configs.service import load_service
-from hairline.serve.desk import Desk
+from hairline.serve.context import ServiceContext
 from hairline.serve.errors import ApiError
 from hairline.serve.keys import Key, Keys, Limited, Limiter, add_key, demand_keys, is_loopback, read_keys, remove_key
 from hairline.stages.errors import HairlineError
@@ -200,14 +200,14 @@ def request(**headers: str) -> Request:
 
 def test_a_key_comes_in_either_header(file: Path) -> None:
     secret = add_key(file, "shop", 3, 2)
-    desk = Desk(load_service("service-laptop.yaml", [f"keys={file}", "access_log=''"]), NOBODY, Keys(file))
+    context = ServiceContext(load_service("service-laptop.yaml", [f"keys={file}", "access_log=''"]), NOBODY, Keys(file))
     for given in (
         {"x_api_key": secret},
         {"authorization": f"Bearer {secret}"},
         {"authorization": f"bearer  {secret}"},
         {"x_api_key": secret, "authorization": "Basic Og=="},  # a proxy's own
     ):
-        found = desk.authorize(request(**given))
+        found = context.authorize(request(**given))
         assert found is not None and found.name == "shop"
     for given, title in (
         ({}, "Missing API Key"),
@@ -218,21 +218,21 @@ def test_a_key_comes_in_either_header(file: Path) -> None:
         ({"x_api_key": "x", "authorization": f"Bearer {secret}"}, "Invalid API Key"),
     ):
         with pytest.raises(ApiError) as caught:
-            desk.authorize(request(**given))
+            context.authorize(request(**given))
         assert (caught.value.status, caught.value.title) == (403, title)
 
 
 def test_limits_are_told_by_key_and_without_one_by_the_queue(file: Path) -> None:
     secret = add_key(file, "shop", 3, 2)
     service = load_service("service-laptop.yaml", ["access_log=''"])
-    desk = Desk(service, NOBODY, Keys(file))
+    context = ServiceContext(service, NOBODY, Keys(file))
     asked = request(authorization=f"Bearer {secret}")
-    assert desk.limit(asked) == (3, 3, 0.0)
-    with desk.visit(asked):
-        limit, left, seconds = desk.limit(asked)
+    assert context.limit(asked) == (3, 3, 0.0)
+    with context.slot(asked):
+        limit, left, seconds = context.limit(asked)
     assert (limit, left) == (3, 2) and 59 < seconds <= 60
-    everybody = Desk(service, NOBODY, None)
+    everybody = ServiceContext(service, NOBODY, None)
     assert everybody.limit(request()) == (service.queue.requests, service.queue.requests, 0.0)
-    with everybody.visit(request()) as visit:
-        visit.enter()
+    with everybody.slot(request()) as slot:
+        slot.enter()
         assert everybody.limit(request())[1] == service.queue.requests - 1

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import Open, Page, expect, pixels
+from kit import Web
 from PIL import Image
 from serve_kit import Server, encoded, photo
 from test_page import BACKDROP_LOADED, asked
-from tests.pipeline.kit import Web
 
 GROUND = Image.fromarray(np.dstack([*np.mgrid[0:90, 0:200].astype(np.uint8), np.full((90, 200), 77, np.uint8)]))
 

@@ -1,4 +1,4 @@
-"""Nothing of a service for this machine listens beyond it: neither the front nor anything of Ray's."""
+"""Nothing of a service for this machine listens beyond it: neither the ingress nor anything of Ray's."""
 
 from __future__ import annotations
 

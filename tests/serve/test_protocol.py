@@ -32,11 +32,11 @@ class Running:
     def __init__(self, log: Path) -> None:
         self.metrics, self.log = Metrics(), log
         self.sent = 0
-        desk: Any = SimpleNamespace(metrics=self.metrics, log=AccessLog(str(log)))
+        context: Any = SimpleNamespace(metrics=self.metrics, log=AccessLog(str(log)))
         listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         options: Any = {
-            "http": partial(protocol.Protocol, desk),
+            "http": partial(protocol.Protocol, context),
             "lifespan": "off",
             "log_config": None,
             "interface": "asgi3",

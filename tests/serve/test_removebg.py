@@ -11,9 +11,9 @@ import zipfile
 import numpy as np
 import pytest
 import requests
+from kit import Web
 from PIL import Image
 from serve_kit import Server, array, encoded, flat, opened, photo
-from tests.pipeline.kit import Web
 
 PATH = "/v1.0/removebg"
 FACTS = ("X-Width", "X-Height", "X-Foreground-Top", "X-Foreground-Left", "X-Foreground-Width", "X-Foreground-Height")

@@ -26,8 +26,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from kit import Web
 from serve_kit import Server, array, photo, serving
-from tests.pipeline.kit import Web
 
 from hairline.serve.keys import add_key
 

@@ -16,7 +16,7 @@ from hairline.cluster.nodes import Node
 from hairline.cluster.placement import allocate
 from hairline.configs.service import Queue, load_service
 from hairline.serve.admission import Admission, Room
-from hairline.serve.desk import Desk
+from hairline.serve.context import ServiceContext
 from hairline.serve.errors import ApiError
 from hairline.serve.memory import BYTES_PER_PIXEL, PROCESS_BYTES, WORK_BYTES, room
 from hairline.serve.request_item import RequestItem
@@ -102,18 +102,20 @@ class Slow:
 def test_many_large_pictures_at_once_do_not_exceed_the_room(tmp_path: Path) -> None:
     async def main() -> None:
         pools = Slow()
-        desk = Desk(load_service("service-laptop.yaml", [f"access_log={tmp_path / 'log'}"]), pools, None)
-        tasks = [asyncio.create_task(desk.through(work(300_000))) for _ in range(12)]
+        context = ServiceContext(load_service("service-laptop.yaml", [f"access_log={tmp_path / 'log'}"]), pools, None)
+        tasks = [asyncio.create_task(context.through(work(300_000))) for _ in range(12)]
         await asyncio.sleep(0.05)
-        assert pools.inside == 600_000 and desk.room.waiting == 10
+        assert pools.inside == 600_000 and context.room.waiting == 10
         tasks[0].cancel()  # its client left; it is large, and stays where it is until it has ended
         await asyncio.sleep(0.05)
-        assert pools.inside == desk.room.taken == 600_000
+        assert pools.inside == context.room.taken == 600_000
         pools.go.set()
         done = await asyncio.gather(*tasks, return_exceptions=True)
-        assert sum(isinstance(each, RequestItem) for each in done) == 11 and pools.most <= desk.room.pixels == 800_000
+        assert (
+            sum(isinstance(each, RequestItem) for each in done) == 11 and pools.most <= context.room.pixels == 800_000
+        )
         await asyncio.sleep(0)
-        assert desk.room.taken == 0
+        assert context.room.taken == 0
 
     asyncio.run(main())
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kit import jpeg
 from serve_kit import Server, array, flat, opened, photo
-from tests.pipeline.kit import jpeg
 
 NAMES = ("astronaut", "coffee", "chelsea", "motorcycle_left")
 

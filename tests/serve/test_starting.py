@@ -21,7 +21,7 @@ from serve_kit import HERE, photo
 
 from hairline.configs.service import load_service
 from hairline.serve.keys import add_key
-from hairline.serve.places import HELP, jobs_are_taken, listen
+from hairline.serve.startup_checks import HELP, jobs_are_taken, listen
 from hairline.stages.errors import HairlineError
 
 SOON = 20.0  # seconds; on a machine at rest it is one
@@ -309,7 +309,7 @@ def test_a_port_of_the_administrators() -> None:
 
 
 PRIVILEGED = """
-from hairline.serve.places import listen
+from hairline.serve.startup_checks import listen
 from hairline.stages.errors import HairlineError
 try:
     listen("127.0.0.1", 1)

@@ -15,7 +15,7 @@ from ..configs.service import Service
 from ..stages.errors import HairlineError, PictureError
 from ..stages.item import Item
 from ..stages.request import RequestSpec
-from .admission import Admission, Room, Visit
+from .admission import Admission, AdmissionSlot, Room
 from .errors import TOO_MANY_PIXELS, ApiError, busy
 from .fetch import FetchError, fetch
 from .intake import ClientDisconnect, Form, decode_b64, read_form, size
@@ -40,11 +40,11 @@ class Backend(Protocol):
     async def replicas(self) -> dict[str, dict[str, int]]: ...
 
 
-class Desk:
-    """Everything that the routes share, in one front.
+class ServiceContext:
+    """Everything that the routes share, in one ingress.
 
     Attributes:
-        model: fingerprint of the stages that this front was started with.
+        model: fingerprint of the stages that this ingress was started with.
         left: set when a successor takes the new connections, and what is here may end.
     """
 
@@ -97,7 +97,7 @@ class Desk:
         self.counts = await self.pools.replicas()
 
     @contextmanager
-    def visit(self, request: Request) -> Iterator[Visit]:
+    def slot(self, request: Request) -> Iterator[AdmissionSlot]:
         """From a request's first byte to its answer: its key, the key's limits, and the queue's.
 
         Raises:
@@ -134,20 +134,20 @@ class Desk:
     def limit(self, request: Request) -> tuple[int, int, float]:
         """What a request's client may ask: (at most, of it left, seconds until all of it is there again).
 
-        With a key, requests in a minute; without, places in the queue.
+        With a key, requests in a minute; without, slots in the queue.
         """
         key = self.keys.find(given_key(request)) if self.keys else None
         if key:
             return self.limiter.left(key)
-        places = self.service.queue.requests
-        return places, max(0, places - self.admission.inside), self.admission.wait() if self.admission.inside else 0.0
+        slots = self.service.queue.requests
+        return slots, max(0, slots - self.admission.inside), self.admission.wait() if self.admission.inside else 0.0
 
-    async def form(self, request: Request, visit: Visit) -> Form:
+    async def form(self, request: Request, slot: AdmissionSlot) -> Form:
         """The request's fields and files; two pictures in base64 may come."""
         most = 2 * (self.service.limits.max_bytes * 4 // 3) + (1 << 20)
-        return await read_form(request, visit, most, self.service.times.upload)
+        return await read_form(request, slot, most, self.service.times.upload)
 
-    async def source(self, form: Form, visit: Visit) -> bytes:
+    async def source(self, form: Form, slot: AdmissionSlot) -> bytes:
         """The one picture that a request brings, in `image_file`, `image_file_b64` or `image_url`.
 
         Raises:
@@ -161,7 +161,7 @@ class Desk:
             way = "Please provide either the image_url, image_file or image_file_b64 parameter."
             raise ApiError(400, "multiple_sources", f"Multiple image sources given: {way}")
         if url:
-            return await self.download(url, "image", visit)
+            return await self.download(url, "image", slot)
         if text:
             try:
                 file = await asyncio.to_thread(decode_b64, text, self.service.limits.max_bytes)
@@ -175,13 +175,13 @@ class Desk:
             raise ApiError(413, "file_too_large", "File too large", f"File exceeds limit of {limit}")
         return data
 
-    async def download(self, url: str, what: str, visit: Visit) -> bytes:
+    async def download(self, url: str, what: str, slot: AdmissionSlot) -> bytes:
         """What a URL leads to. what: `image` or `bg_image`, for the code of the error."""
-        visit.fetched = True
+        slot.fetched = True
         try:
             async with self._downloads:
                 data = await fetch(url, self.service.fetch)
-            visit.take(len(data))
+            slot.take(len(data))
             return data
         except FetchError as error:
             if error.reason in ("invalid_url", "refused_url"):
@@ -192,7 +192,9 @@ class Desk:
             code = "failed_bg_download" if what == "bg_image" else "failed_image_download"
             raise ApiError(400, code, f"Failed to download image from given {what}_url", error.detail) from error
 
-    async def do(self, request: Request, visit: Visit, data: bytes, wanted: RequestSpec, hint: str = "") -> RequestItem:
+    async def do(
+        self, request: Request, slot: AdmissionSlot, data: bytes, wanted: RequestSpec, hint: str = ""
+    ) -> RequestItem:
         """A picture, done: through all pools, for as long as the client stays and the time lasts.
 
         Raises:
@@ -201,18 +203,18 @@ class Desk:
         """
         item = Item("picture", "", data=data, category_hint=hint, limits=self.service.limits)
         if not await self.check(item):
-            hide(item, visit.fetched)
+            hide(item, slot.fetched)
             done = RequestItem(item)
             self.metrics.done(done)
             return done
-        visit.enter()
+        slot.enter()
         item.request = wanted
         task = asyncio.create_task(self.through(RequestItem(item)))
         gone = asyncio.create_task(_left(request))
         try:
             await asyncio.wait((task, gone), timeout=self.service.times.request, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
-                return self._finished(task, visit)
+                return self._finished(task, slot)
             if gone.done():
                 raise ClientDisconnect
             raise ApiError(504, "timeout", "The picture took too long", headers={"Retry-After": "5"})
@@ -257,10 +259,10 @@ class Desk:
         if not task.cancelled():
             task.exception()  # asked for, or asyncio would complain
 
-    def _finished(self, task: asyncio.Task[RequestItem], visit: Visit) -> RequestItem:
+    def _finished(self, task: asyncio.Task[RequestItem], slot: AdmissionSlot) -> RequestItem:
         try:
             work = task.result()
-            hide(work.item, visit.fetched)
+            hide(work.item, slot.fetched)
             return work
         except PictureError as error:
             raise ApiError(422, error.reason, "The picture cannot be processed", error.detail) from error

@@ -76,7 +76,7 @@ def address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def check_places(service: Service) -> None:
+def check_folders(service: Service) -> None:
     """Raises HairlineError: jobs.folder or access_log cannot be written."""
     folder = Path(service.jobs.folder).expanduser().absolute()
     try:

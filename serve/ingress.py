@@ -1,6 +1,6 @@
-"""The front: a process that deploys the pools and answers on a socket that it was given.
+"""The ingress: a process that deploys the pools and answers on a socket that it was given.
 
-    python -m hairline.serve.front SERVICE.yaml SOCKET_FD READY_FD [a.b=c …]
+    python -m hairline.serve.ingress SERVICE.yaml SOCKET_FD READY_FD [a.b=c …]
 
 It is started by `server.py`, joins the Ray at RAY_ADDRESS, and writes one line to READY_FD when it answers, or when
 it cannot. On SIGTERM (a successor answers) and SIGINT (none does) it takes no new connections, lets what is inside
@@ -28,11 +28,11 @@ from ..cluster.session import Cluster
 from ..configs.service import Service, load_service
 from ..stages.errors import HairlineError
 from .app import build
-from .desk import Desk
+from .context import ServiceContext
 from .keys import Keys, demand_keys
 from .memory import room
-from .places import check_places
 from .protocol import Protocol
+from .startup_checks import check_folders
 
 LINGER_S = 3.0  # for kept connections, whose next answer tells the client to open a new one
 HEADER_BYTES = 32 << 10
@@ -41,20 +41,21 @@ HEADER_BYTES = 32 << 10
 class Server(uvicorn.Server):
     """Says when it is ready, and goes in two steps."""
 
-    def __init__(self, config: uvicorn.Config, desk: Desk, ready_fd: int) -> None:
+    def __init__(self, config: uvicorn.Config, context: ServiceContext, ready_fd: int) -> None:
         super().__init__(config)
-        self.desk, self._ready_fd = desk, ready_fd
+        self.context, self._ready_fd = context, ready_fd
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._loop = loop = asyncio.get_running_loop()
         loop.add_reader(sys.stdin.fileno(), self._parent_gone)
-        drain = self.desk.service.times.drain
-        tell(self._ready_fd, {"ready": True, "model": self.desk.model, "drain": drain})
+        drain = self.context.service.times.drain
+        pools = [pool.name for pool in self.context.service.pools]
+        report(self._ready_fd, {"ready": True, "model": self.context.model, "drain": drain, "pools": pools})
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        if self.desk.draining:
+        if self.context.draining:
             return
         if self._loop is None:
             self.should_exit = True
@@ -63,7 +64,7 @@ class Server(uvicorn.Server):
             self._loop.call_soon_threadsafe(self._leave, self._loop, linger)
 
     def _leave(self, loop: asyncio.AbstractEventLoop, linger: float) -> None:
-        self.desk.left.set()
+        self.context.left.set()
         for server in self.servers:
             server.close()  # the socket itself stays open in the parent, and with it what waits to be accepted
         loop.call_later(linger, setattr, self, "should_exit", True)
@@ -73,7 +74,7 @@ class Server(uvicorn.Server):
         self.handle_exit(signal.SIGINT, None)
 
 
-def tell(fd: int, facts: dict[str, Any]) -> None:
+def report(fd: int, facts: dict[str, Any]) -> None:
     """One line to who started us."""
     os.write(fd, json.dumps(facts).encode() + b"\n")
     os.close(fd)
@@ -81,7 +82,7 @@ def tell(fd: int, facts: dict[str, Any]) -> None:
 
 def _refuse(ready_fd: int, error: str) -> int:
     with contextlib.suppress(OSError):  # closed: it had been ready
-        tell(ready_fd, {"ready": False, "error": " ".join(error.split())})
+        report(ready_fd, {"ready": False, "error": " ".join(error.split())})
     return 2
 
 
@@ -91,15 +92,15 @@ def serve(service: Service, cluster: Cluster, listener: socket.socket, ready_fd:
 
     keys = Keys(Path(service.keys).expanduser()) if service.keys else None
     demand_keys(service.host, keys)
-    check_places(service)
+    check_folders(service)
     nodes = cluster.nodes
     pixels = room(
         service, allocate(service.pools, nodes), pools.memory()
     )  # before anything is started that does not fit
-    desk = Desk(service, pools.Pools(service, pools.deploy(service, nodes), pixels), keys)
+    context = ServiceContext(service, pools.Pools(service, pools.deploy(service, nodes), pixels), keys)
     config = uvicorn.Config(
-        build(desk),
-        http=partial(Protocol, desk),  # type: ignore[arg-type]
+        build(context),
+        http=partial(Protocol, context),  # type: ignore[arg-type]
         ws="none",
         lifespan="on",
         access_log=False,
@@ -111,7 +112,7 @@ def serve(service: Service, cluster: Cluster, listener: socket.socket, ready_fd:
         timeout_keep_alive=20,
         timeout_graceful_shutdown=int(service.times.drain),
     )
-    Server(config, desk, ready_fd).run(sockets=[listener])
+    Server(config, context, ready_fd).run(sockets=[listener])
 
 
 def main(arguments: list[str]) -> int:

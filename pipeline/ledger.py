@@ -48,14 +48,16 @@ def _arrow_type(hint: Any) -> pa.DataType:
 
 
 NUMBERS, TEXTS = pa.map_(pa.string(), pa.float64()), pa.map_(pa.string(), pa.string())
+FACTS = {name: _arrow_type(hint) for name, hint in get_type_hints(Facts).items()}
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
         ("uri", pa.string()),
         ("etag", pa.string()),
-        *((name, _arrow_type(hint)) for name, hint in get_type_hints(Facts).items()),
+        *((name, kind) for name, kind in FACTS.items() if name != "seconds"),
         ("outputs", TEXTS),
         ("digests", TEXTS),  # product -> md5 hex; empty: the same bytes lay there before
+        ("seconds", FACTS["seconds"]),
         ("attempts", pa.int32()),
         ("fingerprint", pa.string()),
         ("run_id", pa.string()),

@@ -84,8 +84,8 @@ class Facts:
     ] = field(default_factory=dict)
     category: Annotated[str, Field(description="what the subject is")] = ""
     category_score: Annotated[float, Field(description="its probability, 0 to 1")] = 0.0
-    route: Annotated[str, Field(description="the matting weights that it was cut out with")] = "general"
     boxes: Annotated[list[Box], Field(description="subjects, text and logos")] = field(default_factory=list)
+    route: Annotated[str, Field(description="the matting weights that it was cut out with")] = "general"
     confidence: Annotated[float | None, Field(description="of the alpha, 0 to 1; null where there is none")] = None
     seconds: Annotated[dict[str, float], Field(description="by stage")] = field(default_factory=dict)
 

@@ -14,10 +14,10 @@ from pydantic import Field
 
 from .errors import PictureError
 from .limits import DEFAULT_LIMITS, Limits
+from .request import RequestSpec
 
 if TYPE_CHECKING:
     from .decode.picture import Picture
-    from .request import RequestSpec
 
 Status = Literal["pending", "ok", "filtered", "failed"]
 U8 = NDArray[np.uint8]

@@ -1,4 +1,4 @@
-# Everything runs in .venv, made when it is missing from python3.12, python3.11 or python3 (override: PYTHON=...).
+# Everything runs in .venv, made when it is missing from python3.12, python3.13, python3.11 or python3 (override: PYTHON=...).
 #   make demo    a sample catalog through the whole pipeline; says where the report is
 #   make test    all tests              (make test PYTEST="-k report -x")
 #   make lint    ruff, mypy, and what may import what

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import torch
@@ -18,6 +19,8 @@ from ..stages.errors import HairlineError, PictureError
 from ..stages.item import Item
 from ..stages.registry import stage_class
 from .placement import Placement
+
+ItemType = TypeVar("ItemType", bound=Item)
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class StageRunner:
         last pool what has not ended is `ok` then.
         """
         torch.set_num_threads(self.spec.threads)  # each thread has its own setting
-        for group in _groups(items, self.spec.batch_pixels):
+        for group in groups(items, self.spec.batch_pixels):
             run_stages(self.stages, group)
             for item in group:
                 if self.spec.is_last:
@@ -99,8 +102,9 @@ class StageRunner:
                 item.forget_pixels()  # decoded pixels do not wait for the rest of the batch
 
 
-def _groups(items: Sequence[Item], most: int) -> Iterator[list[Item]]:
-    group: list[Item] = []
+def groups(items: Sequence[ItemType], most: int) -> Iterator[list[ItemType]]:
+    """The items in groups of at most so many pixels; a larger one goes alone, and what cannot be read counts none."""
+    group: list[ItemType] = []
     pixels = 0
     for item in items:
         size = 0

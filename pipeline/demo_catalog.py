@@ -57,7 +57,9 @@ def _photographs() -> dict[str, U8]:
     try:
         import skimage
     except ImportError as error:
-        raise HairlineError("the demo needs scikit-image for its photographs: pip install 'hairline[demo]'") from error
+        raise HairlineError(
+            "the demo needs scikit-image for its photographs: pip install 'hairline-matting[demo]'"
+        ) from error
     folder = Path(skimage.__file__).parent / "data"
     names = ["astronaut", "chelsea", "coffee", "motorcycle_left", "camera", "clock_motion", "brick", "gravel", "grass"]
     photos = {name: np.asarray(Image.open(folder / f"{name}.png").convert("RGB")) for name in names}

@@ -101,7 +101,7 @@ def present(output: Folder) -> Iterator[None]:
         HairlineError: nothing can be written there.
     """
     sign, over = encode(me()), threading.Event()
-    output.check_writable(sign)
+    output.mark_unfinished(sign)
 
     def beat() -> None:
         while not over.wait(BEAT_S):

@@ -283,7 +283,7 @@ class Folder:
             with contextlib.suppress(OSError):
                 os.rmdir(self.uri(WORK))
 
-    def check_writable(self, data: bytes = b"") -> None:
+    def mark_unfinished(self, data: bytes = b"") -> None:
         """Leaves a file in WORK, which says that a run is not finished.
 
         Raises:

@@ -51,7 +51,8 @@ class Server(uvicorn.Server):
         self._loop = loop = asyncio.get_running_loop()
         loop.add_reader(sys.stdin.fileno(), self._parent_gone)
         drain = self.context.service.times.drain
-        report(self._ready_fd, {"ready": True, "model": self.context.model, "drain": drain})
+        pools = [pool.name for pool in self.context.service.pools]
+        report(self._ready_fd, {"ready": True, "model": self.context.model, "drain": drain, "pools": pools})
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         if self.context.draining:

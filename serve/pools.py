@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -159,12 +159,10 @@ def _explained(error: Exception) -> HairlineError:
     return HairlineError(f"the service does not start: {(told or lines or ['no answer'])[-1][:400]}")
 
 
-def retire(service: Service) -> None:
-    """Ends pools of earlier service files that this one does not have."""
-    wanted = {PREFIX + pool.name for pool in service.pools}
-    for name in serve.status().applications:
-        if name.startswith(PREFIX) and name not in wanted:
-            serve.delete(name)
+def retire(pools: Iterable[str]) -> None:
+    """Ends pools, by their names, that a service no longer has."""
+    for name in pools:
+        serve.delete(PREFIX + name)
 
 
 def stop() -> None:

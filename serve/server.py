@@ -45,6 +45,7 @@ class IngressProcess:
     Attributes:
         model: fingerprint of what it was started with.
         drain: seconds that it lets its requests have when it ends.
+        pools: the names of the pools that it sends pictures to.
     """
 
     def __init__(self, path: str, changes: Sequence[str], listener: socket.socket, head: str, events: Events) -> None:
@@ -68,6 +69,7 @@ class IngressProcess:
         try:
             told = self._wait(ready, events)
             self.model, self.drain = str(told["model"]), float(told["drain"])
+            self.pools = frozenset(map(str, told["pools"]))
         except BaseException:
             self.end(10, signal.SIGTERM)  # it has no handler yet: an end without a word
             raise
@@ -210,8 +212,18 @@ def _keep(
             console.print(f"not changed: {error}", highlight=False, soft_wrap=True, markup=False)
             continue
         ingress.end(ingress.drain + 10, signal.SIGTERM)
+        _retire(ingress.pools - successor.pools)
         ingress = successor
         console.print(f"model {ingress.model}", highlight=False)
+
+
+def _retire(pools: frozenset[str]) -> None:
+    """Pools that nobody sends pictures to any more would hold their cores for ever."""
+    if pools:
+        from .pools import retire
+
+        with contextlib.suppress(Exception):  # what stays is idle
+            retire(pools)
 
 
 def _stop_pools() -> None:

@@ -32,7 +32,7 @@ def find(setting: str, builtin: str, sha256: str = "") -> Path:
     """
     path = FOLDER / builtin if setting == "builtin" else Path(setting).expanduser()
     if not path.is_file():
-        hint = "reinstall hairline, or train it (see training/)" if setting == "builtin" else "check the path"
+        hint = "reinstall hairline-matting, or train it (see training/)" if setting == "builtin" else "check the path"
         raise HairlineError(f"weights not found: {path}: {hint}")
     expected = sha256 or (_index().get(builtin, "") if setting == "builtin" else "")
     if expected and (found := digest(path)) != expected.lower():

@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
     try:
         recipe = import_module(f".{args.network}", __package__)
     except ModuleNotFoundError as missing:
-        raise HairlineError(f"training needs {missing.name}: pip install 'hairline[training]'") from missing
+        raise HairlineError(f"training needs {missing.name}: pip install 'hairline-matting[training]'") from missing
     routes = getattr(recipe, "ROUTES", ())
     if args.route and args.route not in routes:
         known = f"it has {', '.join(routes)}" if routes else "only fine has routes"

@@ -301,7 +301,7 @@ def _register_heif() -> None:
         import pillow_heif
     except ImportError as error:
         raise PictureError(
-            "unsupported", "HEIC is read with an extra: pip install 'hairline[heic]'; or convert it to JPEG"
+            "unsupported", "HEIC is read with an extra: pip install 'hairline-matting[heic]'; or convert it to JPEG"
         ) from error
     pillow_heif.options.DECODE_THREADS = 1
     pillow_heif.register_heif_opener()

@@ -162,7 +162,7 @@ class UserModel:
         try:
             import onnxruntime
         except ImportError as error:
-            raise HairlineError("ONNX models need onnxruntime; run: pip install 'hairline[onnx]'") from error
+            raise HairlineError("ONNX models need onnxruntime; run: pip install 'hairline-matting[onnx]'") from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = self.settings.threads
         options.log_severity_level = 3

@@ -53,23 +53,35 @@ class ProductsStage(EachStage[ProductsSettings]):
             products = [(spec.name, spec.build()) for spec in item.request.products]
         if not products:
             return
-        if item.alpha is None:
-            raise RuntimeError("no alpha: a stage that finds it must come before products")
-        whole = _matte(item, item.alpha)
-        if any(product.of_matte for _, product in products) and not whole.alpha.any():
-            item.filter(self.name, "no_subject", "nothing of the picture is left in its alpha")
+        whole = whole_matte(item)
+        if any(product.of_matte for _, product in products) and reject_if_empty(item, whole):
             return
         outputs = {name: product.make(whole) for name, product in products}
         each = [(name, product) for name, product in products if product.settings.per_subject]
         if each:
             for number, part in enumerate(item.subjects, 1):
-                alpha = np.zeros_like(item.alpha)
+                alpha = np.zeros((item.height, item.width), np.uint8)
                 x0, y0, x1, y1 = part.box
                 alpha[y0:y1, x0:x1] = part.alpha
                 subject = _matte(item, alpha)
                 if subject.alpha.any():
                     outputs |= {f"{name}-{number}": product.make(subject) for name, product in each}
         item.outputs = outputs
+
+
+def whole_matte(item: Item) -> Matte:
+    """The picture, cut out. Raises RuntimeError: no stage has found its alpha."""
+    if item.alpha is None:
+        raise RuntimeError("no alpha: a stage that finds it must come before products")
+    return _matte(item, item.alpha)
+
+
+def reject_if_empty(item: Item, whole: Matte) -> bool:
+    """Ends a picture of which nothing is left in its matte; whether it did."""
+    if whole.alpha.any():
+        return False
+    item.filter(ProductsStage.name, "no_subject", "nothing of the picture is left in its alpha")
+    return True
 
 
 def _matte(item: Item, alpha: U8) -> Matte:

@@ -160,8 +160,20 @@ def test_a_client_that_leaves_frees_its_place(running: Server, file: Path) -> No
     assert [line for line in log if line["status"] == 499]
 
 
-def test_a_front_that_is_killed_comes_back(running: Server) -> None:
+def test_an_ingress_that_is_killed_comes_back(running: Server) -> None:
     ingress = next(p for p in psutil.Process(running.process.pid).children() if "hairline.serve.ingress" in p.cmdline())
     os.kill(ingress.pid, signal.SIGKILL)
     assert running.line().startswith("model ")
+    assert running.post("/v1/mask", files={"image_file": photo()}).status_code == 200
+
+
+def test_a_pool_that_the_file_no_longer_has_ends(running: Server, file: Path) -> None:
+    """Last, for it changes the pools."""
+    pools = [{**SETTINGS["pools"][0], "name": "seek"}, SETTINGS["pools"][1]]
+    write(file, 100, pools=pools)
+    assert replicas(running, "find")
+    running.process.send_signal(signal.SIGHUP)
+    assert running.line().startswith("model ")
+    until(lambda: not replicas(running, "find"))
+    assert replicas(running, "seek")
     assert running.post("/v1/mask", files={"image_file": photo()}).status_code == 200

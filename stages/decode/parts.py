@@ -1,6 +1,6 @@
 """Whether a file is made of so many small parts that reading past them would cost more than its pixels.
 
-Pillow looks at every part of a header in Python, some microseconds each: thirty megabytes of empty ones take half a
+Pillow reads every part of a header in Python, some microseconds each: thirty megabytes of empty ones take half a
 minute. Pictures from cameras, editors and web tools have some dozens.
 """
 

@@ -1,7 +1,7 @@
 """One source picture: its header read at once, its pixels decoded when asked for and only as large as needed.
 
 Pixels are 8-bit RGB, upright (EXIF orientation applied), in the colour space that `icc_profile` names,
-or sRGB when it names none, see `colours`; transparency is told in `transparency`.
+or sRGB when it names none, see `colours`; for transparency see `transparency`.
 Not covered: later pages and frames, and tone mapping of high dynamic range.
 """
 
@@ -39,7 +39,7 @@ for _file in metadata.files("pillow") or ():  # the libtiff in Pillow's wheels w
     if _file.name.startswith("libtiff"):
         ctypes.CDLL(str(_file.locate())).TIFFSetErrorHandler(None)
 
-ANALYSIS_SIDE = 512  # long side at which the first stages look at every picture, pixels: `small` decodes it once
+ANALYSIS_SIDE = 512  # long side at which filter, classify and detect see a picture, pixels; decoded once for all
 TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -107,7 +107,7 @@ class Picture:
         self._is_matte = False
 
     def rgb(self) -> U8:
-        """uint8 [H, W, 3], 0..255, the whole picture upright, as it is looked at.
+        """uint8 [H, W, 3], 0..255, the whole picture upright, as the stages see it.
 
         What is transparent lies on one ground, which its own colours stand out from, see `transparency.ground_for`.
         Decoded once. Every caller gets the same array: do not write into it.
@@ -296,7 +296,7 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, U8 | None]:
 
 @lru_cache(maxsize=1)
 def _register_heif() -> None:
-    """Lets Pillow read HEIF, where the extra is installed. Raises PictureError `unsupported` where it is not."""
+    """Makes Pillow read HEIF. Raises PictureError `unsupported` where the extra for it is not installed."""
     try:
         import pillow_heif
     except ImportError as error:

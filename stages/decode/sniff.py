@@ -1,4 +1,4 @@
-"""What a file is, told from its first bytes and never from its name, and whether its end is missing."""
+"""What a file is, from its first bytes and never from its name, and whether its end is missing."""
 
 from __future__ import annotations
 

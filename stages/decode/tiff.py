@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from ..errors import PictureError
 
-MAX_PAGES = 1000  # directories that are looked at
+MAX_PAGES = 1000  # directories that are read
 FLOAT = 3  # of SampleFormat
 SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, BITS = 254, 255, 256, 257, 258  # tags
 SAMPLES, RESOLUTION, SUB_IFDS, FORMAT = 277, 282, 330, 339

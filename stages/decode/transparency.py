@@ -1,8 +1,8 @@
-"""What a picture's own alpha says: whether it is a matte already, and on which ground its pixels are judged.
+"""A file's own alpha: whether it is a matte already, and on which ground its pixels are shown to the networks.
 
-A logo or a cut-out product that brings its alpha knows better than any network what belongs to it: its alpha is
-followed. A photograph whose alpha only rounds its corners or frames it is a photograph all the same: its subject is
-searched, and what the file hides stays hidden.
+The alpha of a logo or a cut-out product is better than any network's: it is taken as it is. A photograph whose alpha
+only rounds its corners or frames it is a photograph all the same: its subject is searched for, and what the file hides
+stays hidden.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SAMPLE_SIDE = 256  # long side at which colours are counted, pixels
 
 
 def is_matte(alpha: U8) -> bool:
-    """Whether an alpha tells subject from background, and does not merely frame a photograph.
+    """Whether an alpha separates subject from background, and does not merely frame a photograph.
 
     A frame is a rectangle, perhaps with round corners, that spans the picture's width or height; anything else that
     hides pixels is a matte: the outline of a thing, letters, a shadow. All that is at least half as opaque as the most
@@ -44,13 +44,15 @@ def is_matte(alpha: U8) -> bool:
 
 
 def ground_for(rgb: U8, alpha: U8, matte: bool) -> Colour:
-    """The colour on which a transparent picture is judged.
+    """The colour on which the stages see a transparent picture: R, G, B, 0..255.
 
     Under a matte one that its own colours stand out from, white where that does. Around a framed photograph the mean
     colour of its rim, so that the frame does not read as the subject's edge.
 
     Args:
-        rgb: uint8 [H, W, 3], straight (not premultiplied). alpha: uint8 [H, W].
+        rgb: uint8 [H, W, 3], straight (not premultiplied).
+        alpha: uint8 [H, W], 0..255.
+        matte: whether the alpha is a matte, see `is_matte`.
     """
     step = max(1, max(alpha.shape) // _SAMPLE_SIDE)
     weight, colours = alpha[::step, ::step], rgb[::step, ::step]

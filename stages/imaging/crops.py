@@ -20,6 +20,8 @@ _MIN_GAIN = 1.5  # and how many times their area it must have
 
 
 class CropSettings(Settings):
+    """How crops are made from boxes."""
+
     expand: float = Field(
         0.2, ge=0, le=2, description="boxes are widened by this share of their longer side, half of it on either side"
     )

@@ -55,8 +55,8 @@ class ColourKey(NamedTuple):
 def key_by_colour(rgb: U8, found: F32) -> ColourKey | None:
     """The matte of a graphic by its colours, or None where the one that was found holds its ink.
 
-    Ground that ink encloses, a counter of a letter or the face of an outlined cat, belongs to it where most of `found`
-    says so. Nobody can know, so it lowers the confidence.
+    Ground that ink encloses, such as the inside of an O or the face of an outlined cat, becomes part of the subject
+    where most of it is so in `found`. Nothing tells whether that is right, so it lowers the confidence.
 
     Args:
         rgb: uint8 [H, W, 3], a graphic.

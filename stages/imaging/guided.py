@@ -36,7 +36,7 @@ def upsample(alpha: F32, guide: NDArray[np.uint8], radius: int = 4, epsilon: flo
     full = (guide.shape[1], guide.shape[0])
     slopes = cv2.resize(cv2.blur(slope, box), full, interpolation=cv2.INTER_LINEAR)
     offsets = cv2.resize(cv2.blur(offset, box), full, interpolation=cv2.INTER_LINEAR)
-    result = grey.astype(np.float32)  # the rest in place: of a large picture every array counts
+    result = grey.astype(np.float32)  # the rest in place: for a large picture each array takes much memory
     result /= 255
     result *= slopes
     result += offsets

@@ -21,7 +21,7 @@ Image = NDArray[Any]  # uint8
 TILE = 32  # side of a sharpness tile, pixels
 GRID = 128  # long side at which the subject is estimated
 
-WINDOWS = (9, 21)  # sides of the windows in which an edge is looked at, pixels
+WINDOWS = (9, 21)  # sides of the windows in which edges are measured, pixels
 STEPS = (10, 30, 50, 70, 90, 97)  # percentiles of the edges' steepness
 BANDS = 5  # octaves whose energy is measured
 

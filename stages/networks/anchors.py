@@ -16,7 +16,7 @@ _LARGEST_STEP = 4.0  # of a box's logarithmic size against its anchor's
 
 
 def anchors(height: int, width: int, ratios: tuple[float, ...] = RATIOS) -> Tensor:
-    """All anchors of a picture whose sides are multiples of 64: float [A, 4], level by level, row by row."""
+    """All anchors of a picture whose sides are multiples of 64, pixels: float [A, 4], level by level, row by row."""
     ratio = torch.tensor(ratios).repeat_interleave(len(SCALES)).sqrt()
     scale = torch.tensor(SCALES).repeat(len(ratios))
     sizes = torch.stack([scale * ratio, scale / ratio], 1)  # [anchors of a cell, 2], in strides
@@ -31,7 +31,10 @@ def anchors(height: int, width: int, ratios: tuple[float, ...] = RATIOS) -> Tens
 
 
 def decode(deltas: Tensor, anchor: Tensor) -> Tensor:
-    """Boxes from the network's answer: shifts in anchor sizes and logarithms of the size ratio."""
+    """Boxes [..., 4] from deltas [..., 4] that the network gives for anchors [..., 4].
+
+    The deltas are shifts of the centre, in anchor sizes, and logarithms of the ratio of sizes.
+    """
     size = anchor[..., 2:] - anchor[..., :2]
     center = (anchor[..., :2] + anchor[..., 2:]) / 2 + deltas[..., :2] * size
     half = size * deltas[..., 2:].clamp(-_LARGEST_STEP, _LARGEST_STEP).exp() / 2
@@ -39,11 +42,12 @@ def decode(deltas: Tensor, anchor: Tensor) -> Tensor:
 
 
 def area(boxes: Tensor) -> Tensor:
+    """Areas of boxes [..., 4], [...]; 0 for those turned inside out."""
     return (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(-1)
 
 
 def iou(a: Tensor, b: Tensor) -> Tensor:
-    """Intersection over union of broadcastable boxes, 0..1."""
+    """Intersection over union of boxes [..., 4] that broadcast, [...], 0..1."""
     shared = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0).prod(-1)
     return shared / (area(a) + area(b) - shared).clamp(min=1e-6)
 
@@ -57,9 +61,13 @@ def generalized_iou(a: Tensor, b: Tensor) -> Tensor:
 
 
 def non_maximum_suppression(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
-    """Greedy non-maximum suppression: indices of the boxes that are kept, best first.
+    """Greedy non-maximum suppression: indices, int64 [k], of the boxes that are kept, best first.
 
-    A box goes when its IoU with a better one that is kept is above `threshold`. Equal scores keep their order.
+    A box is dropped when its IoU with a better one that is kept is above `threshold`. Equal scores keep their order.
+
+    Args:
+        boxes: float [n, 4].
+        scores: float [n].
     """
     order = torch.sort(scores, descending=True, stable=True).indices
     sorted_boxes = boxes[order]

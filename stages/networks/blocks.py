@@ -9,7 +9,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 class ConvBN(nn.Sequential):
-    """Convolution, batch normalisation and, unless told otherwise, ReLU, up to `ceiling` where one is given."""
+    """Convolution, batch normalisation and, where `relu`, ReLU, capped at `ceiling` where one is given."""
 
     def __init__(
         self,
@@ -30,7 +30,10 @@ class ConvBN(nn.Sequential):
 
 
 class Residual(nn.Module):
-    """Basic residual block; the first of a stage halves the resolution by average pooling its shortcut."""
+    """Basic residual block (He et al. 2016); with a stride, its shortcut is an average pool.
+
+    Input: float [N, inputs, H, W]. Output: float [N, outputs, H / stride, W / stride].
+    """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
@@ -43,7 +46,10 @@ class Residual(nn.Module):
 
 
 class PyramidPooling(nn.Module):
-    """Tells every place what the whole picture looks like: average pools of 1, 2 and 4 cells a side."""
+    """Adds context of the whole picture to every position: average pools of 1, 2 and 4 cells a side.
+
+    Zhao et al. 2017, "Pyramid Scene Parsing Network". Input and output: float [N, channels, H, W].
+    """
 
     def __init__(self, channels: int, cells: tuple[int, ...] = (1, 2, 4)) -> None:
         super().__init__()
@@ -68,7 +74,10 @@ class Encoder(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """One step of a decoder: enlarges twofold, joins the encoder's map of that size, and convolves."""
+    """One step of a decoder: enlarges twofold, adds the encoder's map of that size, and convolves.
+
+    Input: float [N, inputs, H, W] and the map [N, skip, 2H, 2W]. Output: float [N, outputs, 2H, 2W].
+    """
 
     def __init__(self, inputs: int, skip: int, outputs: int) -> None:
         super().__init__()

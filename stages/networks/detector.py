@@ -3,7 +3,7 @@
 Every level of the pyramid (strides 8 to 64) is fused with its two neighbours only, the finer one
 down-sampled and the coarser one up-sampled, and predicts by a head of its own: small text and frame-filling
 subjects then need no features in common. Scores are trained as the expected IoU of their box (quality
-focal loss, Li et al. 2020), so one score ranks both how sure and how well placed a box is.
+focal loss, Li et al. 2020), so one score ranks both how certain and how well placed a box is.
 """
 
 from __future__ import annotations
@@ -31,7 +31,11 @@ _CANDIDATES = 200  # best boxes that enter the suppression
 
 
 class LevelFusion(nn.Module):
-    """One level joined with the finer level below and the coarser level above, where there are such."""
+    """One level of the pyramid fused with the next finer level and, where there is one, with the next coarser level.
+
+    Input: maps of the finer level [N, finer, 2H, 2W], its own [N, own, H, W] and the coarser level [N, coarser, H/2,
+    W/2]. Output: float [N, outputs, H, W].
+    """
 
     def __init__(self, finer: int, own: int, coarser: int, outputs: int) -> None:
         super().__init__()
@@ -100,7 +104,13 @@ class Detector(nn.Module):
 
 @dataclass
 class Detections:
-    """What was found in one picture, best first: boxes float [n, 4], scores float [n], labels int [n]."""
+    """What was found in one picture, best first.
+
+    Attributes:
+        boxes: float [n, 4], corners in pixels of the network's input.
+        scores: float [n], 0..1.
+        labels: int64 [n], indices into `LABELS`.
+    """
 
     boxes: Tensor
     scores: Tensor
@@ -108,7 +118,14 @@ class Detections:
 
 
 def select_boxes(output: Tensor, anchor: Tensor, min_score: float, nms_iou: float) -> Detections:
-    """Turns one picture's answer, float [A, labels + 4], into boxes; labels do not suppress each other."""
+    """The boxes in the network's output for one picture, best first. Those of different labels may overlap.
+
+    Args:
+        output: float [A, labels + 4], see `Detector`.
+        anchor: float [A, 4], see `anchors.anchors`.
+        min_score: least score, 0..1.
+        nms_iou: see `anchors.non_maximum_suppression`.
+    """
     scores, labels = output[:, : len(LABELS)].float().sigmoid().max(1)
     best = scores.topk(min(_CANDIDATES, len(scores))).indices
     best = best[scores[best] >= min_score]

@@ -1,8 +1,8 @@
 """The fine network: late fusion of a foreground and a background branch at full resolution.
 
-After Zhang et al. 2019, "A Late Fusion CNN for Digital Matting": one branch asks how much foreground a
-pixel holds (F), the other how much background (B); where both know, they agree, and where only one of
-them can tell, the blend beta trusts that one. alpha = beta F + (1 - beta)(1 - B).
+After Zhang et al. 2019, "A Late Fusion CNN for Digital Matting": one branch estimates how much foreground a
+pixel holds (F), the other how much background (B); where both are certain they agree, and where only one
+is, the blend beta follows that one. alpha = beta F + (1 - beta)(1 - B).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ WIDTHS = (32, 64, 96, 128)  # channels at strides 2, 4, 8, 16
 
 
 class FineOutput(NamedTuple):
-    """Float [N, 1, H, W] each, 0..1."""
+    """The network's outputs: float [N, 1, H, W] each, 0..1; alpha is the fusion of the other three."""
 
     foreground: Tensor
     background: Tensor
@@ -28,7 +28,11 @@ class FineOutput(NamedTuple):
 
 
 class Branch(nn.Module):
-    """A decoder from stride 16 to stride 2; `outputs`: its channels at strides 2, 4 and 8."""
+    """A decoder of the features at strides 2 to 16, see `FineNet.encode`, to float [N, outputs[0], H/2, W/2].
+
+    Args:
+        outputs: its channels at strides 2, 4 and 8.
+    """
 
     def __init__(self, outputs: tuple[int, int, int] = (32, 48, 64)) -> None:
         super().__init__()
@@ -45,7 +49,10 @@ class Branch(nn.Module):
 
 
 class FineNet(nn.Module):
-    """Input: float [N, 5, H, W]: RGB, coarse alpha and its expected error, all 0..1; H, W multiples of 16.
+    """Late fusion of a foreground and a background branch.
+
+    Input: float [N, 5, H, W]: RGB, coarse alpha and its expected error, all 0..1; H, W multiples of 16. Output: a
+    `FineOutput` of the same H and W.
 
     No convolution runs at stride 1: space is folded into channels on the way in and out (pixel shuffle),
     which keeps every pixel's information at a quarter of the memory traffic.

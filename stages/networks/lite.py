@@ -1,8 +1,8 @@
 """EfficientNet-Lite0 (Tan and Le 2019, Google's mobile variant of 2020) as an encoder.
 
-Its ImageNet weights know far more of what things look like than the few thousand pictures there are to train on can
-teach; `training/pretrained.py` fetches them. Unlike the original, strided convolutions are padded evenly on both
-sides: the grid of each level moves by half a cell, to which fine-tuning adapts.
+Its ImageNet weights hold far more of how things look than the few thousand training pictures can teach;
+`training/pretrained.py` fetches them. Unlike the original, strided convolutions are padded evenly on both sides: the
+grid of each level moves by half a cell, to which fine-tuning adapts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ _LEVELS = (0, 1, 2, 4, 6)  # the stages whose outputs are the features at stride
 
 
 class InvertedResidual(nn.Module):
-    """Inverted residual block: expand, depthwise convolution, project; the identity is added where shapes allow."""
+    """Inverted residual block (Sandler et al. 2018): expand, depthwise convolution, project.
+
+    Where input and output have one shape, the input is added.
+
+    Input: float [N, inputs, H, W]. Output: float [N, outputs, H / stride, W / stride].
+    """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()

@@ -60,8 +60,8 @@ class QualityNet(nn.Module):
         self.register_buffer("deviation", torch.ones(len(NAMES)))
         self.signals = nn.Sequential(nn.Linear(len(NAMES), 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU())
         self.layout = nn.Sequential(ConvBN(widths[-1], LAYOUT_CHANNELS, kernel=1))
-        seen = 2 * widths[-1] + widths[-3] + LAYOUT_CHANNELS * LAYOUT_CELLS**2
-        self.join = nn.Sequential(nn.Linear(seen + 64, 128), nn.ReLU(), nn.Dropout(0.2))
+        pooled = 2 * widths[-1] + widths[-3] + LAYOUT_CHANNELS * LAYOUT_CELLS**2
+        self.join = nn.Sequential(nn.Linear(pooled + 64, 128), nn.ReLU(), nn.Dropout(0.2))
         self.score = nn.Linear(128, len(DEFECTS) + 1)
         self.defects = CoralHead(len(DEFECTS), SEVERITIES - 1)
         self.classes = CoralHead(1, len(CLASSES) - 1)
@@ -77,7 +77,15 @@ class QualityNet(nn.Module):
         return torch.cat([last.mean((2, 3)), last.amax((2, 3)), middle.mean((2, 3)), parts], 1)
 
     def head(self, pooled: Tensor, signals: Tensor) -> tuple[Tensor, Tensor]:
-        """The cheap half, best in float32: signals span decades that bf16 does not resolve."""
+        """The cheap half, best in float32, for signals span decades that bf16 does not resolve.
+
+        Args:
+            pooled: float [N, P], from `pool`.
+            signals: float [N, len(NAMES)].
+
+        Returns:
+            The network's output.
+        """
         normal = ((signals - self.mean) / self.deviation).clamp(-4, 4)
         score = self.score(self.join(torch.cat([pooled, self.signals(normal)], 1))).float()
         return self.defects(score[:, :-1]), self.classes(score[:, -1:])[:, 0]

@@ -27,6 +27,8 @@ FORMATS = {".onnx": "onnx", ".pt": "torchscript", ".ts": "torchscript", ".pt2": 
 
 
 class UserModelSettings(Settings):
+    """Which model, and how its input is made and its output read."""
+
     path: str = Field(min_length=1, description="the model: .onnx, .pt or .ts (TorchScript), .pt2 (torch.export)")
     sha256: str = Field("", description="hash that the file must have; a model is a program, so name it")
     size: int | tuple[int, int] = Field(320, description="what the model takes, pixels: a side, or [height, width]")
@@ -57,7 +59,11 @@ class UserModelSettings(Settings):
 
 
 class UserModel:
-    """Loads the model and asks it."""
+    """The user's model, ready to be run once it is set up.
+
+    Args:
+        settings: which file, and how its input is made and its output read.
+    """
 
     def __init__(self, settings: UserModelSettings) -> None:
         self.settings = settings

@@ -58,7 +58,7 @@ class Matte:
 
     @cached_property
     def foreground(self) -> U8:
-        """uint8 [H, W, 3]: the subject's own colours; estimated when first asked for. Do not write into it.
+        """uint8 [H, W, 3], 0..255: the subject's own colours; estimated when first needed. Do not write into it.
 
         Under a matte that the source brings they are the source's, which are straight already.
         """

@@ -29,7 +29,6 @@ HOLDERS = {  # folder -> the page that shows its files, each below a heading
     "stages/weights": "reference/models.md",
 }
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
-AWAITED = "coming-from-rembg.md"
 MARK = "made by docs/make_site.py"  # in a folder that may be replaced
 
 
@@ -68,9 +67,6 @@ def put_together(work: Path) -> None:
     settings = settings.replace('paths = ["."]', f"paths = [{str(ROOT)!r}]")
     listed = set(re.findall(r'"([\w/-]+\.md)"', settings))
     there = {str(path.relative_to(pages)) for path in pages.rglob("*.md")}
-    if AWAITED not in there:
-        settings = settings.replace(f'    {{ "Come from rembg" = "{AWAITED}" }},\n', "")
-        listed.discard(AWAITED)
     if listed != there:
         sys.exit(f"make_site: docs/zensical.toml and the pages differ: {', '.join(sorted(listed ^ there))}")
     (work / "zensical.toml").write_text(settings, "utf-8")

@@ -21,6 +21,7 @@ from ..stages.errors import HairlineError
 from .worker import Summary, Task, Worker, WorkerSpec
 
 MOST_BLOCKS = 4000  # each costs the driver some milliseconds; larger catalogs get several batches per block
+STUCK_S = 1800  # without any progress, beyond the patience with storage: then Ray Data ends the run
 START_S = 900  # longest that the workers of one machine may take to start
 CALLS = 2  # of a worker at once: one in the stages, one fetched or written
 IN_FLIGHT = 3  # and one waiting; more would leave workers idle at the end
@@ -75,6 +76,7 @@ def run_pools(
     context.autoscaling_config = AutoscalingConfig(
         actor_pool_util_upscaling_threshold=GROWS_AT, actor_pool_util_downscaling_threshold=SHRINKS_AT
     )
+    context.execution_no_progress_timeout_s = STUCK_S + int(max(spec.patience_s for spec in specs))
     if at_once:
         context.wait_for_min_actors_s = START_S
     if sum(placement.largest for placement in placements) <= 8:

@@ -6,8 +6,9 @@ import pytest
 from kit import Web, as_nobody
 
 from hairline.pipeline import retry
+from hairline.pipeline.fetch import fetch
 from hairline.pipeline.presence import OURS
-from hairline.pipeline.storage import WORK, Folder, fetch, filesystem
+from hairline.pipeline.storage import WORK, Folder, filesystem
 from hairline.stages.errors import HairlineError, PictureError
 from hairline.stages.limits import Limits
 

@@ -73,25 +73,6 @@ class Cutout:
     seconds: dict[str, float] = field(repr=False)
     _matte: Matte | None = field(repr=False, compare=False)
 
-    @classmethod
-    def of(cls, item: PictureItem) -> Cutout:
-        """What became of an item that went through all stages."""
-        return cls(
-            name=item.id,
-            status=item.status,
-            reason=item.reason,
-            detail=item.detail,
-            width=item.width,
-            height=item.height,
-            category=item.category,
-            category_score=item.category_score,
-            boxes=item.boxes,
-            confidence=item.confidence if item.status == "ok" else None,
-            quality=item.quality,
-            seconds=item.seconds,
-            _matte=item.matte if item.status == "ok" else None,
-        )
-
     @property
     def ok(self) -> bool:
         """Whether there is a cut-out."""
@@ -175,6 +156,25 @@ class Cutout:
     def _make(self, product: str, options: dict[str, Any]) -> tuple[bytes, str]:
         made = product_spec({product: options}).build().make(self.matte)
         return made.data, made.ext
+
+
+def cutout_of(item: PictureItem) -> Cutout:
+    """What became of an item that went through all stages."""
+    return Cutout(
+        name=item.id,
+        status=item.status,
+        reason=item.reason,
+        detail=item.detail,
+        width=item.width,
+        height=item.height,
+        category=item.category,
+        category_score=item.category_score,
+        boxes=item.boxes,
+        confidence=item.confidence if item.status == "ok" else None,
+        quality=item.quality,
+        seconds=item.seconds,
+        _matte=item.matte if item.status == "ok" else None,
+    )
 
 
 def product_spec(wanted: str | Mapping[str, Any]) -> ProductSpec:

@@ -136,7 +136,7 @@ def test_the_example_of_ray_serve(
 ) -> None:
     from ray import serve
 
-    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))  # serve_app.py
     app = importlib.import_module("serve_app").app
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -43,11 +43,16 @@ def test_the_site_has_every_page(site: Path) -> None:
     assert json.loads((site / "reference" / "openapi.json").read_text("utf-8"))["openapi"].startswith("3.1")
 
 
-def test_examples_are_included(site: Path) -> None:
-    for page in site.rglob("*.html"):
-        assert "--8" not in page.read_text("utf-8"), f"{page.name}: a file was not included"
-    stage = re.sub(r"<[^>]+>", "", (site / "own-stage.html").read_text("utf-8"))
-    assert "class UprightStage(" in stage
+def test_code_of_the_examples_is_on_the_pages(site: Path) -> None:
+    shown = {
+        str(path.relative_to(site)): re.sub(r"<[^>]+>", "", path.read_text("utf-8")) for path in site.glob("**/*.html")
+    }
+    assert not [name for name, text in shown.items() if re.search(r"--8 ?&lt; ?--", text)], "a file is not put in"
+    assert "class UprightStage(EachStage[UprightSettings]):" in shown["own-stage.html"]
+    assert "class Silhouette(Product[SilhouetteSettings]):" in shown["products.html"]
+    assert all("shadow_play:" in shown[name] for name in ("own-stage.html", "products.html"))
+    assert "fn_constructor_kwargs" in shown["from-python.html"] and "serve.batch" in shown["from-python.html"]
+    assert "pq.read_table" in shown["reference/results.html"]
 
 
 def test_docstrings_are_read_as_they_are_meant(site: Path) -> None:

@@ -29,6 +29,7 @@ HOLDERS = {  # folder -> the page that shows its files, each below a heading
     "stages/weights": "reference/models.md",
 }
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 MARK = "made by docs/make_site.py"  # in a folder that may be replaced
 
 
@@ -75,9 +76,9 @@ def put_together(work: Path) -> None:
 def build(work: Path) -> str:
     """The site in work/site, from what `put_together` made; returns what is wrong with it, or nothing."""
     command = [sys.executable, "-m", "zensical", "build", "--strict", "--config-file", str(work / "zensical.toml")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"})
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
-        return f"{done.stdout}{done.stderr.partition('Traceback')[0]}"
+        return COLOURS.sub("", f"{done.stdout}{done.stderr}").partition("Traceback")[0]
     return "\n".join(check(work / "site"))
 
 

@@ -47,9 +47,12 @@ class Cutout:
     Attributes:
         name: the path or URL that the picture came from; empty where it came from memory.
         status: `ok`, `filtered` (a judgement about the picture) or `failed` (something broke).
-        reason, detail: why it is not `ok`: a short code, such as `blurred` or `not_a_picture`, and a line for a person.
-        width, height: of the upright picture, pixels; 0 where it could not be read.
-        category, category_score: what kind of subject it is, and how probable that is, 0..1.
+        reason: why it is not `ok`: a short code, such as `blurred` or `not_a_picture`.
+        detail: a line about it, for a person.
+        width: of the upright picture, pixels; 0 where it could not be read.
+        height: likewise.
+        category: what kind of subject it is.
+        category_score: how probable that is, 0..1.
         boxes: what was detected: subjects, texts and logos, in pixels of the upright picture.
         confidence: 0..1, how good the alpha probably is; None where there is none.
         quality: what the filter measured, by name.

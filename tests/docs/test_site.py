@@ -43,6 +43,12 @@ def test_the_site_has_every_page(site: Path) -> None:
     assert json.loads((site / "reference" / "openapi.json").read_text("utf-8"))["openapi"].startswith("3.1")
 
 
+def test_docstrings_are_read_as_they_are_meant(site: Path) -> None:
+    text = (site / "reference" / "python.html").read_text("utf-8")
+    assert not re.findall(r">(\w+),</span></code></td>", text), "of `a, b: what` only a is taken for a name"
+    assert text.count("Raises:") > 10
+
+
 def test_a_site_is_replaced_and_nothing_else_is(site: Path, tmp_path: Path) -> None:
     shutil.copytree(site, tmp_path / "site")
     (tmp_path / "site" / "old.html").write_text("")

@@ -139,6 +139,11 @@ FAILED: dict[str, Meaning] = {  # something broke
         "The process died each time it worked on this picture alone, mostly for want of memory.",
         "Lower limits.max_pixels, or give the pool more memory; then run again with --retry failed.",
     ),
+    "background": Meaning(
+        "The background cannot be read",
+        "The picture that was given as the new background is damaged or of an unknown format.",
+        "Give another background.",
+    ),
     "write": Meaning(
         "Could not be written",
         "The cut-out was made, but the output refused it.",

@@ -43,6 +43,13 @@ def test_the_site_has_every_page(site: Path) -> None:
     assert json.loads((site / "reference" / "openapi.json").read_text("utf-8"))["openapi"].startswith("3.1")
 
 
+def test_examples_are_included(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        assert "--8" not in page.read_text("utf-8"), f"{page.name}: a file was not included"
+    stage = re.sub(r"<[^>]+>", "", (site / "own-stage.html").read_text("utf-8"))
+    assert "class UprightStage(" in stage
+
+
 def test_docstrings_are_read_as_they_are_meant(site: Path) -> None:
     text = (site / "reference" / "python.html").read_text("utf-8")
     assert not re.findall(r">(\w+),</span></code></td>", text), "of `a, b: what` only a is taken for a name"

@@ -110,6 +110,14 @@ def test_mistakes_are_told(options: dict[str, Any], batch: Any, says: str) -> No
     assert says in str(error.value)
 
 
+def test_boxes_are_lists_whatever_their_number(folder: Path) -> None:
+    photo = (folder / "astronaut.jpg").read_bytes()
+    answer = hairline.ray.Cutter(products=["mask"])({"bytes": np.array([photo] * 3, object)})
+    assert answer["boxes"].shape == (3,) and [type(boxes) for boxes in answer["boxes"]] == [list] * 3
+    assert answer["boxes"][0] and answer["boxes"][0] == answer["boxes"][2]
+    assert answer["mask"][0] == answer["mask"][1]
+
+
 def test_an_empty_batch_and_a_product_that_does_not_fit() -> None:
     cutter = hairline.ray.Cutter("image", products=[{"cutout": {"format": "webp"}}], keep_rejects=True)
     empty = cutter({"image": np.empty(0, object)})

@@ -3,13 +3,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from kit import Web, as_nobody
 
 from hairline.pipeline import retry
 from hairline.pipeline.presence import OURS
 from hairline.pipeline.storage import WORK, Folder, fetch, filesystem
 from hairline.stages.errors import HairlineError, PictureError
 from hairline.stages.limits import Limits
+from kit import Web, as_nobody
 
 LIMITS = Limits(max_bytes=1000)
 

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import requests
+from PIL import Image
+
 from hostile import (
     BODIES,
     FILE,
@@ -32,10 +34,8 @@ from hostile import (
     send,
 )
 from kit import Web
-from PIL import Image
 from serve_kit import PHOTOS, Server, photo
-
-from tests.zoo import KINDS, READABLE
+from zoo import KINDS, READABLE
 
 INNER = (b"Traceback", b"site-packages", b'.py"', b"hairline/", str(Path(__file__).parents[2]).encode(), b"root:x:")
 SOON = 60.0  # seconds for any answer, also on a machine with both cores busy: what hangs takes longer

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from serve_kit import Server, encoded, photo
 
 from hairline.cluster.nodes import Node
 from hairline.cluster.placement import allocate
@@ -24,6 +23,7 @@ from hairline.stages.errors import HairlineError
 from hairline.stages.item import Item
 from hairline.stages.products.spec import ProductSpec
 from hairline.stages.request import RequestSpec
+from serve_kit import Server, encoded, photo
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 

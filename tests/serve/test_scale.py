@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
+
 from serve_kit import Server, photo, serving
 
 

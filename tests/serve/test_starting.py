@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
-from serve_kit import HERE, photo
 
 from hairline.configs.service import load_service
 from hairline.serve.keys import add_key
 from hairline.serve.startup_checks import HELP, jobs_are_taken, listen
 from hairline.stages.errors import HairlineError
+from serve_kit import HERE, photo
 
 SOON = 20.0  # seconds; on a machine at rest it is one
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
 
+import zoo
 from hairline.stages.decode import picture as reading
 from hairline.stages.decode.picture import Picture
 from hairline.stages.errors import PictureError
 from hairline.stages.limits import Limits
 from hairline.stages.products.encode import png
-from tests import zoo
 
 PHOTO = zoo.some_photographs()[0]
 SMALL = cv2.resize(PHOTO, (160, 120), interpolation=cv2.INTER_AREA)

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
+import zoo
 from hairline.stages.decode.picture import Picture
 from hairline.stages.errors import PictureError
 from hairline.stages.limits import Limits
-from tests import zoo
 
 PHOTO = zoo.some_photographs()[0]
 SMALL = cv2.resize(PHOTO, (64, 48), interpolation=cv2.INTER_AREA)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import shutil
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+
+from serve_kit import Server
 
 try:
     from playwright.sync_api import expect, sync_playwright
@@ -171,3 +174,22 @@ def pixels(page: Page, selector: str = "#frame") -> np.ndarray:
     page.steady()
     shot = page.tab.locator(selector).screenshot(animations="disabled")
     return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(int)
+
+
+BACKDROP_LOADED = """async () => {
+  const url = getComputedStyle(document.querySelector(".backdrop")).backgroundImage.match(/blob:[^"]+/);
+  const image = new Image();
+  image.src = url[0];
+  await image.decode();
+  return true;
+}"""
+
+
+def asked(service: Server, route: str, picture: bytes) -> bytes:
+    """A product of a picture as the API gives it."""
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="image_file"; filename="a"\r\n\r\n' + picture + b"\r\n--x--\r\n"
+    )
+    request = urllib.request.Request(service.url + route, body, {"Content-Type": "multipart/form-data; boundary=x"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return bytes(answer.read())

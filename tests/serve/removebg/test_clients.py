@@ -26,10 +26,10 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from kit import Web
-from serve_kit import Server, array, photo, serving
 
 from hairline.serve.keys import add_key
+from kit import Web
+from serve_kit import Server, array, photo, serving
 
 trustme = pytest.importorskip("trustme", reason="trustme is not installed (extra: dev)")
 pytestmark = pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from browser import Open, Page, expect
 
 SIZES = {320: 640, 390: 844, 1280: 800}

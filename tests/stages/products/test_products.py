@@ -7,13 +7,13 @@ import pytest
 from PIL import Image, ImageCms
 from pydantic import ValidationError
 
+import zoo
 from hairline.stages.base import run_stage
 from hairline.stages.item import Item, Subject
 from hairline.stages.limits import Limits
 from hairline.stages.products.registry import PRESETS, PRODUCTS
 from hairline.stages.products.spec import ProductSpec
 from hairline.stages.products.stage import ProductsSettings, ProductsStage
-from tests import zoo
 
 PHOTO = zoo.some_photographs()[0]
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

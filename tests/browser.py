@@ -14,13 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect, sync_playwright
 
 from serve_kit import Server
-
-try:
-    from playwright.sync_api import expect, sync_playwright
-except ImportError:  # `launched` says so; the service's other tests go on
-    expect = sync_playwright = None
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PENDING = "#strip li.waiting, #strip li.working"
@@ -156,16 +152,13 @@ class Page:
 def launched() -> Iterator[Any]:
     """A headless Chromium."""
     path = chromium()
-    if sync_playwright is None:
-        pytest.skip("playwright is not installed (extra: dev)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
 
 
-if expect:
-    expect.set_options(timeout=LONGEST_MS)
+expect.set_options(timeout=LONGEST_MS)
 Open = Callable[..., Page]
 
 

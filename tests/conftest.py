@@ -11,8 +11,37 @@ os.environ["PYTHONPATH"] = os.pathsep.join([HERE, *filter(None, [os.environ.get(
 pytest_plugins = ["fixtures"]
 
 
+HEAVY_FIXTURES = {"service", "browser", "s3_server"}  # a service, Chromium, an S3 server
+HEAVY_FILES = {  # whole runs, services of their own, clusters, and commands by the dozen
+    "api/test_cli.py",
+    "api/test_ray.py",
+    "cluster/test_session.py",
+    "docs/test_coming_from_rembg.py",
+    "examples/test_examples.py",
+    "pipeline/test_cut.py",
+    "pipeline/test_output.py",
+    "pipeline/test_run.py",
+    "serve/page/test_page_keys.py",
+    "serve/test_access.py",
+    "serve/test_scale.py",
+    "serve/test_starting.py",
+    "serve/test_update.py",
+}
+
+
+def is_heavy(item: pytest.Item) -> bool:
+    """Whether a test needs a Ray session, a service, a browser or an S3 server: `make test-fast` goes without it."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    parameters = getattr(item, "callspec", None)
+    in_s3 = parameters is not None and any(isinstance(one, str) and one == "s3" for one in parameters.params.values())
+    return in_s3 or not fixtures.isdisjoint(HEAVY_FIXTURES) or str(item.path.relative_to(HERE)) in HEAVY_FILES
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests marked slow install from package indexes; they run with `-m slow`, or with HAIRLINE_SLOW=1."""
+    """Marks what is heavy. What is slow, installing from package indexes, runs with `-m slow` or HAIRLINE_SLOW=1."""
+    for item in items:
+        if item.get_closest_marker("slow") or is_heavy(item):
+            item.add_marker(pytest.mark.heavy)
     if os.environ.get("HAIRLINE_SLOW") == "1" or "slow" in config.getoption("-m"):
         return
     for item in items:

@@ -23,6 +23,7 @@ class Job(PipelineConfig):
     name: str = Field("", description="shown in reports; the output's name otherwise")
     input: str = Field(description="a folder, a glob, s3://bucket/prefix, or a manifest (.parquet, .csv)")
     output: str = Field(description="a folder or s3://bucket/prefix")
+    patience_s: float = Field(600.0, ge=0, description="how long storage that does not answer is waited for, seconds")
 
     @field_validator("input", "output", mode="plain")  # pydantic's own text cannot hold names that are no UTF-8
     @classmethod

@@ -29,7 +29,7 @@ HOLDERS = {  # folder -> the page that shows its files, each below a heading
     "stages/weights": "reference/models.md",
 }
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
-AWAITED = "coming-from-rembg.md"
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 MARK = "made by docs/make_site.py"  # in a folder that may be replaced
 
 
@@ -68,9 +68,6 @@ def put_together(work: Path) -> None:
     settings = settings.replace('paths = ["."]', f"paths = [{str(ROOT)!r}]")
     listed = set(re.findall(r'"([\w/-]+\.md)"', settings))
     there = {str(path.relative_to(pages)) for path in pages.rglob("*.md")}
-    if AWAITED not in there:
-        settings = settings.replace(f'    {{ "Come from rembg" = "{AWAITED}" }},\n', "")
-        listed.discard(AWAITED)
     if listed != there:
         sys.exit(f"make_site: docs/zensical.toml and the pages differ: {', '.join(sorted(listed ^ there))}")
     (work / "zensical.toml").write_text(settings, "utf-8")
@@ -79,9 +76,9 @@ def put_together(work: Path) -> None:
 def build(work: Path) -> str:
     """The site in work/site, from what `put_together` made; returns what is wrong with it, or nothing."""
     command = [sys.executable, "-m", "zensical", "build", "--strict", "--config-file", str(work / "zensical.toml")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"})
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
-        return f"{done.stdout}{done.stderr.partition('Traceback')[0]}"
+        return COLOURS.sub("", f"{done.stdout}{done.stderr}").partition("Traceback")[0]
     return "\n".join(check(work / "site"))
 
 

@@ -29,7 +29,8 @@ def evaluate(predicted: F32, truth: F32, band: Mask | None = None) -> dict[str, 
     """All figures of one matte.
 
     Args:
-        predicted, truth: float32 [H, W], 0..1.
+        predicted: float32 [H, W], 0..1.
+        truth: likewise.
         band: bool [H, W], the transition band; None: `transition_band(truth)`.
 
     Returns:

@@ -47,9 +47,12 @@ class Cutout:
     Attributes:
         name: the path or URL that the picture came from; empty where it came from memory.
         status: `ok`, `filtered` (a judgement about the picture) or `failed` (something broke).
-        reason, detail: why it is not `ok`: a short code, such as `blurred` or `not_a_picture`, and a line for a person.
-        width, height: of the upright picture, pixels; 0 where it could not be read.
-        category, category_score: what kind of subject it is, and how probable that is, 0..1.
+        reason: why it is not `ok`: a short code, such as `blurred` or `not_a_picture`.
+        detail: a line about it, for a person.
+        width: of the upright picture, pixels; 0 where it could not be read.
+        height: likewise.
+        category: what kind of subject it is.
+        category_score: how probable that is, 0..1.
         boxes: what was detected: subjects, texts and logos, in pixels of the upright picture.
         confidence: 0..1, how good the alpha probably is; None where there is none.
         quality: what the filter measured, by name.
@@ -69,25 +72,6 @@ class Cutout:
     quality: dict[str, float] = field(repr=False)
     seconds: dict[str, float] = field(repr=False)
     _matte: Matte | None = field(repr=False, compare=False)
-
-    @classmethod
-    def of(cls, item: PictureItem) -> Cutout:
-        """What became of an item that went through all stages."""
-        return cls(
-            name=item.id,
-            status=item.status,
-            reason=item.reason,
-            detail=item.detail,
-            width=item.width,
-            height=item.height,
-            category=item.category,
-            category_score=item.category_score,
-            boxes=item.boxes,
-            confidence=item.confidence if item.status == "ok" else None,
-            quality=item.quality,
-            seconds=item.seconds,
-            _matte=item.matte if item.status == "ok" else None,
-        )
 
     @property
     def ok(self) -> bool:
@@ -172,6 +156,25 @@ class Cutout:
     def _make(self, product: str, options: dict[str, Any]) -> tuple[bytes, str]:
         made = product_spec({product: options}).build().make(self.matte)
         return made.data, made.ext
+
+
+def cutout_of(item: PictureItem) -> Cutout:
+    """What became of an item that went through all stages."""
+    return Cutout(
+        name=item.id,
+        status=item.status,
+        reason=item.reason,
+        detail=item.detail,
+        width=item.width,
+        height=item.height,
+        category=item.category,
+        category_score=item.category_score,
+        boxes=item.boxes,
+        confidence=item.confidence if item.status == "ok" else None,
+        quality=item.quality,
+        seconds=item.seconds,
+        _matte=item.matte if item.status == "ok" else None,
+    )
 
 
 def product_spec(wanted: str | Mapping[str, Any]) -> ProductSpec:

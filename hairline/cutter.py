@@ -17,7 +17,7 @@ from .cluster.stage_runner import PoolSpec, StageRunner, groups
 from .configs.documents import Document, read_config
 from .configs.job import Job
 from .configs.pipeline import PipelineConfig, check_config
-from .cutout import Cutout
+from .cutout import Cutout, cutout_of
 from .inputs import Input, PictureItem, in_memory, read
 from .stages.errors import HairlineError
 from .stages.request import RequestSpec
@@ -144,7 +144,7 @@ class Cutter:
                 item.request = self._request
             with self._turn, self._settled():
                 self._runner.run(group)
-            yield from (Cutout.of(item) for item in group)
+            yield from map(cutout_of, group)
 
     @contextmanager
     def _settled(self) -> Iterator[None]:

@@ -11,7 +11,8 @@ from typing import TypeAlias
 import numpy as np
 from PIL import ExifTags, Image
 
-from .pipeline.storage import display, fetch
+from .pipeline.fetch import fetch
+from .pipeline.storage import display
 from .stages.decode.picture import TRANSPOSE
 from .stages.errors import PictureError
 from .stages.item import Item

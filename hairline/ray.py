@@ -54,7 +54,7 @@ class Cutter:
         given = _given()
         options.setdefault("threads", max(1, int(given.get("CPU", 1))))
         options.setdefault("device", "cuda" if given.get("GPU") else "cpu")
-        self.column, self.prefix = column, prefix
+        self.column = column
         self.products = [product_spec(product) for product in products]
         names = [*FACTS, "confidence", "boxes", *(spec.name for spec in self.products)]
         if twice := {name for name in names if names.count(name) > 1}:

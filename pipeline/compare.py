@@ -17,9 +17,10 @@ from PIL import Image
 
 from ..stages.item import U8
 from ..stages.limits import DEFAULT_LIMITS
+from .fetch import fetch
 from .outcome import Outcome, Row, load_outcome
 from .report import SPEED_FIELDS, render, shown_product, spread, write_page
-from .storage import Folder, fetch, is_local, local_path
+from .storage import Folder, is_local, local_path
 from .thumbnails import WORKERS, Thumb, output_thumbs, source_thumbs
 
 SAMPLE = 400  # pictures whose mattes are compared

@@ -12,14 +12,16 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from dataclasses import is_dataclass
+from types import UnionType
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..stages.errors import HairlineError
-from ..stages.item import Item
+from ..stages.item import Facts, Item
 from .storage import Folder
 
 RESULTS = "results"
@@ -29,30 +31,33 @@ ROWS = re.compile(
 ROWS_PER_FILE = 100_000
 TRIES = 4  # at reading files that another run merges meanwhile
 THREADS = 16  # that read and delete result files
-BOX = pa.struct(
-    [*((side, pa.float32()) for side in ("x0", "y0", "x1", "y1")), ("label", pa.string()), ("score", pa.float32())]
-)
-NUMBERS = pa.map_(pa.string(), pa.float64())
+
+
+def _arrow_type(hint: Any) -> pa.DataType:
+    """The type of the column that holds a field of `Facts`."""
+    kind, parts = get_origin(hint), get_args(hint)
+    if kind in (Annotated, UnionType):  # with a description; or None
+        return _arrow_type(parts[0])
+    if kind is list:
+        return pa.list_(_arrow_type(parts[0]))
+    if kind is dict:
+        return NUMBERS
+    if is_dataclass(hint):
+        return pa.struct([(name, _arrow_type(part)) for name, part in get_type_hints(hint).items()])
+    return pa.string() if kind is Literal else {str: pa.string(), int: pa.int32(), float: pa.float32()}[hint]
+
+
+NUMBERS, TEXTS = pa.map_(pa.string(), pa.float64()), pa.map_(pa.string(), pa.string())
+FACTS = {name: _arrow_type(hint) for name, hint in get_type_hints(Facts).items()}
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
         ("uri", pa.string()),
         ("etag", pa.string()),
-        ("status", pa.string()),
-        ("reason", pa.string()),
-        ("stage", pa.string()),
-        ("detail", pa.string()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("quality", NUMBERS),
-        ("category", pa.string()),
-        ("category_score", pa.float32()),
-        ("boxes", pa.list_(BOX)),
-        ("route", pa.string()),
-        ("confidence", pa.float32()),
-        ("outputs", pa.map_(pa.string(), pa.string())),
-        ("digests", pa.map_(pa.string(), pa.string())),  # product -> md5 hex; empty: the same bytes lay there before
-        ("seconds", NUMBERS),
+        *((name, kind) for name, kind in FACTS.items() if name != "seconds"),
+        ("outputs", TEXTS),
+        ("digests", TEXTS),  # product -> md5 hex; empty: the same bytes lay there before
+        ("seconds", FACTS["seconds"]),
         ("attempts", pa.int32()),
         ("fingerprint", pa.string()),
         ("run_id", pa.string()),
@@ -75,18 +80,9 @@ def row(
         "id": item.id,
         "uri": item.uri,
         "etag": item.etag,
-        "status": item.status,
-        "reason": item.reason,
-        "stage": item.stage,
+        **item.facts(),
         "detail": clean(item.detail),
-        "width": item.width,
-        "height": item.height,
         "quality": list(item.quality.items()),
-        "category": item.category,
-        "category_score": item.category_score,
-        "boxes": [vars(box) for box in item.boxes],
-        "route": item.route,
-        "confidence": item.confidence,
         "outputs": sorted(outputs.items()),
         "digests": None if digests is None else sorted(digests.items()),
         "seconds": list(item.seconds.items()),

@@ -18,8 +18,9 @@ from fsspec.asyn import get_loop, sync
 from ..configs.documents import did_you_mean
 from ..stages.errors import HairlineError, PictureError
 from ..stages.limits import Limits
+from .fetch import fetch
 from .source import Source, lies_among_results, local_source
-from .storage import fetch, is_local, local_path, remote
+from .storage import is_local, local_path, remote
 
 ASKED_TOGETHER = 64  # objects whose facts are asked for at the same time
 LIMITS = Limits(max_bytes=4 << 30)

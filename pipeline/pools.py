@@ -21,7 +21,13 @@ from ..stages.errors import HairlineError
 from .worker import Summary, Task, Worker, WorkerSpec
 
 MOST_BLOCKS = 4000  # each costs the driver some milliseconds; larger catalogs get several batches per block
+STUCK_S = 1800  # without any progress, beyond the patience with storage: then Ray Data ends the run
 START_S = 900  # longest that the workers of one machine may take to start
+CALLS = 2  # of a worker at once: one in the stages, one fetched or written
+IN_FLIGHT = 3  # and one waiting; more would leave workers idle at the end
+# Tasks in flight over concurrent calls from which on a pool grows, and below which it shrinks. The most that can be is
+# IN_FLIGHT / CALLS, which Ray's own 1.75 would never see; a worker that waits for others has 1 at most.
+GROWS_AT, SHRINKS_AT = 1.25, 0.5
 POLL_S = 0.5  # of Ray Data's scheduling loop, for a few slow workers; its own 0.1 s costs 4% of a core
 
 
@@ -57,6 +63,7 @@ def run_pools(
     """
     import ray.data
     from ray.data import ActorPoolStrategy, DataContext
+    from ray.data.context import AutoscalingConfig
     from ray.exceptions import RayError
 
     for handler in list(logging.getLogger("ray.data").handlers):
@@ -66,6 +73,10 @@ def run_pools(
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    context.autoscaling_config = AutoscalingConfig(
+        actor_pool_util_upscaling_threshold=GROWS_AT, actor_pool_util_downscaling_threshold=SHRINKS_AT
+    )
+    context.execution_no_progress_timeout_s = STUCK_S + int(max(spec.patience_s for spec in specs))
     if at_once:
         context.wait_for_min_actors_s = START_S
     if sum(placement.largest for placement in placements) <= 8:
@@ -84,8 +95,8 @@ def run_pools(
                 min_size=placement.smallest,
                 max_size=placement.largest,
                 initial_size=placement.first,
-                max_concurrent_calls_per_actor=2,  # one in the stages, one fetched or written
-                max_tasks_in_flight_per_actor=3,  # and one waiting; more would leave workers idle at the end
+                max_concurrent_calls_per_actor=CALLS,
+                max_tasks_in_flight_per_actor=IN_FLIGHT,
                 enable_true_multi_threading=True,
             ),
             num_cpus=placement.pool.cpus,

@@ -1,12 +1,14 @@
 """Trying again, and what storage errors mean.
 
 Throttling, broken connections and timeouts are tried again with exponential back-off and full jitter
-(https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/); the rest is final at once.
+(https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/); the rest is final at once. A run also waits
+for storage that is away altogether.
 """
 
 from __future__ import annotations
 
 import errno
+import itertools
 import random
 import time
 from collections.abc import Callable
@@ -89,21 +91,42 @@ _NETWORK_ERRORS = {  # by name: their libraries are only loaded by who needs the
 }
 
 
-def with_retries(action: Callable[[], T], attempts: int = ATTEMPTS) -> tuple[T, int]:
+def with_retries(
+    action: Callable[[], T], patience_s: float = 0.0, probe: Callable[[], object] | None = None
+) -> tuple[T, int]:
     """Runs an action until it succeeds.
+
+    Args:
+        patience_s: how long to go on, seconds, after the `ATTEMPTS` that every action gets.
+        probe: asks the storage for something else. Once the attempts are used up, it tells an outage, which is waited
+            for, from a single object that cannot be had, which is not.
 
     Returns:
         What the action returns, and at which attempt.
 
     Raises:
-        Exception: the action's last error, when it is final or came `attempts` times.
+        Exception: the action's last error, where it is final, or came too often and for too long.
     """
-    for attempt in range(1, attempts + 1):
+    started = time.monotonic()
+    for attempt in itertools.count(1):
         try:
             return action(), attempt
         except Exception as error:
-            if attempt == attempts or not classify_error(error).again:
+            if not classify_error(error).again:
                 raise
-            wait = random.uniform(0, min(LONGEST_S, BASE_S * 2**attempt))
+            if attempt >= ATTEMPTS:
+                waited = time.monotonic() - started
+                if waited >= patience_s or (probe and not is_down(probe)):
+                    raise
+            wait = random.uniform(0, min(LONGEST_S, BASE_S * 2 ** min(attempt, 10)))
             time.sleep(max(wait, min(getattr(error, "wait_s", 0.0), LONGEST_S)))
     raise AssertionError("unreachable")
+
+
+def is_down(probe: Callable[[], object]) -> bool:
+    """Whether a question fails in a way that passes: the storage is away, or turns everybody off."""
+    try:
+        probe()
+    except Exception as error:
+        return classify_error(error).again
+    return False

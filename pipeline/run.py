@@ -61,6 +61,7 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
         alone = stack.enter_context(_alone(output))
         stack.callback(leave, output)
         stack.enter_context(present(output))
+        output.patience_s = job.patience_s  # up to here a mistake is told at once
         console.print(describe(prepared), soft_wrap=True, highlight=False)
         tally.total = len(prepared.todo)
         counts = Counter(prepared.settled)
@@ -105,7 +106,7 @@ def _work(prepared: Prepared, output: Folder, cluster: Cluster, tally: Tally, co
 def _specs(prepared: Prepared, output: Folder) -> list[WorkerSpec]:
     job = prepared.job
     return [
-        WorkerSpec(pool, job.limits, output.root, prepared.fingerprint, output.run_id)
+        WorkerSpec(pool, job.limits, output.root, prepared.fingerprint, output.run_id, job.patience_s)
         for pool in pool_specs(job, prepared.placements)
     ]
 

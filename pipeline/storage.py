@@ -1,4 +1,4 @@
-"""Reading sources and writing outputs, on this machine, in S3 or over HTTP, by one set of names.
+"""Locations and outputs, on this machine or in S3, by one set of names.
 
 A location is a plain path, or a URL that fsspec knows. Nothing here writes outside the output folder.
 """
@@ -13,21 +13,19 @@ from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
 from inspect import signature
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote_to_bytes, urlsplit
+from typing import Any, TypeVar
+from urllib.parse import unquote_to_bytes
 
 import fsspec
-from fsspec.asyn import sync
 
-from ..stages.errors import HairlineError, PictureError
-from ..stages.limits import Limits
+from ..stages.errors import HairlineError
 from .atomic import Found, http_status, link, look_local, md5, s3_etag, what_is_wrong, write_file
-from .retry import HttpError, classify_error, with_retries
+from .retry import classify_error, with_retries
 
+T = TypeVar("T")
 WORK = ".partial"  # in the output, while a run lasts: unfinished files and marks of what is being worked on
 CUTS = ".cut"  # in the output: notes of what cuts have made
 UNFINISHED = "unfinished"  # in a run's folder there: who works, and when they last gave a sign of life
-CHUNK = 1 << 18
 ONE_PUT = 100 << 20  # bytes; s3fs sends more in parts, which take no If-Match
 
 
@@ -85,89 +83,21 @@ def remote(uri: str) -> tuple[Any, str]:
     return filesystem("s3" if protocol in ("s3a", "s3n") else protocol), path
 
 
-def fetch(uri: str, limits: Limits, size: int = -1) -> tuple[bytes, int]:
-    """Reads one source whole, but nothing that is larger than the limit.
-
-    Args:
-        uri: a path (undecodable bytes as surrogates) or URL.
-        size: its size if it is known, bytes; spares a question.
-
-    Returns:
-        Its bytes, and at which attempt they came.
-
-    Raises:
-        PictureError: `not_found`, `permission`, `not_a_file`, `too_many_bytes` or `fetch`.
-    """
-    try:
-        if is_local(uri):
-            return with_retries(lambda: _read_local(local_path(uri), limits.max_bytes))
-        if uri.startswith(("http://", "https://")):
-            return with_retries(lambda: _read_http(uri, limits.max_bytes))
-        return with_retries(lambda: _read_remote(uri, limits.max_bytes, size))
-    except (PictureError, MemoryError):
-        raise
-    except HairlineError as error:
-        raise PictureError("fetch", str(error)) from error
-    except Exception as error:
-        verdict = classify_error(error)
-        raise PictureError(verdict.reason, verdict.detail) from error
-
-
-def _read_local(path: str, limit: int) -> bytes:
-    with open(path, "rb") as file:
-        _check_size(os.fstat(file.fileno()).st_size, limit)
-        data = file.read(limit + 1)
-    _check_size(len(data), limit)
-    return data
-
-
-def _read_remote(uri: str, limit: int, size: int) -> bytes:
-    files, path = remote(uri)
-    _check_size(size if size >= 0 else int(files.info(path)["size"]), limit)
-    data: bytes = files.cat_file(path)
-    _check_size(len(data), limit)
-    return data
-
-
-def _read_http(uri: str, limit: int) -> bytes:
-    files = filesystem(urlsplit(uri).scheme)
-
-    async def get() -> bytes:
-        session = await files.set_session()
-        async with session.get(uri) as answer:
-            if answer.status >= 400:
-                wait = answer.headers.get("Retry-After", "")
-                raise HttpError(answer.status, answer.reason or "", float(wait) if wait.isdigit() else 0.0)
-            _check_size(answer.content_length or 0, limit)
-            data = bytearray()
-            async for chunk in answer.content.iter_chunked(CHUNK):
-                data += chunk
-                _check_size(len(data), limit)
-            return bytes(data)
-
-    result: bytes = sync(files.loop, get)
-    return result
-
-
-def _check_size(size: int, limit: int) -> None:
-    if size > limit:
-        raise PictureError("too_many_bytes", f"{size:,} bytes; the limit is {limit:,}")
-
-
 class Folder:
     """An output folder. Names are relative to it, with /; writes are whole or not at all.
 
     Args:
         uri: its path or URL.
         run_id: the run that writes; it has a folder of its own in WORK and clears it. Empty outside of runs.
+        patience_s: how long storage that does not answer is waited for, seconds, beyond the usual attempts.
 
     Every method raises OSError, FileNotFoundError and PermissionError as Python's own files do.
     """
 
-    def __init__(self, uri: str, run_id: str = "") -> None:
+    def __init__(self, uri: str, run_id: str = "", patience_s: float = 0.0) -> None:
         self.local = is_local(uri)
         self.root = os.path.abspath(local_path(uri)) if self.local else uri.rstrip("/")
-        self.run_id = run_id
+        self.run_id, self.patience_s = run_id, patience_s
         self.work = f"{WORK}/{run_id}" if run_id else WORK
 
     def uri(self, name: str) -> str:
@@ -180,7 +110,7 @@ class Folder:
             self._put(name, data, os.replace)
         else:
             files, path = remote(self.uri(name))
-            with_retries(lambda: files.pipe_file(path, data))
+            self._retry(lambda: files.pipe_file(path, data))
 
     def create(self, name: str, data: bytes) -> bool:
         """Writes one file where nothing is; False, and nothing is changed, where something is.
@@ -214,10 +144,10 @@ class Folder:
             return look_local(self.uri(name))
         files, path = remote(self.uri(name))
         try:
-            etag = with_retries(lambda: s3_etag(files, path))[0]
+            etag = self._retry(lambda: s3_etag(files, path))[0]
             if etag in expected:
                 return Found(etag, etag)
-            return Found(md5(with_retries(lambda: files.cat_file(path))[0]) if expected else "", etag)
+            return Found(md5(self._retry(lambda: files.cat_file(path))[0]) if expected else "", etag)
         except FileNotFoundError:
             return None
 
@@ -225,7 +155,7 @@ class Folder:
         if self.local:
             return Path(self.uri(name)).read_bytes()
         files, path = remote(self.uri(name))
-        data: bytes = with_retries(lambda: files.cat_file(path))[0]
+        data: bytes = self._retry(lambda: files.cat_file(path))[0]
         return data
 
     def names(self, folder: str) -> list[str]:
@@ -236,14 +166,14 @@ class Folder:
             return sorted(os.path.relpath(path, self.root) for path in found)
         files, path = remote(self.uri(folder))
         top = remote(self.root)[1]
-        return sorted(key[len(top) + 1 :] for key in with_retries(lambda: files.find(path))[0])
+        return sorted(key[len(top) + 1 :] for key in self._retry(lambda: files.find(path))[0])
 
     def has(self, name: str) -> bool:
         """Whether there is such a file, or a folder with something in it."""
         if self.local:
             return os.path.lexists(self.uri(name))
         files, path = remote(self.uri(name))
-        there: bool = with_retries(lambda: files.exists(path))[0]
+        there: bool = self._retry(lambda: files.exists(path))[0]
         return there
 
     def changed(self, name: str) -> float:
@@ -251,7 +181,7 @@ class Folder:
         if self.local:
             return os.stat(self.uri(name)).st_mtime
         files, path = remote(self.uri(name))
-        return float(with_retries(lambda: files.modified(path))[0].timestamp())
+        return float(self._retry(lambda: files.modified(path))[0].timestamp())
 
     def delete(self, name: str) -> None:
         """Deletes a file; it need not be there."""
@@ -260,7 +190,7 @@ class Folder:
                 os.unlink(self.uri(name))
             else:
                 files, path = remote(self.uri(name))
-                with_retries(lambda: files.rm_file(path))
+                self._retry(lambda: files.rm_file(path))
 
     def rename(self, old: str, new: str) -> None:
         """Gives a file another name, replacing what was there. In S3 both are there for a moment."""
@@ -269,7 +199,7 @@ class Folder:
         else:
             files, source = remote(self.uri(old))
             target = remote(self.uri(new))[1]
-            with_retries(lambda: files.cp_file(source, target))
+            self._retry(lambda: files.cp_file(source, target))
             self.delete(old)
 
     def clear(self, folder: str, ours: re.Pattern[str]) -> None:
@@ -305,6 +235,9 @@ class Folder:
             )
             raise HairlineError(f"output {self.root}: cannot be written: {what}") from error
 
+    def _retry(self, action: Callable[[], T]) -> tuple[T, int]:
+        return with_retries(action, self.patience_s)
+
     def _put(self, name: str, data: bytes, move: Callable[[str, str], None]) -> None:
         """Writes a file into WORK and moves it to its name; what fails leaves nothing."""
         target, part = self.uri(name), self.uri(f"{self.work}/{uuid.uuid4().hex}")
@@ -333,11 +266,11 @@ class Folder:
         if not hasattr(files, "call_s3") or (len(data) >= ONE_PUT and "IfMatch" in condition):
             condition = {}
         try:
-            with_retries(lambda: files.pipe_file(path, data, **condition))
+            self._retry(lambda: files.pipe_file(path, data, **condition))
         except Exception as error:
             status = http_status(error)
             if status == 501:  # a server that knows no conditions
-                with_retries(lambda: files.pipe_file(path, data))
+                self._retry(lambda: files.pipe_file(path, data))
                 return True
             if isinstance(error, FileExistsError) or status in (409, 412):
                 found = self.look(name, (digest,))

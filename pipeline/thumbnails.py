@@ -15,7 +15,7 @@ from PIL import Image
 from ..stages.decode.picture import Picture
 from ..stages.errors import PictureError
 from ..stages.limits import DEFAULT_LIMITS
-from .storage import fetch
+from .fetch import fetch
 
 SIDE = 256  # longest side of a thumbnail, pixels
 WORKERS = 8

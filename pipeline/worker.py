@@ -23,13 +23,14 @@ from ..stages.item import Item
 from ..stages.limits import Limits
 from . import ledger
 from .atomic import Found, md5
+from .fetch import fetch
 from .made import Batch, Entry, Old
 from .marks import Marks
 from .names import output_name
 from .presence import CUT
 from .retry import WRONG_NAME, classify_error
 from .source import Source
-from .storage import Folder, display, fetch
+from .storage import Folder, display
 
 THREADS = 8  # of one worker, that wait for storage
 
@@ -41,6 +42,7 @@ class WorkerSpec:
     Attributes:
         pool: the first reads sources, the last writes products and results.
         output: the output folder.
+        patience_s: how long storage that does not answer is waited for, seconds.
     """
 
     pool: PoolSpec
@@ -48,6 +50,7 @@ class WorkerSpec:
     output: str
     fingerprint: str
     run_id: str
+    patience_s: float = 0.0
 
 
 @dataclass
@@ -99,7 +102,7 @@ class Worker:
 
     def __init__(self, spec: WorkerSpec) -> None:
         self.spec = spec
-        self.output = Folder(spec.output, spec.run_id)
+        self.output = Folder(spec.output, spec.run_id, spec.patience_s)
         self.marks = Marks(self.output, spec.run_id, spec.pool.name)
         self._turn = threading.Lock()
         self.runner = StageRunner(spec.pool)
@@ -155,7 +158,7 @@ class Worker:
         try:
             if source.problem:
                 raise PictureError("manifest_row", source.problem)
-            item.data, item.attempts = fetch(source.uri, limits, source.size)
+            item.data, item.attempts = fetch(source.uri, limits, source.size, self.spec.patience_s)
         except PictureError as error:
             item.fail("fetch", error)
         except MemoryError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import asdict
 from typing import Any
 
 from pydantic import ValidationError
@@ -157,22 +156,17 @@ def with_options(spec: ProductSpec, options: dict[str, Any], limits: Limits) -> 
 
 def describe(item: Item) -> dict[str, Any]:
     """What every stage found, as JSON: the columns of a run's results."""
-    hidden = item.reason == "internal_error"  # its detail names files and lines of ours
-    return {
-        "status": item.status,
-        "reason": item.reason,
-        "stage": item.stage,
-        "detail": "The picture could not be processed." if hidden else item.detail,
-        "width": item.width,
-        "height": item.height,
-        "quality": {name: round(float(value), 4) for name, value in item.quality.items()},
-        "category": item.category,
-        "category_score": round(item.category_score, 4),
-        "route": item.route,
-        "boxes": [asdict(box) | {"score": round(box.score, 4)} for box in item.boxes],
-        "confidence": None if item.confidence is None else round(item.confidence, 4),
-        "seconds": {name: round(seconds, 4) for name, seconds in item.seconds.items()},
-    }
+    found = {name: _rounded(value) for name, value in item.facts().items()}
+    if item.reason == "internal_error":  # its detail names files and lines of ours
+        found["detail"] = "The picture could not be processed."
+    return found | {"boxes": [box | {"score": round(box["score"], 4)} for box in found["boxes"]]}
+
+
+def _rounded(value: Any) -> Any:
+    """Numbers with 4 digits behind the point, also those in a dict."""
+    if isinstance(value, dict):
+        return {name: round(float(number), 4) for name, number in value.items()}
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def images(item: Item) -> dict[str, dict[str, str]]:

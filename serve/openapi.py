@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import TypeAdapter
 
+from ..stages.item import Facts
 from ..stages.products.spec import ProductSpec
 
 FILE = Path(__file__).parent / "openapi.yaml"
@@ -29,6 +31,7 @@ def describe_api(products: Mapping[str, ProductSpec]) -> dict[str, Any]:
     api: dict[str, Any] = yaml.safe_load(FILE.read_text("utf-8"))
     routes = {f"/v1/{name}": {"post": _route(name, spec, api)} for name, spec in products.items()}
     api["paths"] = {**routes, **api["paths"]}
+    _add_facts(api["components"]["schemas"])
     for methods in api["paths"].values():
         for operation in methods.values():
             operation.setdefault("parameters", []).append(_ref("parameters", "requestId"))
@@ -75,6 +78,17 @@ def _route(name: str, spec: ProductSpec, api: dict[str, Any]) -> dict[str, Any]:
             **{str(status): _ref("responses", answer) for status, answer in REFUSALS.items()},
         },
     }
+
+
+def _add_facts(schemas: dict[str, Any]) -> None:
+    """Adds the facts about a picture, as `stages.item.Facts` states them, to what `openapi.yaml` says of the answer."""
+    stated = TypeAdapter(Facts).json_schema(ref_template="#/components/schemas/{model}")
+    answer = schemas["Facts"]
+    for name, schema in stated["properties"].items():
+        schema.pop("default", None)  # an answer holds all of them
+        answer["properties"].setdefault(name, schema)
+    answer["required"] += [name for name in stated["properties"] if name not in answer["required"]]
+    schemas |= stated["$defs"]
 
 
 def options_schema(spec: ProductSpec) -> dict[str, Any]:

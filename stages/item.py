@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from .errors import PictureError
 from .limits import DEFAULT_LIMITS, Limits
+from .request import RequestSpec
 
 if TYPE_CHECKING:
     from .decode.picture import Picture
-    from .request import RequestSpec
 
 Status = Literal["pending", "ok", "filtered", "failed"]
 U8 = NDArray[np.uint8]
@@ -31,8 +32,8 @@ class Box:
     y0: float
     x1: float
     y1: float
-    label: str  # subject, text or logo
-    score: float  # 0..1
+    label: Annotated[str, Field(description="subject, text or logo")]
+    score: Annotated[float, Field(description="0 to 1")]
 
 
 @dataclass
@@ -67,8 +68,35 @@ class Output:
     facts: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(kw_only=True)
+class Facts:
+    """What is known of a picture in the end, stated once: each field is a column of a run's results, and stands in the
+    service's answers and in their description."""
+
+    status: Annotated[Status, Field(description="how the picture ended")] = "pending"
+    reason: Annotated[str, Field(description="a short code; empty if ok")] = ""
+    stage: Annotated[str, Field(description="the stage that ended it; empty if ok")] = ""
+    detail: Annotated[str, Field(description="what exactly, for a person")] = ""
+    width: Annotated[int, Field(description="of the upright picture, pixels")] = 0
+    height: Annotated[int, Field(description="of the upright picture, pixels")] = 0
+    quality: Annotated[
+        dict[str, float], Field(description="the signals that the filter stage judges by, by their names")
+    ] = field(default_factory=dict)
+    category: Annotated[str, Field(description="what the subject is")] = ""
+    category_score: Annotated[float, Field(description="its probability, 0 to 1")] = 0.0
+    boxes: Annotated[list[Box], Field(description="subjects, text and logos")] = field(default_factory=list)
+    route: Annotated[str, Field(description="the matting weights that it was cut out with")] = "general"
+    confidence: Annotated[float | None, Field(description="of the alpha, 0 to 1; null where there is none")] = None
+    seconds: Annotated[dict[str, float], Field(description="by stage")] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Any]:
+        """The facts as plain data, {field: value}; boxes as dicts."""
+        found = {each.name: getattr(self, each.name) for each in fields(Facts)}
+        return found | {"boxes": [asdict(box) for box in self.boxes]}
+
+
 @dataclass
-class Item:
+class Item(Facts):
     """One picture: where it came from, the facts found so far and its status.
 
     `picture` is the decoded picture; it never leaves the process. `alpha` crosses processes as PNG, so that
@@ -108,23 +136,10 @@ class Item:
     data: bytes = b""
     etag: str = ""
     category_hint: str = ""
-    status: Status = "pending"
-    reason: str = ""
-    stage: str = ""
-    detail: str = ""
-    width: int = 0
-    height: int = 0
-    quality: dict[str, float] = field(default_factory=dict)
-    category: str = ""
-    category_score: float = 0.0
-    route: str = "general"
-    boxes: list[Box] = field(default_factory=list)
     crops: list[CoarseCrop] = field(default_factory=list)
     alpha: U8 | None = None
     subjects: list[Subject] = field(default_factory=list)
-    confidence: float | None = None
     outputs: dict[str, Output] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
     attempts: int = 0
     limits: Limits = DEFAULT_LIMITS
     request: RequestSpec | None = None
@@ -160,7 +175,7 @@ class Item:
 
     @property
     def ended(self) -> bool:
-        """Whether the picture is `ok`, `filtered`, `failed` or dropped: stages leave it alone."""
+        """Whether stages leave the picture alone: it is `ok`, `filtered` or `failed`, or it was dropped."""
         return self.status != "pending" or self.dropped
 
     def filter(self, stage: str, reason: str, detail: str = "") -> None:

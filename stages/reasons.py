@@ -13,8 +13,7 @@ class Meaning(NamedTuple):
     remedy: str
 
 
-MEANINGS: dict[str, Meaning] = {
-    # filtered: a judgement about the picture
+FILTERED: dict[str, Meaning] = {  # a judgement about the picture
     "too_dark": Meaning(
         "Too dark",
         "Most of the subject lies in deep shadow; its edge cannot be told from what is behind it.",
@@ -55,7 +54,9 @@ MEANINGS: dict[str, Meaning] = {
         "Neither the detector nor the whole-picture mask found anything to cut out.",
         "If there is a subject, force its category in a manifest, or lower the detector's smallest score.",
     ),
-    # failed: something broke
+}
+
+FAILED: dict[str, Meaning] = {  # something broke
     "not_a_picture": Meaning(
         "Not a picture",
         "The bytes are in no picture format that is read here, whatever the file's name says.",
@@ -138,6 +139,11 @@ MEANINGS: dict[str, Meaning] = {
         "The process died each time it worked on this picture alone, mostly for want of memory.",
         "Lower limits.max_pixels, or give the pool more memory; then run again with --retry failed.",
     ),
+    "background": Meaning(
+        "The background cannot be read",
+        "The picture that was given as the new background is damaged or of an unknown format.",
+        "Give another background.",
+    ),
     "write": Meaning(
         "Could not be written",
         "The cut-out was made, but the output refused it.",
@@ -154,6 +160,8 @@ MEANINGS: dict[str, Meaning] = {
         "Please report it with the message below and, if you can, the picture.",
     ),
 }
+
+MEANINGS = FILTERED | FAILED
 
 
 def meaning(reason: str) -> Meaning:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from .decode.picture import Picture
-from .item import Rect
 from .limits import Limits
 from .products.encode import png
 
 
-def part(picture: Picture, region: Rect, limits: Limits) -> Picture:
+def part(picture: Picture, region: tuple[int, int, int, int], limits: Limits) -> Picture:
     """The region of the upright picture, with the source's own alpha and colour space. Raises PictureError."""
     x0, y0, x1, y1 = region
     pixels, own = picture.colours(), picture.source_alpha

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from .item import Rect
-from .products.spec import ProductSpec
+
+class WantedProduct(Protocol):
+    """What `products.spec.ProductSpec` is to a request."""
+
+    @property
+    def name(self) -> str: ...
+
+    def build(self) -> Any: ...
+
+    def most_pixels(self, width: int, height: int, max_pixels: int) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -15,12 +24,13 @@ class RequestSpec:
     Attributes:
         products: made in place of those that the products stage names; may be none.
         keep_rejects: what the filter finds is noted only, and ends no picture.
-        region: only this part of the picture is shown to the stages; products are of the whole picture.
+        region: (x0, y0, x1, y1), whole pixels of the upright picture, x1 and y1 exclusive: only this part is shown to
+            the stages; products are of the whole picture.
     """
 
-    products: tuple[ProductSpec, ...]
+    products: tuple[WantedProduct, ...]
     keep_rejects: bool = False
-    region: Rect | None = None
+    region: tuple[int, int, int, int] | None = None
 
     def most_pixels(self, width: int, height: int, max_pixels: int) -> int:
         """Pixels, at most, that lie in memory at the same time: a picture of that size, and what comes to it.
@@ -29,5 +39,5 @@ class RequestSpec:
             max_pixels: the limit on pictures.
         """
         own = width * height
-        results = (spec.settings.most_pixels(width, height, max_pixels) for spec in self.products)
+        results = (product.most_pixels(width, height, max_pixels) for product in self.products)
         return own + max((pixels - own for pixels in results), default=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import time
 
 import cv2
@@ -71,3 +72,28 @@ class Broken(EachStage[BrokenSettings]):
 
     def process_one(self, item: Item) -> None:
         raise AssertionError("never set up")
+
+
+class PaceSettings(Settings):
+    fast_s: float = 0.0
+    slow_s: float = Field(0.0, description="for files that end with `slow!`")
+    log: str = Field("", description="a file to which every picture adds `<seconds> <process>`")
+
+
+class Pace(EachStage[PaceSettings]):
+    """Takes as long as it is told, and notes when and in which process a picture was done."""
+
+    name = "pace"
+    Settings = PaceSettings
+
+    def process_one(self, item: Item) -> None:
+        time.sleep(self.settings.slow_s if item.data.endswith(b"slow!") else self.settings.fast_s)
+        if self.settings.log:
+            with open(self.settings.log, "a") as file:
+                file.write(f"{time.time()} {os.getpid()}\n")
+
+
+class Work(Pace):
+    """A second one, for the next pool."""
+
+    name = "work"

@@ -118,7 +118,7 @@ def votes(rgb: U8, teachers: Sequence[Teacher]) -> F32:
     return np.stack(found)
 
 
-def settled(found: F32) -> tuple[U8, U8, float]:
+def combine_votes(found: F32) -> tuple[U8, U8, float]:
     """The mask, its weight and the doubt about it, from votes: uint8 [H, W] each, and 0..1 or more.
 
     A pixel's weight falls with the mean distance of the votes from their mean, from 255 to 0 at one half. The doubt is
@@ -175,7 +175,7 @@ def main(argv: list[str]) -> int:
         except (PictureError, OSError) as error:
             print(f"left out: {photo}: {error}", flush=True)
             continue
-        mask, weight, doubt = settled(votes(rgb, teachers))
+        mask, weight, doubt = combine_votes(votes(rgb, teachers))
         name = f"{inside.with_suffix('').as_posix().replace('/', '_')}_{zlib.crc32(inside.as_posix().encode()):08x}"
         label = Label(
             f"photos/{name}.webp",

@@ -22,7 +22,6 @@ SECTIONS = {
         "hairline.stages.item.Subject",
         "hairline.stages.item.Output",
         "hairline.stages.decode.picture.Picture",
-        "hairline.stages.errors",
         "hairline.stages.limits.Limits",
     ),
     "A product of your own": (

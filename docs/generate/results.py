@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .markdown import code, page, prose, table
-from .subjects import MEANINGS, ROUTE_OF, SCHEMA
+from .subjects import FAILED, FILTERED, ROUTE_OF, SCHEMA, Meaning
 
 COLUMNS = {
     "id": "the picture: its path below the input, or the manifest's id",
@@ -52,14 +54,22 @@ def columns() -> str:
 
 
 def reasons() -> str:
-    rows = [
-        (f'<a id="{reason}"></a>{code(reason)}', prose(meaning.means), prose(meaning.remedy))
-        for reason, meaning in MEANINGS.items()
-    ]
     return page(
         "# Reason codes",
-        "`reason` in the results, `code` of the service's errors, and the words that the report uses for them. "
-        "`filtered` pictures were judged, and their files are sound; with `failed` ones something broke. A stage of "
-        "your own may give others, which are shown as they are.",
-        table(("code", "what it means", "what to do"), rows),
+        "`reason` in the results, `code` of the service's errors, and the words that the report uses for them. A stage "
+        "of your own may give others, which are shown as they are.",
+        "## Filtered",
+        "These pictures were judged; their files are sound.",
+        _meanings(FILTERED),
+        "## Failed",
+        "With these, something broke.",
+        _meanings(FAILED),
     )
+
+
+def _meanings(codes: Mapping[str, Meaning]) -> str:
+    rows = (
+        (f'<a id="{name}"></a>{code(name)}', prose(meaning.means), prose(meaning.remedy))
+        for name, meaning in codes.items()
+    )
+    return table(("code", "what it means", "what to do"), rows)

@@ -12,7 +12,7 @@ from hairline.serve.reference.page import fields, kind, resolved
 from hairline.serve.reference.samples import call_of
 from hairline.stages.classify import ROUTE_OF
 from hairline.stages.products.registry import PRESETS, PRODUCTS
-from hairline.stages.reasons import MEANINGS
+from hairline.stages.reasons import FAILED, FILTERED, MEANINGS, Meaning
 from hairline.stages.registry import STAGES, stage_class
 from hairline.training.cli import parser as training
 from hairline.training.label import parser as labelling
@@ -26,6 +26,8 @@ MODEL_CARDS = sorted((ROOT / "stages" / "weights").glob("*.md"))
 __all__ = [
     "CONFIGURATIONS",
     "EXAMPLES",
+    "FAILED",
+    "FILTERED",
     "MEANINGS",
     "MODEL_CARDS",
     "PRESETS",
@@ -36,6 +38,7 @@ __all__ = [
     "STAGES",
     "VERSION",
     "Job",
+    "Meaning",
     "Service",
     "call_of",
     "command_line",

@@ -65,7 +65,8 @@ class Picture:
 
     Attributes:
         format: JPEG, PNG, WEBP, AVIF, HEIF, JPEG2000, TIFF, BMP or GIF, from the content.
-        width, height: of the upright picture, pixels.
+        width: of the upright picture, pixels.
+        height: likewise.
         dpi: (x, y) of the upright picture as stated in the file, or None.
         icc_profile: the profile that the RGB pixels are in; None means sRGB.
 

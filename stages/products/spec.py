@@ -48,6 +48,10 @@ class ProductSpec(BaseModel):
             raise ValueError("a product is a name, or one name with its options as in {cutout: {format: webp}}")
         return value
 
+    def most_pixels(self, width: int, height: int, max_pixels: int) -> int:
+        """Pixels, at most, of what is made from a picture of that size; `max_pixels` is the limit on pictures."""
+        return self.settings.most_pixels(width, height, max_pixels)
+
     def build(self) -> Product[Any]:
         """The product, ready to make files."""
         return product_class(self.product)(self.settings)

@@ -16,7 +16,7 @@ import torch
 from PIL import Image, ImageCms
 
 import hairline
-from hairline.pipeline.storage import fetch
+from hairline.pipeline.fetch import fetch
 from hairline.stages.limits import DEFAULT_LIMITS
 
 PHOTOS = Path(skimage.__file__).parent / "data"

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -109,12 +110,20 @@ def test_mistakes_are_told(options: dict[str, Any], batch: Any, says: str) -> No
     assert says in str(error.value)
 
 
+def test_boxes_are_lists_whatever_their_number(folder: Path) -> None:
+    photo = (folder / "astronaut.jpg").read_bytes()
+    answer = hairline.ray.Cutter(products=["mask"])({"bytes": np.array([photo] * 3, object)})
+    assert answer["boxes"].shape == (3,) and [type(boxes) for boxes in answer["boxes"]] == [list] * 3
+    assert answer["boxes"][0] and answer["boxes"][0] == answer["boxes"][2]
+    assert answer["mask"][0] == answer["mask"][1]
+
+
 def test_an_empty_batch_and_a_product_that_does_not_fit() -> None:
     cutter = hairline.ray.Cutter("image", products=[{"cutout": {"format": "webp"}}], keep_rejects=True)
     empty = cutter({"image": np.empty(0, object)})
     assert {len(column) for column in empty.values()} == {0} and "cutout" in empty
     long = np.full((70, 16_400, 4), (200, 40, 30, 0), np.uint8)
-    long[10:60, 10:-10, 3] = 255
+    cv2.ellipse(long, (8_200, 35), (8_100, 30), 0, 0, 360, (200, 40, 30, 255), -1)
     answer = cutter({"image": np.array([long])})
     assert (answer["status"][0], answer["reason"][0]) == ("failed", "too_large_for_format")
     assert answer["cutout"][0] == b"" and np.isnan(answer["confidence"][0])
@@ -136,7 +145,7 @@ def test_the_example_of_ray_serve(
 ) -> None:
     from ray import serve
 
-    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))  # serve_app.py
     app = importlib.import_module("serve_app").app
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

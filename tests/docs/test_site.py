@@ -43,6 +43,24 @@ def test_the_site_has_every_page(site: Path) -> None:
     assert json.loads((site / "reference" / "openapi.json").read_text("utf-8"))["openapi"].startswith("3.1")
 
 
+def test_code_of_the_examples_is_on_the_pages(site: Path) -> None:
+    shown = {
+        str(path.relative_to(site)): re.sub(r"<[^>]+>", "", path.read_text("utf-8")) for path in site.glob("**/*.html")
+    }
+    assert not [name for name, text in shown.items() if re.search(r"--8 ?&lt; ?--", text)], "a file is not put in"
+    assert "class UprightStage(EachStage[UprightSettings]):" in shown["own-stage.html"]
+    assert "class Silhouette(Product[SilhouetteSettings]):" in shown["products.html"]
+    assert all("shadow_play:" in shown[name] for name in ("own-stage.html", "products.html"))
+    assert "fn_constructor_kwargs" in shown["from-python.html"] and "serve.batch" in shown["from-python.html"]
+    assert "pq.read_table" in shown["reference/results.html"]
+
+
+def test_docstrings_are_read_as_they_are_meant(site: Path) -> None:
+    text = (site / "reference" / "python.html").read_text("utf-8")
+    assert not re.findall(r">(\w+),</span></code></td>", text), "of `a, b: what` only a is taken for a name"
+    assert text.count("Raises:") > 10
+
+
 def test_a_site_is_replaced_and_nothing_else_is(site: Path, tmp_path: Path) -> None:
     shutil.copytree(site, tmp_path / "site")
     (tmp_path / "site" / "old.html").write_text("")

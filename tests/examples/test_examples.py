@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,9 +19,10 @@ from serve_kit import Server, array, flat, photo, serving
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def run(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(*words: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=600, env={**os.environ, **environment})
+    environ = {**os.environ, **environment}
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, env=environ, cwd=cwd)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def test_every_example_is_tested() -> None:
     tested = "".join(path.read_text("utf-8") for path in EXAMPLES.parent.glob("tests/**/test_*.py"))
     for path in EXAMPLES.iterdir():
         if path.is_file():
-            assert path.name in tested, f"no test runs {path.name}"
+            assert path.name in tested or f'"{path.stem}"' in tested, f"no test runs {path.name}"
 
 
 @pytest.mark.parametrize("name", ["upright.py", "silhouette.py"])
@@ -91,6 +93,17 @@ def test_from_folder_to_report(photos: Path, tmp_path: Path) -> None:
 def test_from_folder_to_report_stops_where_the_plan_does(tmp_path: Path) -> None:
     done = run(EXAMPLES / "folder_to_report.py", tmp_path / "nothing", tmp_path / "out")
     assert done.returncode != 0 and "nothing" in done.stderr and not (tmp_path / "out").exists()
+
+
+def test_what_the_page_from_python_shows(tmp_path: Path) -> None:
+    page = (EXAMPLES.parent / "docs" / "from-python.md").read_text("utf-8")
+    blocks = [block for block in re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S) if "--8<--" not in block]
+    assert len(blocks) == 2
+    for name in ("cat.jpg", "dog.jpg"):
+        (tmp_path / name).write_bytes(photo("chelsea", 320, 240))
+    done = run("-c", "\n".join(blocks), cwd=tmp_path, PYTHONPATH=_with(EXAMPLES.parent))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("ok ") and array((tmp_path / "cat.png").read_bytes()).shape == (240, 320, 4)
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from hairline.pipeline import retry
+from hairline.pipeline.fetch import fetch
 from hairline.pipeline.presence import OURS
-from hairline.pipeline.storage import WORK, Folder, fetch, filesystem
+from hairline.pipeline.storage import WORK, Folder, filesystem
 from hairline.stages.errors import HairlineError, PictureError
 from hairline.stages.limits import Limits
 from kit import Web, as_nobody

@@ -1,0 +1,104 @@
+"""Reading one source, from this machine, a bucket or a web server."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from urllib.parse import urlsplit
+
+from fsspec.asyn import sync
+
+from ..stages.errors import HairlineError, PictureError
+from ..stages.limits import Limits
+from .retry import HttpError, classify_error, is_down, with_retries
+from .storage import filesystem, is_local, local_path, remote
+
+CHUNK = 1 << 18
+
+
+def fetch(uri: str, limits: Limits, size: int = -1, patience_s: float = 0.0) -> tuple[bytes, int]:
+    """Reads one source whole, but nothing that is larger than the limit.
+
+    Args:
+        uri: a path (undecodable bytes as surrogates) or URL.
+        size: its size if it is known, bytes; spares a question.
+        patience_s: how long a bucket that does not answer at all is waited for, seconds. Web servers are not: each
+            picture may have its own.
+
+    Returns:
+        Its bytes, and at which attempt they came.
+
+    Raises:
+        PictureError: `not_found`, `permission`, `not_a_file`, `too_many_bytes` or `fetch`.
+        HairlineError: the bucket has not answered for so long; that is no fault of the picture.
+    """
+    try:
+        if is_local(uri):
+            return with_retries(lambda: _read_local(local_path(uri), limits.max_bytes))
+        if uri.startswith(("http://", "https://")):
+            return with_retries(lambda: _read_http(uri, limits.max_bytes))
+        files, path = remote(uri)
+    except (PictureError, MemoryError):
+        raise
+    except HairlineError as error:
+        raise PictureError("fetch", str(error)) from error
+    except Exception as error:
+        raise _failed(error) from error
+    bucket = path.partition("/")[0]
+    try:
+        return with_retries(
+            lambda: _read_remote(files, path, limits.max_bytes, size), patience_s, lambda: files.info(bucket)
+        )
+    except (PictureError, MemoryError):
+        raise
+    except Exception as error:
+        if patience_s and classify_error(error).again and is_down(lambda: files.info(bucket)):
+            raise HairlineError(
+                f"input {uri}: {classify_error(error).detail}; the bucket has not answered for {patience_s:g} s"
+            ) from error
+        raise _failed(error) from error
+
+
+def _failed(error: Exception) -> PictureError:
+    verdict = classify_error(error)
+    return PictureError(verdict.reason, verdict.detail)
+
+
+def _read_local(path: str, limit: int) -> bytes:
+    with open(path, "rb") as file:
+        _check_size(os.fstat(file.fileno()).st_size, limit)
+        data = file.read(limit + 1)
+    _check_size(len(data), limit)
+    return data
+
+
+def _read_remote(files: Any, path: str, limit: int, size: int) -> bytes:
+    _check_size(size if size >= 0 else int(files.info(path)["size"]), limit)
+    data: bytes = files.cat_file(path)
+    _check_size(len(data), limit)
+    return data
+
+
+def _read_http(uri: str, limit: int) -> bytes:
+    files = filesystem(urlsplit(uri).scheme)
+
+    async def get() -> bytes:
+        session = await files.set_session()
+        async with session.get(uri) as answer:
+            if answer.status >= 400:
+                wait = answer.headers.get("Retry-After", "")
+                raise HttpError(answer.status, answer.reason or "", float(wait) if wait.isdigit() else 0.0)
+            _check_size(answer.content_length or 0, limit)
+            data = bytearray()
+            async for chunk in answer.content.iter_chunked(CHUNK):
+                data += chunk
+                _check_size(len(data), limit)
+            return bytes(data)
+
+    result: bytes = sync(files.loop, get)
+    return result
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise PictureError("too_many_bytes", f"{size:,} bytes; the limit is {limit:,}")

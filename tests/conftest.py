@@ -8,17 +8,21 @@ import ray  # noqa: F401  (before any test: some of its settings are read once, 
 
 HERE = str(Path(__file__).parent)
 os.environ["PYTHONPATH"] = os.pathsep.join([HERE, *filter(None, [os.environ.get("PYTHONPATH")])])  # Ray's workers
-pytest_plugins = ["fixtures"]
+pytest_plugins = ["shared_fixtures"]
 
 
 HEAVY_FIXTURES = {"service", "browser", "s3_server"}  # a service, Chromium, an S3 server
-HEAVY_FILES = {  # whole runs, services of their own, clusters, and commands by the dozen
+HEAVY_FILES = {  # whole runs, services of their own, clusters, the site, and commands by the dozen
     "api/test_cli.py",
+    "api/test_cutter.py",
     "api/test_ray.py",
     "cluster/test_session.py",
     "docs/test_coming_from_rembg.py",
+    "docs/test_site.py",
     "examples/test_examples.py",
     "pipeline/test_cut.py",
+    "pipeline/test_elastic.py",
+    "pipeline/test_outage.py",
     "pipeline/test_output.py",
     "pipeline/test_run.py",
     "serve/page/test_page_keys.py",

@@ -141,7 +141,7 @@ def test_a_process_elsewhere_counts_as_dead_after_an_hour(
 ) -> None:
     elsewhere = Process("another machine", "pid:[1]", 7, "1")
     monkeypatch.setattr("hairline.pipeline.made.me", lambda: elsewhere)
-    output.folder("r1").check_writable(encode(elsewhere))
+    output.folder("r1").mark_unfinished(encode(elsewhere))
     worker, batch = output.worked("r1", "a")
     folder = output.folder("r2")
     with present(folder):

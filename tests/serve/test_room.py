@@ -230,6 +230,7 @@ def test_a_tiny_subject_is_not_enlarged_beyond_all_measure() -> None:
     assert made.data and max(sizes) < 1.3 * 3000 * 1000
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("case", ["JPEG, cutout", "JPEG, remove.bg colour"])
 def test_a_large_picture_takes_no_more_memory_than_is_promised(case: str) -> None:
     import multiprocessing

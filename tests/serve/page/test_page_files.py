@@ -24,6 +24,7 @@ ELSEWHERE = {
     "write",
     "occupied",
     "unknown_category",
+    "background",  # a request's, answered with 400
 }
 OURS = {"internal_error", "crashed_worker"}  # told as our mistake
 

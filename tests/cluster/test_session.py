@@ -16,11 +16,11 @@ from typing import Any
 
 import psutil
 import pytest
-from kit import hairline, small_disk
 
 from hairline.cluster.join import check_cluster
 from hairline.cluster.session import Cluster
 from hairline.stages.errors import HairlineError
+from kit import hairline, small_disk
 
 REFUSAL = r"hairline: cannot join the Ray cluster at RAY_ADDRESS=[^\n]+\n"
 LOOK = """

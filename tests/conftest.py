@@ -17,7 +17,7 @@ pytest_plugins = ["shared_fixtures"]
 
 
 HEAVY_FIXTURES = {"service", "browser", "s3_server"}  # a service, Chromium, an S3 server
-HEAVY_FILES = {  # whole runs, services of their own, clusters, the site, and commands by the dozen
+HEAVY_FILES = {  # whole runs, services of their own, clusters, the site, training, commands by the dozen
     "api/test_cli.py",
     "api/test_cutter.py",
     "api/test_ray.py",
@@ -26,6 +26,7 @@ HEAVY_FILES = {  # whole runs, services of their own, clusters, the site, and co
     "docs/test_site.py",
     "examples/test_examples.py",
     "pipeline/test_cut.py",
+    "pipeline/test_demo.py",
     "pipeline/test_elastic.py",
     "pipeline/test_outage.py",
     "pipeline/test_output.py",
@@ -35,6 +36,8 @@ HEAVY_FILES = {  # whole runs, services of their own, clusters, the site, and co
     "serve/test_scale.py",
     "serve/test_starting.py",
     "serve/test_update.py",
+    "training/test_ablations.py",
+    "training/test_loop.py",
 }
 
 

@@ -88,6 +88,9 @@ def test_mistakes_in_places(mistake: Mistake, job_file: Callable[..., Path], tmp
     assert "cannot be written" in mistake("run", job, "--output", tmp_path / "file" / "out")
     assert "is the input itself" in mistake("run", job, "--output", tmp_path / "in")
     assert not (tmp_path / "out").exists()
+    (tmp_path / "file").touch()
+    done = hairline("plan", job_file(), "--output", str(tmp_path / "file" / "below"))
+    assert done.returncode == 2 and f"cannot be written: {tmp_path / 'file'} is no folder" in done.stderr
 
 
 def test_pools_that_do_not_fit(mistake: Mistake, job_file: Callable[..., Path]) -> None:

@@ -53,6 +53,7 @@ def test_a_mistake_in_a_process_of_its_own(job_file: Callable[..., Path]) -> Non
         (["run", "laptop.yaml"], "no input"),
         (["run", "laptop.yaml", "--input", "x"], "no output"),
         (["run", "laptop.yaml", "--inptu", "x"], "--inptu"),
+        (["cut", "x.jpg", "-o", "y", "--product", "musk"], "--product: products: unknown product 'musk'"),
         (["run", "laptop.yaml", "--retry", "some"], "--retry"),
         (["run", "laptop.yaml", "--input", "a", "--output", "b", "--set", "pools.0.cpu=1"], "did you mean cpus?"),
     ],

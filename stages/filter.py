@@ -35,6 +35,7 @@ REASONS: dict[str, Reason] = {
 }  # by defect
 PHOTO_DEFECTS = frozenset(DEFECTS) - {"low_information"}  # defects that a graphic cannot have
 CUTOUT_MIN_CLIPPED = 0.25  # a cut-out is over-exposed only where at least this share of its pixels is clipped
+CUTOUT_DOUBTED_CLIPPED = 0.3  # from this share on it may be, whatever the network says; a white mug is clipped as much
 CUTOUT_MIN_SOFT = 0.5  # a cut-out of which this share is half transparent, such as smoke, is soft and not blurred
 REJECT_SEVERITY = 3  # a defect's probability is that of at least this severity, see `networks.quality.SEVERITIES`
 
@@ -141,6 +142,8 @@ class FilterStage(NetworkStage[FilterSettings, QualityNet]):
             if REASONS[defect] in self._rejecting(item) and probability > getattr(limits, REASONS[defect])
         ]
         if not over:
+            if self._may_be_burnt_out(item):
+                self._doubt(item, "exposure_over", "a cut-out that brings its own alpha")
             return
         # Where nothing can be seen, nothing is sharp either: blur gives way to an equally likely cause.
         over.sort(key=lambda defect: found[defect] - 0.1 * (defect == "blur"))
@@ -149,9 +152,22 @@ class FilterStage(NetworkStage[FilterSettings, QualityNet]):
             item.filter(self.name, REASONS[counted[-1]], f"probability {found[counted[-1]]:.2f}")
             return
         # A burnt-out cut-out can look as flat as a logo: nothing tells them apart, so the row says it to a person.
-        item.quality["excused"] = found[over[-1]]
-        what = "a graphic" if is_graphic(item) else "a cut-out that brings its own alpha"
-        item.detail = f"{REASONS[over[-1]]} with probability {found[over[-1]]:.2f}, unless it is meant so: {what}"
+        self._doubt(item, over[-1], "a graphic" if is_graphic(item) else "a cut-out that brings its own alpha")
+
+    @staticmethod
+    def _doubt(item: Item, defect: str, what: str) -> None:
+        """Lets a picture pass with a word."""
+        item.quality["excused"] = item.quality[defect]
+        item.detail = f"{REASONS[defect]} with probability {item.quality[defect]:.2f}, unless it is meant so: {what}"
+
+    def _may_be_burnt_out(self, item: Item) -> bool:
+        """Whether so much of a cut-out that brings its own alpha is clipped that nobody can tell."""
+        return (
+            "soft" in item.quality
+            and not is_graphic(item)
+            and "over_exposed" in self._rejecting(item)
+            and item.quality["subject_clip_high"] >= CUTOUT_DOUBTED_CLIPPED
+        )
 
     @staticmethod
     def _excused(item: Item, defect: str) -> bool:

@@ -8,6 +8,11 @@ from pathlib import Path
 import pytest
 import ray  # noqa: F401  (before any test: some of its settings are read once, and a session of ours has its own)
 import yaml
+from hypothesis import HealthCheck, settings
+
+# A busy machine is slow at times; that is no fault of what is tested.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 HERE = str(Path(__file__).parent)
 sys.path.insert(0, HERE)

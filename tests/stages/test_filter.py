@@ -127,6 +127,22 @@ def test_answer_does_not_depend_on_the_batch(network: FilterStage) -> None:
         assert alone.quality == shared.quality and alone.reason == shared.reason
 
 
+def test_a_cut_out_that_is_burnt_out_in_part_passes_with_a_word(network: FilterStage) -> None:
+    """Two fifths of it are without a trace of drawing: the network has no doubt, the clipping has."""
+    cat = data.chelsea()
+    alpha = np.zeros(cat.shape[:2], np.uint8)
+    cv2.ellipse(alpha, (225, 150), (190, 126), 0, 0, 360, 255, -1)
+    words = []
+    for white in (0, 195):
+        picture = cat.copy()
+        picture[:, :white] = 255
+        item = Item("cat", "", data=cv2.imencode(".png", np.dstack([picture[..., ::-1], alpha]))[1].tobytes())
+        network.process([item])
+        assert not item.ended
+        words.append((item.quality["subject_clip_high"] > 0.3, "excused" in item.quality, item.detail[:12]))
+    assert words == [(False, False, ""), (True, True, "over_exposed")]
+
+
 def test_one_broken_picture_fails_alone(network: FilterStage) -> None:
     items = [item(PHOTOS["cup"]), Item("b", "b", data=b"no picture"), item(PHOTOS["cat"])]
     run_stage(network, items)

@@ -1,6 +1,7 @@
 # Everything runs in .venv, made when it is missing from python3.12, python3.13, python3.11 or python3 (override: PYTHON=...).
 #   make demo    a sample catalog through the whole pipeline; says where the report is
 #   make test    all tests              (make test PYTEST="-k report -x")
+#   make test-fast  those that need no service, Ray session, browser or S3 server: under three minutes
 #   make lint    ruff, mypy, and what may import what
 #   make docs    the documentation as a site: site/index.html
 #   make bench   the quick benchmarks   (make bench BENCH=offline ARGS="--pictures 1000")
@@ -10,13 +11,16 @@ BENCH ?=
 ARGS ?=
 RUN = .venv/bin/
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test test-fast lint docs bench clean
 
 demo: .venv/installed-demo
 	$(RUN)hairline demo demo
 
 test: .venv/installed-dev
 	$(RUN)pytest $(PYTEST)
+
+test-fast: .venv/installed-dev
+	$(RUN)pytest -m "not heavy" $(PYTEST)
 
 lint: .venv/installed-dev
 	$(RUN)ruff check .

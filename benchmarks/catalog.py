@@ -27,6 +27,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
 from command import hairline_run  # noqa: E402
 from offline import proportional_mib  # noqa: E402
+
 from zoo import Expectation, write_catalog  # noqa: E402
 
 

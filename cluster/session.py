@@ -40,6 +40,7 @@ PRIVATE = {
     "RAY_ENABLE_K8S_TOKEN_AUTH": "0",
 }
 SOCKET = "ray/session_2026-01-01_00-00-00_000000_9999999/sockets/plasma_store"  # below Ray's temporary folder
+ROOM_BYTES = 4 << 20  # that Ray writes below its temporary folder, at least
 LONGEST = 107  # bytes of a socket's path; the kernel's limit
 
 
@@ -106,6 +107,8 @@ class Cluster:
             check_cluster(self.address)
             ray.init(address=self.address, log_to_driver=False, logging_level=logging.FATAL)
             return
+        folder = _temporary()
+        _check_room(folder)
         ray.init(
             address="local",  # never a cluster that happens to run here
             num_cpus=int(self.machine.cpus),
@@ -113,7 +116,7 @@ class Cluster:
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.FATAL,
-            _temp_dir=f"{_short_enough(_temporary(), stack)}/ray",
+            _temp_dir=f"{_short_enough(folder, stack)}/ray",
         )
 
 
@@ -157,6 +160,20 @@ def _read_environment() -> None:
 
 def _temporary() -> str:
     return str(Path(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp").absolute())
+
+
+def _check_room(folder: str) -> None:
+    """Raises HairlineError: Ray could not write there. It would wait for half a minute, and not say why."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(ROOM_BYTES))
+            file.flush()
+    except OSError as error:
+        raise HairlineError(
+            f"Ray does not start on this machine: its temporary folder {folder} cannot be written: {error.strerror}; "
+            "make room there, or set RAY_TMPDIR to another folder"
+        ) from error
 
 
 def _short_enough(folder: str, stack: ExitStack) -> str:

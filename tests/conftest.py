@@ -1,13 +1,10 @@
-"""What all tests share: helpers that processes of ours find too, and which tests run only when they are asked for."""
+"""What all tests share: their fixtures, helpers that processes of ours find too, and which tests run when."""
 
 import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import ray  # noqa: F401  (before any test: some of its settings are read once, and a session of ours has its own)
-import yaml
 from hypothesis import HealthCheck, settings
 
 # A busy machine is slow at times; that is no fault of what is tested.
@@ -15,36 +12,45 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")
 
 HERE = str(Path(__file__).parent)
-sys.path.insert(0, HERE)
 os.environ["PYTHONPATH"] = os.pathsep.join([HERE, *filter(None, [os.environ.get("PYTHONPATH")])])  # Ray's workers
+pytest_plugins = ["shared_fixtures"]
 
 
-@pytest.fixture
-def catalog(tmp_path: Path) -> Path:
-    from kit import fill
+HEAVY_FIXTURES = {"service", "browser", "s3_server"}  # a service, Chromium, an S3 server
+HEAVY_FILES = {  # whole runs, services of their own, clusters, the site, and commands by the dozen
+    "api/test_cli.py",
+    "api/test_cutter.py",
+    "api/test_ray.py",
+    "cluster/test_session.py",
+    "docs/test_coming_from_rembg.py",
+    "docs/test_site.py",
+    "examples/test_examples.py",
+    "pipeline/test_cut.py",
+    "pipeline/test_elastic.py",
+    "pipeline/test_outage.py",
+    "pipeline/test_output.py",
+    "pipeline/test_run.py",
+    "serve/page/test_page_keys.py",
+    "serve/test_access.py",
+    "serve/test_scale.py",
+    "serve/test_starting.py",
+    "serve/test_update.py",
+}
 
-    folder = tmp_path / "in"
-    fill(folder, 20)
-    return folder
 
-
-@pytest.fixture
-def job_file(tmp_path: Path, catalog: Path) -> Callable[..., Path]:
-    """Writes a job file over `catalog` into `out`; keyword arguments replace its keys."""
-
-    def write(**changes: object) -> Path:
-        from kit import small_job
-
-        job = small_job(input=str(catalog), output=str(tmp_path / "out"), **changes)
-        path = tmp_path / "job.yaml"
-        path.write_text(yaml.safe_dump(job, sort_keys=False))
-        return path
-
-    return write
+def is_heavy(item: pytest.Item) -> bool:
+    """Whether a test needs a Ray session, a service, a browser or an S3 server: `make test-fast` goes without it."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    parameters = getattr(item, "callspec", None)
+    in_s3 = parameters is not None and any(isinstance(one, str) and one == "s3" for one in parameters.params.values())
+    return in_s3 or not fixtures.isdisjoint(HEAVY_FIXTURES) or str(item.path.relative_to(HERE)) in HEAVY_FILES
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests marked slow install from package indexes; they run with `-m slow`, or with HAIRLINE_SLOW=1."""
+    """Marks what is heavy. What is slow, installing from package indexes, runs with `-m slow` or HAIRLINE_SLOW=1."""
+    for item in items:
+        if item.get_closest_marker("slow") or is_heavy(item):
+            item.add_marker(pytest.mark.heavy)
     if os.environ.get("HAIRLINE_SLOW") == "1" or "slow" in config.getoption("-m"):
         return
     for item in items:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -101,3 +103,28 @@ def _encode(image: Image.Image, kind: str) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind)
     return buffer.getvalue()
+
+
+class Page(HTMLParser):
+    """The elements of a page, its links and its visible text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: Counter[str] = Counter()
+        self.links: list[str] = []
+        self.images: list[str] = []
+        self.attributes: set[str] = set()
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes |= {name for name, _ in attrs}
+        for name, value in attrs:
+            if name in ("href", "action"):
+                self.links.append(value or "")
+            if name in ("src", "srcset", "poster", "data"):
+                self.images.append(value or "")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data + " "

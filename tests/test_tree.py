@@ -9,8 +9,6 @@ import tomllib
 from pathlib import Path
 from statistics import median
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("stages", "pipeline", "serve", "training", "evaluation", "configs", "benchmarks", "cluster", "docs", "tests")
 MODULES = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
@@ -59,12 +57,3 @@ def test_every_folder_with_modules_is_packaged() -> None:
         for path in (ROOT / folder).rglob("*.py"):
             name = "hairline." + ".".join(path.parent.relative_to(ROOT).parts)
             assert name in packages, f"{path} is in no package: an __init__.py is missing"
-
-
-@pytest.mark.parametrize("name", ["Makefile", "scripts/install", ".ci/run"])
-def test_scripts_run_on_a_fresh_clone(name: str) -> None:
-    path = ROOT / name
-    assert path.is_file()
-    if name != "Makefile":
-        assert path.stat().st_mode & 0o100
-        subprocess.run(["bash", "-n", str(path)], check=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from hairline.stages.decode.picture import Picture
 from hairline.stages.errors import PictureError
-from tests.zoo import FAILED, KINDS, READABLE, write_catalog, write_zoo
+from zoo import FAILED, KINDS, READABLE, write_catalog, write_zoo
 
 
 def outcome(path):

@@ -16,11 +16,11 @@ from typing import Any
 
 import psutil
 import pytest
-from kit import hairline
 
 from hairline.cluster.join import check_cluster
 from hairline.cluster.session import Cluster
 from hairline.stages.errors import HairlineError
+from kit import hairline, small_disk
 
 REFUSAL = r"hairline: cannot join the Ray cluster at RAY_ADDRESS=[^\n]+\n"
 LOOK = """
@@ -107,6 +107,14 @@ def test_nobody_at_the_address(job_file: Callable[..., Path], silent: int, tmp_p
     assert "does not answer as Ray does" in refused(job, f"127.0.0.1:{silent}")
     refused(job, "auto", RAY_AUTH_MODE="disabled", RAY_TMPDIR=str(tmp_path))  # whether or not some Ray runs here
     assert not (tmp_path / "out").exists()
+
+
+def test_a_temporary_folder_without_room(job_file: Callable[..., Path]) -> None:
+    with small_disk("200k") as disk:
+        done = hairline("run", job_file(), TMPDIR=str(disk), RAY_TMPDIR="")
+    assert done.returncode == 2
+    told = f"hairline: Ray does not start on this machine: its temporary folder {disk} cannot be written: No space left"
+    assert done.stderr.startswith(told) and done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from kit import jpeg
-
 from hairline.cluster.stage_runner import PoolSpec, StageRunner
 from hairline.stages.base import Settings, Stage
 from hairline.stages.item import Item
+from kit import jpeg
 
 
 class Groups(Stage[Settings]):

@@ -1,11 +1,11 @@
 from pathlib import Path
 
 import pytest
-from kit import small_job
 
 from hairline.configs.documents import Document, find_config
 from hairline.configs.job import Job, check, load_job
 from hairline.stages.errors import HairlineError
+from kit import small_job
 
 SMALL = """\
 input: in

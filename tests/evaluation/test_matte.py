@@ -17,6 +17,7 @@ def square(side: int = 40, low: int = 10, high: int = 30, value: float = 1.0) ->
 
 def test_the_truth_itself_is_without_error() -> None:
     found = matte.evaluate(square(), square())
+    assert {"sad", "mse", "mae", "iou", "boundary_iou", "max_f"} <= set(found)
     for name, value in found.items():
         assert value == (1 if name in ("iou", "boundary_iou", "max_f") else 0), name
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from tests.serve.serve_kit import Server, array, flat, photo, serving
+from serve_kit import Server, array, flat, photo, serving
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from kit import Web, as_nobody, fill, jpeg
 
 from hairline.pipeline.catalog import Catalog, read_catalog
 from hairline.pipeline.storage import filesystem
 from hairline.stages.errors import HairlineError
+from kit import Web, as_nobody, fill, jpeg
 
 
 def ids(catalog: Catalog) -> list[str]:

@@ -9,8 +9,7 @@ import pytest
 
 from hairline.pipeline.compare import changes, difference, write_comparison
 from hairline.stages.errors import HairlineError
-from tests.outputs import Output
-from tests.pipeline.test_report import Page
+from outputs import Output, Page
 
 
 def two(tmp_path: Path) -> tuple[Output, Output]:

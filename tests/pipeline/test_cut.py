@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kit import jpeg, small_disk
 from rich.console import Console
 
 from hairline.pipeline.cut import cut
 from hairline.pipeline.storage import WORK, Folder
 from hairline.stages.errors import HairlineError
+from kit import jpeg, small_disk
 
 SMALL = ["pools.0.stages=['own_stages:Judge','own_stages:Invert']"]
 HERE = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_cut; "

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from kit import hairline, jpeg
 from ray.cluster_utils import Cluster
+
+from kit import hairline, jpeg
 
 Log = list[tuple[float, int]]  # (seconds, process) of every picture
 

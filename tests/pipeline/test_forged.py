@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from test_made import Output, an_output  # noqa: F401  (the fixture)
 
 from hairline.pipeline.atomic import md5
 from hairline.pipeline.ledger import Ledger
@@ -13,6 +12,7 @@ from hairline.pipeline.presence import me, present
 from hairline.pipeline.storage import WORK
 from hairline.pipeline.strangers import strangers
 from hairline.stages.errors import HairlineError
+from worked_output import WorkedOutput
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from hairline.stages.errors import HairlineError
 )
 def test_a_list_that_names_what_no_run_makes(tmp_path: Path, id: str, name: str) -> None:
     """Nothing is deleted by it, in the output or outside: it is named, for somebody to move away."""
-    output = Output(str(tmp_path / "above" / "out"), str(tmp_path / "in"))
+    output = WorkedOutput(str(tmp_path / "above" / "out"), str(tmp_path / "in"))
     output.run("r1", "a")
     Ledger(output.folder()).compact("r1")
     target = Path(output.root, name.lstrip("/"))
@@ -40,20 +40,20 @@ def test_a_list_that_names_what_no_run_makes(tmp_path: Path, id: str, name: str)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"maker": 1, "entries": []}', '{"maker": [], "entries": [[1]]}'])
-def test_a_damaged_list_is_named(output: Output, text: str) -> None:
+def test_a_damaged_list_is_named(output: WorkedOutput, text: str) -> None:
     output.folder().write(name := f"{WORK}/r0/made-{'0' * 32}.json", text.encode())
     with pytest.raises(HairlineError, match=rf"{name}: damaged, or no list"):
         torn(output.folder())
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "null", "\xff"])
-def test_a_damaged_note_of_a_cut_is_named(output: Output, text: str) -> None:
+def test_a_damaged_note_of_a_cut_is_named(output: WorkedOutput, text: str) -> None:
     output.folder().write(name := ".cut/20260101T000000.000Z-aaaa.json", text.encode("latin1"))
     with pytest.raises(HairlineError, match=rf"{name}: damaged, or no note"):
         made_by_cuts(output.folder())
 
 
-def test_a_damaged_results_file_is_named(output: Output) -> None:
+def test_a_damaged_results_file_is_named(output: WorkedOutput) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -81,7 +81,7 @@ def test_a_row_leads_nowhere_else(tmp_path: Path) -> None:
     ]
 
 
-def test_somebody_elses_files_among_the_unfinished_stay(output: Output) -> None:
+def test_somebody_elses_files_among_the_unfinished_stay(output: WorkedOutput) -> None:
     """`.partial` is a usual name for such a folder: other tools use it as well."""
     folder = output.folder("r2")
     mine = {f"{WORK}/r1/holiday.raw": b"1", f"{WORK}/upload/sub/x": b"2", f"{WORK}/y": b"3", ".cut/z": b"4"}

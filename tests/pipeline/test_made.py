@@ -7,90 +7,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from kit import jpeg
-from own_stages import InvertSettings, JudgeSettings
 
-from hairline.cluster.stage_runner import PoolSpec
 from hairline.pipeline import presence
 from hairline.pipeline.atomic import md5
 from hairline.pipeline.ledger import Ledger
-from hairline.pipeline.made import Batch, Entry, Old, clear_dead, leave, made_in, torn
+from hairline.pipeline.made import Batch, Entry, clear_dead, leave, torn
 from hairline.pipeline.presence import Process, encode, lives, me, others, present
-from hairline.pipeline.source import Source
 from hairline.pipeline.storage import UNFINISHED, WORK, Folder
 from hairline.pipeline.strangers import strangers
-from hairline.pipeline.worker import Task, Worker, WorkerSpec
 from hairline.stages.errors import HairlineError
-from hairline.stages.limits import Limits
-
-KILLED = """
-import os, signal, sys
-sys.path.insert(0, {here!r})
-from test_made import Output
-from hairline.pipeline.presence import present
-output = Output({root!r}, {catalog!r})
-with present(output.folder("r1")):
-    worker, batch = output.worked("r1", {ids!r}, ext={ext!r}, old={old!r})
-    with worker.written(batch):
-        os.kill(os.getpid(), signal.SIGKILL)
-"""
+from worked_output import WorkedOutput
 
 
-class Output:
-    """An output, and a catalog of pictures whose ids are their names; no Ray."""
-
-    def __init__(self, root: str, catalog: str) -> None:
-        self.root, self.catalog = root, Path(catalog)
-
-    def folder(self, run_id: str = "") -> Folder:
-        return Folder(self.root, run_id)
-
-    def worked(self, run_id: str, ids: str, ext: str = "png", old: dict[str, Old] | None = None):  # type: ignore[no-untyped-def]
-        """A worker that is about to write a batch; pictures `d…` are dark and end as filtered."""
-        tasks = []
-        for id in ids.split():
-            path = self.catalog / id
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(jpeg(sum(id.encode()), dark=id.startswith("d")))
-            tasks.append(Task(Source(id, str(path)), (old or {}).get(id, {})))
-        stages = (("own_stages:Judge", JudgeSettings()), ("own_stages:Invert", InvertSettings(ext=ext)))
-        worker = Worker(WorkerSpec(PoolSpec("all", stages, 1, 0, 8), Limits(), self.root, "f", run_id))
-        batch = worker.start(tasks)
-        worker.work(batch)
-        return worker, batch
-
-    def run(self, run_id: str, ids: str, ext: str = "png", old: dict[str, Old] | None = None) -> dict[str, str]:
-        """One batch; returns how its pictures ended."""
-        worker, batch = self.worked(run_id, ids, ext, old)
-        worker.finish(batch)
-        rows = Ledger(self.folder()).read(["id", "status", "reason", "detail"]).to_pylist()
-        self.details = {row["id"]: row["detail"] for row in rows}
-        return {row["id"]: row["reason"] or row["status"] for row in rows if row["id"] in ids.split()}
-
-    def old(self) -> dict[str, Old]:
-        rows = Ledger(self.folder()).read(["id", "outputs", "digests"]).to_pylist()
-        return {row["id"]: dict(made_in(row)) for row in rows}
-
-    def files(self) -> dict[str, bytes]:
-        """Everything but results."""
-        folder = self.folder()
-        return {name: folder.read(name) for name in folder.names("") if not name.startswith("results/")}
-
-    def killed(self, ids: str, ext: str = "png", old: dict[str, Old] | None = None) -> None:
-        """A process that dies when the products of its batch are written and its rows are not."""
-        here = str(Path(__file__).parent)
-        code = KILLED.format(here=here, root=self.root, catalog=str(self.catalog), ids=ids, ext=ext, old=old)
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-        assert done.returncode == -9, done.stderr
-
-
-@pytest.fixture(name="output", params=["local", "s3"])
-def an_output(request: pytest.FixtureRequest, tmp_path: Path) -> Output:
-    root = str(tmp_path / "out") if request.param == "local" else f"{request.getfixturevalue('bucket')}/out"
-    return Output(root, str(tmp_path / "in"))
-
-
-def test_what_a_run_made_is_replaced_and_deleted(output: Output) -> None:
+def test_what_a_run_made_is_replaced_and_deleted(output: WorkedOutput) -> None:
     assert output.run("r1", "a b") == {"a": "ok", "b": "ok"}
     first = output.files()
     assert output.old() == {id: {f"negative/{id}.png": md5(first[f"negative/{id}.png"])} for id in "ab"}
@@ -101,7 +30,7 @@ def test_what_a_run_made_is_replaced_and_deleted(output: Output) -> None:
     assert set(output.files()) == {"negative/a.webp", "negative/b.webp"}
 
 
-def test_somebody_elses_file_stays(output: Output) -> None:
+def test_somebody_elses_file_stays(output: WorkedOutput) -> None:
     output.folder().write("negative/a.png", b"mine")
     assert output.run("r1", "a b") == {"a": "occupied", "b": "ok"}
     assert output.details["a"].startswith("negative/a.png is there and was not made by a run into this output")
@@ -111,7 +40,7 @@ def test_somebody_elses_file_stays(output: Output) -> None:
     assert output.run("r3", "a", old=output.old()) == {"a": "ok"}
 
 
-def test_what_was_retouched_in_place_stays(output: Output) -> None:
+def test_what_was_retouched_in_place_stays(output: WorkedOutput) -> None:
     output.run("r1", "a b d", old={})
     old = output.old()
     output.folder().write("negative/a.png", b"retouched")
@@ -122,7 +51,7 @@ def test_what_was_retouched_in_place_stays(output: Output) -> None:
     assert strangers(output.folder(), Ledger(output.folder()), ["negative"]) == 2
 
 
-def test_the_same_bytes_lie_there_already(output: Output) -> None:
+def test_the_same_bytes_lie_there_already(output: WorkedOutput) -> None:
     """They are left, and stay somebody else's: a later run does not replace them, either."""
     output.run("r1", "a")
     output.folder().delete(Ledger(output.folder()).files[0])
@@ -134,14 +63,14 @@ def test_the_same_bytes_lie_there_already(output: Output) -> None:
     assert set(output.files()) == {*before, "negative/a.webp"}
 
 
-def test_rows_of_an_earlier_version_have_no_digests(output: Output) -> None:
+def test_rows_of_an_earlier_version_have_no_digests(output: WorkedOutput) -> None:
     output.folder().write("negative/a.png", b"made by an earlier version")
     assert output.run("r1", "a", old={"a": {"negative/a.png": None}}) == {"a": "ok"}
     assert output.files()["negative/a.png"].startswith(b"\x89PNG")
 
 
 def test_folders_and_links_in_the_way(tmp_path: Path) -> None:
-    output = Output(str(tmp_path / "out"), str(tmp_path / "in"))
+    output = WorkedOutput(str(tmp_path / "out"), str(tmp_path / "in"))
     (tmp_path / "out/negative/a.png").mkdir(parents=True)
     (tmp_path / "out/negative/b.png").symlink_to(tmp_path / "nothing")
     (tmp_path / "out/negative/c").write_bytes(b"a file, not a folder")
@@ -150,7 +79,7 @@ def test_folders_and_links_in_the_way(tmp_path: Path) -> None:
     assert (tmp_path / "out/negative/c").read_bytes() == b"a file, not a folder"
 
 
-def test_a_batch_done_again_knows_its_own(output: Output) -> None:
+def test_a_batch_done_again_knows_its_own(output: WorkedOutput) -> None:
     """As Ray does it after a worker's death: before and after the rows were written."""
     worker, batch = output.worked("r1", "a b")
     with pytest.raises(KeyboardInterrupt), worker.written(batch):
@@ -160,7 +89,7 @@ def test_a_batch_done_again_knows_its_own(output: Output) -> None:
     assert all(digest for old in output.old().values() for digest in old.values())
 
 
-def test_a_kill_leaves_what_the_next_run_takes_or_sweeps(output: Output) -> None:
+def test_a_kill_leaves_what_the_next_run_takes_or_sweeps(output: WorkedOutput) -> None:
     output.killed("a b c")
     assert torn(output.folder()) == dict.fromkeys("abc", "r1")
     assert set(output.files()) > {"negative/a.png", "negative/b.png", "negative/c.png"}
@@ -178,7 +107,7 @@ def test_a_kill_leaves_what_the_next_run_takes_or_sweeps(output: Output) -> None
     assert files["negative/c.png"] == b"retouched after the kill"
 
 
-def test_a_kill_while_products_were_replaced(output: Output) -> None:
+def test_a_kill_while_products_were_replaced(output: WorkedOutput) -> None:
     """The old row does not hold any more: its pictures are done again, whatever the settings are then."""
     output.run("r0", "a b")
     before, old = output.files(), output.old()
@@ -193,7 +122,7 @@ def test_a_kill_while_products_were_replaced(output: Output) -> None:
     assert output.files() == before and torn(folder) == {}
 
 
-def test_who_lives_is_left_alone(output: Output) -> None:
+def test_who_lives_is_left_alone(output: WorkedOutput) -> None:
     alive = output.folder("r1")
     with present(alive):
         worker, batch = output.worked("r1", "a")
@@ -207,10 +136,12 @@ def test_who_lives_is_left_alone(output: Output) -> None:
             assert output.files() == before
 
 
-def test_a_process_elsewhere_counts_as_dead_after_an_hour(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_elsewhere_counts_as_dead_after_an_hour(
+    output: WorkedOutput, monkeypatch: pytest.MonkeyPatch
+) -> None:
     elsewhere = Process("another machine", "pid:[1]", 7, "1")
     monkeypatch.setattr("hairline.pipeline.made.me", lambda: elsewhere)
-    output.folder("r1").check_writable(encode(elsewhere))
+    output.folder("r1").mark_unfinished(encode(elsewhere))
     worker, batch = output.worked("r1", "a")
     folder = output.folder("r2")
     with present(folder):
@@ -248,7 +179,7 @@ def test_files_that_are_no_results(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    output = Output(str(tmp_path / "out"), str(tmp_path / "in"))
+    output = WorkedOutput(str(tmp_path / "out"), str(tmp_path / "in"))
     output.run("r1", "a")
     mine = tmp_path / "out/results/my own.parquet"
     pq.write_table(pa.table({"x": [1]}), mine)
@@ -263,7 +194,7 @@ def test_files_that_are_no_results(tmp_path: Path) -> None:
 def test_results_without_digests_are_read(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
-    output = Output(str(tmp_path / "out"), str(tmp_path / "in"))
+    output = WorkedOutput(str(tmp_path / "out"), str(tmp_path / "in"))
     output.run("r1", "a")
     (path,) = (tmp_path / "out/results").iterdir()
     pq.write_table(pq.read_table(path).drop_columns(["digests"]), path)
@@ -272,7 +203,7 @@ def test_results_without_digests_are_read(tmp_path: Path) -> None:
     assert output.old() == {"a": {"negative/a.png": None}}
 
 
-def test_creating_and_swapping(output: Output) -> None:
+def test_creating_and_swapping(output: WorkedOutput) -> None:
     folder = output.folder("r1")
     assert folder.create("a/b.png", b"1") and not folder.create("a/b.png", b"2")
     assert folder.read("a/b.png") == b"1" and folder.look("nothing") is None
@@ -298,14 +229,14 @@ def test_an_etag_that_is_no_md5(bucket: str, monkeypatch: pytest.MonkeyPatch) ->
     """With keys of its own (SSE-KMS) S3 gives other ETags: the bytes are compared."""
     from hairline.pipeline import storage
 
-    output = Output(f"{bucket}/out", "")
+    output = WorkedOutput(f"{bucket}/out", "")
     output.folder().write("a", b"1")
     monkeypatch.setattr(storage, "s3_etag", lambda files, path: "0" * 32 + "-1")
     found = output.folder().look("a", {md5(b"1")})
     assert found and (found.digest, found.etag) == (md5(b"1"), "0" * 32 + "-1")
 
 
-def test_signs_of_life_go_with_the_run(output: Output) -> None:
+def test_signs_of_life_go_with_the_run(output: WorkedOutput) -> None:
     folder = output.folder("r1")
     with present(folder):
         assert folder.names(WORK) == [f"{WORK}/r1/{UNFINISHED}"]

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from kit import fill, hairline, jpeg, small_job
 
 from hairline.pipeline.ledger import Ledger
 from hairline.pipeline.retry import ATTEMPTS, with_retries
 from hairline.pipeline.storage import Folder
+from kit import fill, hairline, jpeg, small_job
 
 
 class Wire:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from kit import hairline, jpeg, small_disk
 from rich.console import Console
 
 from hairline.pipeline.cut import cut
 from hairline.pipeline.ledger import Ledger
 from hairline.pipeline.storage import WORK, Folder
+from kit import hairline, jpeg, small_disk
 
 SMALL = ["pools.0.stages=['own_stages:Judge','own_stages:Invert']"]
 COMMAND = "import sys; from hairline.cli import main; sys.exit(main())"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections import Counter
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -18,34 +16,9 @@ from hairline.pipeline.outcome import load_outcome
 from hairline.pipeline.report import funnel, spread, write_report
 from hairline.stages.errors import HairlineError
 from hairline.stages.reasons import MEANINGS, meaning
-from tests.outputs import RUN, Output, row
+from outputs import RUN, Output, Page, row
 
 CODE = Path(__file__).parents[2]
-
-
-class Page(HTMLParser):
-    """The elements of a page, its links and its visible text."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: Counter[str] = Counter()
-        self.links: list[str] = []
-        self.images: list[str] = []
-        self.attributes: set[str] = set()
-        self.text = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags[tag] += 1
-        self.attributes |= {name for name, _ in attrs}
-        for name, value in attrs:
-            if name in ("href", "action"):
-                self.links.append(value or "")
-            if name in ("src", "srcset", "poster", "data"):
-                self.images.append(value or "")
-
-    def handle_data(self, data: str) -> None:
-        self.text += data + " "
 
 
 def page(output: str) -> Page:

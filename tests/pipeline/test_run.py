@@ -16,7 +16,6 @@ from typing import Any
 
 import psutil
 import pytest
-from kit import fill, jpeg
 from rich.console import Console
 
 from hairline.cluster.nodes import this_machine
@@ -26,6 +25,7 @@ from hairline.pipeline.ledger import Ledger
 from hairline.pipeline.run import run_job
 from hairline.pipeline.storage import Folder
 from hairline.stages.errors import HairlineError
+from kit import fill, jpeg
 
 SAME = ("uri", "etag", "status", "reason", "stage", "detail", "width", "height", "quality", "confidence", "fingerprint")
 

@@ -3,7 +3,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from kit import Web, as_nobody
 
 from hairline.pipeline import retry
 from hairline.pipeline.fetch import fetch
@@ -11,6 +10,7 @@ from hairline.pipeline.presence import OURS
 from hairline.pipeline.storage import WORK, Folder, filesystem
 from hairline.stages.errors import HairlineError, PictureError
 from hairline.stages.limits import Limits
+from kit import Web, as_nobody
 
 LIMITS = Limits(max_bytes=1000)
 
@@ -108,7 +108,7 @@ def test_a_throttling_s3(web: Web, monkeypatch: pytest.MonkeyPatch, new_connecti
 def test_an_output_folder(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     root = str(tmp_path / "out") if kind == "local" else f"{request.getfixturevalue('bucket')}/out"
     folder = Folder(root, "run")
-    folder.check_writable()
+    folder.mark_unfinished()
     folder.write("cutout/a b/猫[1]*.png", b"1")
     folder.write("cutout/a b/猫[1]*.png", b"2")
     folder.write("cutout/c.png", b"3")
@@ -145,15 +145,15 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
         folder.write("a.png", b"new")
     assert (tmp_path / "a.png").read_bytes() == b"old"
     with pytest.raises(HairlineError, match=r"cannot be written: .*No space left"):
-        folder.check_writable()
+        folder.mark_unfinished()
 
 
 def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(HairlineError, match="cannot be written"):
-        Folder(str(tmp_path / "file" / "out")).check_writable()
+        Folder(str(tmp_path / "file" / "out")).mark_unfinished()
 
 
 def test_a_bucket_that_is_not_there(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(HairlineError, match="cannot be written"):
-        Folder(f"{bucket}-not/out").check_writable()
+        Folder(f"{bucket}-not/out").mark_unfinished()

@@ -5,8 +5,6 @@ import os
 from pathlib import Path
 
 import pytest
-from kit import jpeg
-from own_stages import InvertSettings, JudgeSettings
 
 from hairline.cluster.stage_runner import PoolSpec
 from hairline.pipeline.ledger import Ledger
@@ -17,6 +15,8 @@ from hairline.pipeline.worker import Task, Worker, WorkerSpec
 from hairline.stages.errors import HairlineError
 from hairline.stages.item import Item
 from hairline.stages.limits import Limits
+from kit import jpeg
+from own_stages import InvertSettings, JudgeSettings
 
 
 def spec(output: Path, **changes: object) -> WorkerSpec:

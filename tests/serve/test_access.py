@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hostile import HOST, request, send
-from serve_kit import Server, photo, serving
-from test_job_files import foreign, old_json, tree
 
 from hairline.serve.jobs import new_id
 from hairline.serve.keys import add_key, remove_key
+from hostile import HOST, request, send
+from job_folders import foreign, old_json, tree
+from serve_kit import Server, photo, serving
 
 STAGES = "[quick_stages:Find, quick_stages:Refine, products]"
 

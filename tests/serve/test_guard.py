@@ -5,11 +5,11 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 import pytest
-from hostile import send
-from serve_kit import Server, photo
 from starlette.datastructures import Headers
 
 from hairline.serve.guard import Guard, resolve_client
+from hostile import send
+from serve_kit import Server, photo
 
 EVIL = "http://evil.example"
 

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import requests
+from PIL import Image
+
 from hostile import (
     BODIES,
     FILE,
@@ -32,10 +34,8 @@ from hostile import (
     send,
 )
 from kit import Web
-from PIL import Image
 from serve_kit import PHOTOS, Server, photo
-
-from tests.zoo import KINDS, READABLE
+from zoo import KINDS, READABLE
 
 INNER = (b"Traceback", b"site-packages", b'.py"', b"hairline/", str(Path(__file__).parents[2]).encode(), b"root:x:")
 SOON = 60.0  # seconds for any answer, also on a machine with both cores busy: what hangs takes longer
@@ -162,7 +162,7 @@ def loopback(port: int, own: int) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("number", range(35))
+@pytest.mark.parametrize("number", range(len(loopback(1, 2))))
 def test_urls_reach_nothing(number: int, service: Server, victim: Web, pictures_on_the_web: Web) -> None:
     url = loopback(victim.server.server_port, pictures_on_the_web.server.server_port)[number]
     for path, body in (("/v1/analyze", {"image_url": url}), ("/v1.0/removebg", {"image_url": url})):
@@ -184,6 +184,7 @@ def test_urls_in_jobs_reach_nothing(service: Server, victim: Web, pictures_on_th
     made = service.post("/v1/jobs", json={"image_urls": json.dumps(urls), "product": "mask"})
     check(made)
     if made.status_code >= 400:  # refused as a whole
+        assert victim.requests == []
         return
     job = made.json()["id"]
     deadline = time.monotonic() + 120
@@ -306,8 +307,3 @@ def test_a_client_that_leaves_costs_nothing(service: Server) -> None:
 @pytest.mark.parametrize("path", ["/", "/page/app.js", "/v1/products", "/nowhere"])
 def test_no_cache_keeps_an_answer(path: str, service: Server) -> None:
     assert service.get(path).headers["Cache-Control"] == "private, no-cache"
-
-
-def test_there_are_enough_of_them() -> None:
-    assert len(KINDS) + len(BODIES) + len(WIRE) + len(PATHS) + 4 * len(METHODS) + 35 + 28 + 7 + 15 >= 280
-    assert len(loopback(1, 2)) == 35

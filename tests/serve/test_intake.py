@@ -58,10 +58,10 @@ def test_a_form_of_nothing_but_escapes_costs_little() -> None:
 @pytest.mark.parametrize("filler", [b"[],", b"{},", b"1,", b'"",', b"[[[],[]],{}],"])
 def test_json_of_many_small_values_is_refused_before_it_is_read(filler: bytes) -> None:
     body = b'{"a": [' + filler * (20_000_000 // len(filler)) + b"1]}"
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ApiError) as caught:
         _from_json(body)
-    assert caught.value.status == 400 and time.monotonic() - started < 2
+    assert caught.value.status == 400 and time.process_time() - started < 2
 
 
 def test_too_many_fields_are_refused_before_they_are_read() -> None:

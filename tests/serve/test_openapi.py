@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from serve_kit import Server, flat, photo
 
 from hairline.serve.openapi import describe_api
 from hairline.serve.reference.page import resolved
 from hairline.serve.removebg.options import FORMATS, SIZE_NAMES, TYPES
 from hairline.stages.products.registry import PRODUCTS
 from hairline.stages.products.spec import ProductSpec
+from serve_kit import Server, flat, photo
 
 API = describe_api({name: ProductSpec.model_validate(name) for name in PRODUCTS})
 WHOLE = resolved(API, {"paths": API["paths"]})["paths"]

@@ -13,11 +13,11 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from serve_kit import Server
 
 from hairline.serve.openapi import describe_api
 from hairline.stages.products.registry import PRODUCTS as REGISTRY
 from hairline.stages.products.spec import ProductSpec
+from serve_kit import Server
 
 load_all_checks()
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from serve_kit import Server
 
 LISTENS = "0A"

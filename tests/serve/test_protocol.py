@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 import requests
 import uvicorn
-from hostile import send
 
 from hairline.serve import protocol
 from hairline.serve.log import AccessLog
 from hairline.serve.metrics import Metrics
+from hostile import send
 
 SIZE = 32 << 20  # more than the kernel holds for a connection
 PIECE = 256 << 10

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from serve_kit import Server, encoded, photo
 
 from hairline.cluster.nodes import Node
 from hairline.cluster.placement import allocate
@@ -24,6 +23,7 @@ from hairline.stages.errors import HairlineError
 from hairline.stages.item import Item
 from hairline.stages.products.spec import ProductSpec
 from hairline.stages.request import RequestSpec
+from serve_kit import Server, encoded, photo
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
@@ -230,6 +230,7 @@ def test_a_tiny_subject_is_not_enlarged_beyond_all_measure() -> None:
     assert made.data and max(sizes) < 1.3 * 3000 * 1000
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("case", ["JPEG, cutout", "JPEG, remove.bg colour"])
 def test_a_large_picture_takes_no_more_memory_than_is_promised(case: str) -> None:
     import multiprocessing

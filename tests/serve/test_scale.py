@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
-from serve_kit import Server, photo, serving
+
+from serve_kit import HERE, Server, photo, serving
 
 
 def write(path: Path, seconds: float, **pool: object) -> Path:
@@ -77,7 +78,7 @@ def test_a_pool_sleeps_and_wakes(tmp_path: Path) -> None:
 def test_a_dead_nodes_processes_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ray.cluster_utils import Cluster
 
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # of the nodes' workers
+    monkeypatch.setenv("PYTHONPATH", str(HERE))  # of the nodes' workers
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
         other = cluster.add_node(num_cpus=1)

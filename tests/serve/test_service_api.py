@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from kit import jpeg
 from serve_kit import Server, array, flat, opened, photo
 

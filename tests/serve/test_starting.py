@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
-from serve_kit import HERE, photo
 
 from hairline.configs.service import load_service
 from hairline.serve.keys import add_key
 from hairline.serve.startup_checks import HELP, jobs_are_taken, listen
 from hairline.stages.errors import HairlineError
+from serve_kit import HERE, photo
 
 SOON = 20.0  # seconds; on a machine at rest it is one
 
@@ -51,12 +51,12 @@ def command(file: Path | str, *arguments: str) -> list[str]:
 
 
 def environment(*folders: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (HERE, *folders)))}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([*map(str, folders), os.environ["PYTHONPATH"]])}
 
 
 def refused(file: Path | str, *arguments: str, cwd: Path | None = None) -> str:
     """The line that a service says which does not start."""
-    environ = environment() | {"PYTHONPATH": os.pathsep.join((str(HERE), str(HERE.parents[1])))}
+    environ = environment() | {"PYTHONPATH": os.pathsep.join((str(HERE), str(HERE.parent)))}
     done = subprocess.run(command(file, *arguments), env=environ, cwd=cwd, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2, done.stderr
     assert done.stdout == "" and done.stderr.count("\n") == 1, done.stderr

@@ -15,6 +15,7 @@ import psutil
 import pytest
 import requests
 import yaml
+
 from serve_kit import Server, array, photo, serving
 
 CLIENTS = 3

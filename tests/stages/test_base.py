@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+import zoo
 from hairline.stages.base import EachStage, Settings, Stage, run_stage, run_stages
 from hairline.stages.errors import PictureError
 from hairline.stages.item import Box, CoarseCrop, Item, Output, Subject
-from tests import zoo
 
 
 class Recorder(Stage):

@@ -10,13 +10,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from hairline.stages import checkpoints, coarse
+from hairline.stages import coarse
 from hairline.stages.errors import HairlineError
 from hairline.stages.item import Box, Item
-
-needs_weights = pytest.mark.skipif(
-    not (checkpoints.FOLDER / "coarse-general.safetensors").is_file(), reason="the coarse weights are not trained yet"
-)
 
 
 def _item(picture: np.ndarray, *boxes: Box) -> Item:
@@ -44,7 +40,6 @@ def stage() -> coarse.CoarseStage:
     return stage
 
 
-@needs_weights
 def test_a_product_on_paper_is_found(stage: coarse.CoarseStage) -> None:
     picture, truth = _mug()
     item = _item(picture)
@@ -55,7 +50,6 @@ def test_a_product_on_paper_is_found(stage: coarse.CoarseStage) -> None:
     assert overlap > 0.75
 
 
-@needs_weights
 @pytest.mark.parametrize("tone", [0, 128, 250, 255])
 def test_an_empty_wall_holds_no_subject(stage: coarse.CoarseStage, tone: int) -> None:
     noise = np.random.default_rng(0).normal(tone, 3, (300, 400, 3))
@@ -64,7 +58,6 @@ def test_an_empty_wall_holds_no_subject(stage: coarse.CoarseStage, tone: int) ->
     assert (item.status, item.reason) == ("filtered", "no_subject")
 
 
-@needs_weights
 def test_each_subject_gets_its_own_crop(stage: coarse.CoarseStage) -> None:
     picture, _ = _mug()
     pair = np.hstack([picture, picture])
@@ -77,7 +70,6 @@ def test_each_subject_gets_its_own_crop(stage: coarse.CoarseStage) -> None:
         assert x0 <= box.x0 and y0 <= box.y0 and x1 >= box.x1 and y1 >= box.y1
 
 
-@needs_weights
 def test_an_answer_does_not_depend_on_its_batch(stage: coarse.CoarseStage) -> None:
     picture, _ = _mug()
     alone, first, second = _item(picture), _item(picture), _item(picture[:, ::-1])

@@ -9,16 +9,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hairline.stages import checkpoints, fine
+from hairline.stages import fine
 from hairline.stages.imaging.guided import upsample
 from hairline.stages.item import CoarseCrop, Item
 from hairline.stages.networks.batch import in_fixed_batches
 from hairline.stages.networks.fine import FineNet
 
 CPU = torch.device("cpu")
-needs_weights = pytest.mark.skipif(
-    not (checkpoints.FOLDER / "fine-general.safetensors").is_file(), reason="the fine weights are not trained yet"
-)
 
 
 @given(
@@ -90,7 +87,6 @@ def stage() -> fine.FineStage:
     return stage
 
 
-@needs_weights
 @pytest.mark.parametrize("side", [96, 256, 500, 900])  # smaller than a tile, one tile, tiles, and above max_side
 def test_a_clean_edge_is_found_to_the_pixel(stage: fine.FineStage, side: int) -> None:
     item, truth = _disc_item(side)
@@ -103,7 +99,6 @@ def test_a_clean_edge_is_found_to_the_pixel(stage: fine.FineStage, side: int) ->
     assert item.confidence is not None and 0.5 < item.confidence <= 1
 
 
-@needs_weights
 def test_what_coarse_doubts_lowers_the_confidence(stage: fine.FineStage) -> None:
     found = []
     for doubt in (0, 60, 160):
@@ -115,7 +110,6 @@ def test_what_coarse_doubts_lowers_the_confidence(stage: fine.FineStage) -> None
     assert found[0] > found[1] > found[2] > 0
 
 
-@needs_weights
 def test_an_empty_coarse_answer_stays_empty(stage: fine.FineStage) -> None:
     item, _ = _disc_item(300)
     item.crops[0].alpha[:] = 2
@@ -124,7 +118,6 @@ def test_an_empty_coarse_answer_stays_empty(stage: fine.FineStage) -> None:
     assert (item.status, item.reason) == ("filtered", "no_subject")
 
 
-@needs_weights
 def test_an_answer_does_not_depend_on_its_batch(stage: fine.FineStage) -> None:
     sizes = (300, 420, 256)
     alone = []
@@ -139,7 +132,6 @@ def test_an_answer_does_not_depend_on_its_batch(stage: fine.FineStage) -> None:
         assert np.array_equal(a, item.alpha)
 
 
-@needs_weights
 def test_several_subjects_come_back_as_one_alpha_and_one_each(stage: fine.FineStage) -> None:
     left, truth = _disc_item(256)
     wide = np.hstack([left.picture.rgb(), left.picture.rgb()])

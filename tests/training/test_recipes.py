@@ -75,6 +75,7 @@ def test_training_and_the_filter_stage_show_the_network_the_same() -> None:
     with torch.no_grad():
         pooled = network.pool(image.to(next(network.encoder.parameters()).dtype)).float()
         found = probabilities(*network.head(pooled, torch.from_numpy(given["signals"])[None]))
+    assert found
     for name, value in found.items():
         assert item.quality[name] == pytest.approx(value, abs=1e-4), name
 

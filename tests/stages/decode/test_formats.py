@@ -7,15 +7,16 @@ import zlib
 
 import cv2
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
 
+import zoo
 from hairline.stages.decode import picture as reading
 from hairline.stages.decode.picture import Picture
 from hairline.stages.errors import PictureError
 from hairline.stages.limits import Limits
 from hairline.stages.products.encode import png
-from tests import zoo
 
 PHOTO = zoo.some_photographs()[0]
 SMALL = cv2.resize(PHOTO, (160, 120), interpolation=cv2.INTER_AREA)
@@ -190,7 +191,6 @@ def test_a_progressive_jpeg_without_its_last_scan_is_cut_off():
 
 
 def heic(image, **options):
-    pillow_heif = pytest.importorskip("pillow_heif")
     pillow_heif.register_heif_opener()
     return zoo.encode(image, "HEIF", quality=90, **options)
 
@@ -234,7 +234,6 @@ def test_heic_names_its_primaries_in_numbers():
 
 
 def test_heic_of_ten_bits():
-    pillow_heif = pytest.importorskip("pillow_heif")
     deep = (SMALL.astype(np.uint16) * 257).astype("<u2")
     file = io.BytesIO()
     heif = pillow_heif.from_bytes("RGB;16", SMALL.shape[1::-1], deep.tobytes())

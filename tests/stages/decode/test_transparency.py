@@ -1,6 +1,5 @@
 """Pictures that bring their own alpha: it is followed where it is a matte, and framed photographs stay photographs."""
 
-import io
 import struct
 import zlib
 
@@ -8,48 +7,16 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from hairline.stages.base import run_stages
+import zoo
 from hairline.stages.decode.picture import Picture
 from hairline.stages.decode.transparency import combine_alpha, ground_for, is_matte
 from hairline.stages.filter import FilterSettings
-from hairline.stages.item import Item
-from hairline.stages.registry import STAGES, stage_class
-from tests import zoo
+from hairline.stages.registry import stage_class
+from whole_way import done, letters, product
 
 PHOTO = zoo.some_photographs()[2]
-
-
-@pytest.fixture(scope="module")
-def stages():
-    ready = [stage_class(name)(stage_class(name).Settings()) for name in STAGES]
-    for stage in ready:
-        stage.setup(torch.device("cpu"))
-    return ready
-
-
-def done(stages, data):
-    item = Item("a", "a", data=data)
-    run_stages(stages, [item])
-    item.finish()
-    return item
-
-
-def product(item):
-    return np.asarray(Image.open(io.BytesIO(item.outputs["cutout"].data)))
-
-
-def letters(colour):
-    """RGBA [300, 600, 4]: a dot and lettering; what is transparent has a colour that must not be seen."""
-    image = Image.new("L", (2400, 1200))
-    draw = ImageDraw.Draw(image)
-    draw.ellipse([120, 360, 480, 720], fill=255)
-    draw.text((560, 400), "ACME Co", font=ImageFont.load_default(344), fill=255)
-    alpha = np.asarray(image.resize((600, 300), Image.Resampling.LANCZOS))
-    rgb = np.full((300, 600, 3), (255, 0, 255), np.uint8)
-    rgb[alpha > 0] = colour
-    return np.dstack([rgb, alpha])
 
 
 def rounded(height=200, width=300, radius=30):

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+import zoo
 from hairline.stages.imaging.graphics import is_graphic, key_by_colour
 from hairline.stages.item import Item
-from tests import zoo
-from tests.stages.decode.test_transparency import done, letters, product, stages  # noqa: F401
+from whole_way import done, letters, product
 
 WHITE, BLUE = (255, 255, 255), (20, 60, 160)
 
@@ -48,7 +48,7 @@ GRAPHICS = {
 
 
 @pytest.mark.parametrize("name", GRAPHICS)
-def test_letters_are_kept_or_the_confidence_is_low(stages, name):  # noqa: F811
+def test_letters_are_kept_or_the_confidence_is_low(stages, name):
     item = done(stages, GRAPHICS[name])
     assert (item.status, item.reason) == ("ok", "")
     assert item.quality["graphic"] == 1

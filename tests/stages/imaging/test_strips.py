@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import zoo
 from hairline.stages.detect import _deduplicate
 from hairline.stages.imaging.crops import windows
 from hairline.stages.item import Box
-from tests import zoo
-from tests.stages.decode.test_transparency import done, product, stages  # noqa: F401
+from whole_way import done, product
 
 PERSON = zoo.some_photographs()[2]
 
@@ -48,7 +48,7 @@ def test_a_thing_seen_in_two_windows_is_one():
 
 
 @pytest.mark.parametrize("size", [(3000, 120), (120, 3000), (1600, 160)], ids=["25:1", "1:25", "10:1"])
-def test_a_person_in_a_banner_is_whole_or_doubted(stages, size):  # noqa: F811
+def test_a_person_in_a_banner_is_whole_or_doubted(stages, size):
     side = min(size)
     photo = cv2.resize(PERSON, (side, side), interpolation=cv2.INTER_AREA)
     strip = np.full((size[1], size[0], 3), 230, np.uint8)

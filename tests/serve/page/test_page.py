@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import io
 import re
-import urllib.request
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import Open, expect, pixels
 from PIL import Image
+
+from browser import BACKDROP_LOADED, Open, asked, expect, pixels
 from serve_kit import Server, encoded, photo
 
 NASTY = {
@@ -22,28 +22,11 @@ NASTY = {
     "Größe 鞋子\u202egpj.jpg": "Größe 鞋子_gpj",
     "....jpg": "picture",
 }
-BACKDROP_LOADED = """async () => {
-  const url = getComputedStyle(document.querySelector(".backdrop")).backgroundImage.match(/blob:[^"]+/);
-  const image = new Image();
-  image.src = url[0];
-  await image.decode();
-  return true;
-}"""
 UNSURE_DRAWN = """() => {
   const canvas = document.querySelector("#unsure");
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   return data.some((value, n) => n % 4 === 3 && value);
 }"""
-
-
-def asked(service: Server, route: str, picture: bytes) -> bytes:
-    """A product of a picture as the API gives it."""
-    body = (
-        b'--x\r\nContent-Disposition: form-data; name="image_file"; filename="a"\r\n\r\n' + picture + b"\r\n--x--\r\n"
-    )
-    request = urllib.request.Request(service.url + route, body, {"Content-Type": "multipart/form-data; boundary=x"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return bytes(answer.read())
 
 
 def test_several_pictures_from_drop_to_zip(

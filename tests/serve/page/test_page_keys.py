@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
-from browser import Page, expect
-from serve_kit import Server, serving
 
+from browser import Page, expect
 from hairline.serve.keys import add_key
+from serve_kit import Server, serving
 
 WRONG = "hl_" + "x" * 43
 

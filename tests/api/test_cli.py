@@ -13,11 +13,11 @@ from pathlib import Path
 
 import cv2
 import pytest
-from kit import Web, fill, hairline, jpeg
 
 from hairline.cli import main
 from hairline.pipeline import retry
 from hairline.stages.checkpoints import FOLDER
+from kit import Web, fill, hairline, jpeg
 
 Mistake = Callable[..., str]
 

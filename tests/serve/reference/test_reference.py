@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from serve_kit import Server, photo
 from starlette.requests import Request
 
 from hairline.serve.openapi import describe_api
@@ -21,6 +20,7 @@ from hairline.serve.reference import STYLE, base_of, render
 from hairline.serve.reference.samples import LANGUAGES, Call
 from hairline.stages.products.registry import PRODUCTS
 from hairline.stages.products.spec import ProductSpec
+from serve_kit import Server, photo
 
 API = describe_api({name: ProductSpec.model_validate(name) for name in PRODUCTS})
 SAMPLE = re.compile(r'<pre tabindex="0" data-language="(\w+)"><code>(.*?)</code></pre>', re.DOTALL)

@@ -7,13 +7,13 @@ import pytest
 from PIL import Image, ImageCms
 from pydantic import ValidationError
 
+import zoo
 from hairline.stages.base import run_stage
 from hairline.stages.item import Item, Subject
 from hairline.stages.limits import Limits
 from hairline.stages.products.registry import PRESETS, PRODUCTS
 from hairline.stages.products.spec import ProductSpec
 from hairline.stages.products.stage import ProductsSettings, ProductsStage
-from tests import zoo
 
 PHOTO = zoo.some_photographs()[0]
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -209,7 +209,8 @@ def test_an_empty_alpha_is_no_subject_and_a_missing_one_an_error():
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets(preset):
-    assert made([preset]).outputs[preset].data
+    image = decoded(made([preset]).outputs[preset])
+    assert image.ndim == 3 and image[..., :3].std() > 10  # a picture, and not of one colour
 
 
 def test_a_name_of_ones_own():
@@ -254,7 +255,7 @@ def test_every_product_is_reachable():
         assert isinstance(ProductSpec.model_validate(name).build(), product)
 
 
-def test_a_megapixel_cutout_is_encoded_in_milliseconds():
+def test_a_megapixel_cutout_costs_little_time():
     photo = cv2.resize(PHOTO, (1152, 896), interpolation=cv2.INTER_CUBIC)
     item = Item("a", "a", data=zoo.encode(photo, "JPEG"))
     item.alpha = disc(896, 1152, (500, 400), 300)
@@ -265,4 +266,4 @@ def test_a_megapixel_cutout_is_encoded_in_milliseconds():
         started = time.process_time()
         stage.process_one(item)
         seconds.append(time.process_time() - started)
-    assert min(seconds) < 0.2  # 0.05 on a free core, colours included
+    assert min(seconds) < 0.8  # seconds of the processor; 0.05 on a free core, colours included

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+
 from serve_kit import Server, photo
 
 TOP = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ import pytest
 from hairline.stages.filter import Reason
 from hairline.stages.reasons import MEANINGS
 
-PAGE = Path(__file__).parents[2] / "serve" / "page"
+PAGE = Path(__file__).parents[3] / "serve" / "page"
 FILES = sorted(path for path in PAGE.iterdir() if path.is_file())
 SAMPLES = sorted((PAGE / "samples").iterdir())
 # reasons that a picture sent to the service never ends for
@@ -24,6 +24,7 @@ ELSEWHERE = {
     "write",
     "occupied",
     "unknown_category",
+    "background",  # a request's, answered with 400
 }
 OURS = {"internal_error", "crashed_worker"}  # told as our mistake
 

@@ -60,7 +60,7 @@ def serving(path: str | Path, *changes: str, **environment: str) -> Iterator[Ser
     command = [sys.executable, "-m", "hairline", "serve", str(path)]
     for change in ("port=0", *changes):
         command += ["--set", change]
-    environ = {**os.environ, "PYTHONPATH": str(HERE), **environment}
+    environ = {**os.environ, **environment}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, bufsize=1, env=environ)
     server = Server(process, "")
     try:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Open, expect
+
+from browser import Open, asked, expect
 from serve_kit import Server
-from test_page import asked
 
 
 def test_a_doubtful_result_has_no_green_badge(open_page: Open, good: bytes) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import Open, Page, expect, pixels
-from kit import Web
 from PIL import Image
+
+from browser import BACKDROP_LOADED, Open, Page, asked, expect, pixels
+from kit import Web
 from serve_kit import Server, encoded, photo
-from test_page import BACKDROP_LOADED, asked
 
 GROUND = Image.fromarray(np.dstack([*np.mgrid[0:90, 0:200].astype(np.uint8), np.full((90, 200), 77, np.uint8)]))
 

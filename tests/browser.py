@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import shutil
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,11 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect, sync_playwright
 
-try:
-    from playwright.sync_api import expect, sync_playwright
-except ImportError:  # `launched` says so; the service's other tests go on
-    expect = sync_playwright = None
+from serve_kit import Server
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PENDING = "#strip li.waiting, #strip li.working"
@@ -153,16 +152,13 @@ class Page:
 def launched() -> Iterator[Any]:
     """A headless Chromium."""
     path = chromium()
-    if sync_playwright is None:
-        pytest.skip("playwright is not installed (extra: dev)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
 
 
-if expect:
-    expect.set_options(timeout=LONGEST_MS)
+expect.set_options(timeout=LONGEST_MS)
 Open = Callable[..., Page]
 
 
@@ -171,3 +167,22 @@ def pixels(page: Page, selector: str = "#frame") -> np.ndarray:
     page.steady()
     shot = page.tab.locator(selector).screenshot(animations="disabled")
     return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(int)
+
+
+BACKDROP_LOADED = """async () => {
+  const url = getComputedStyle(document.querySelector(".backdrop")).backgroundImage.match(/blob:[^"]+/);
+  const image = new Image();
+  image.src = url[0];
+  await image.decode();
+  return true;
+}"""
+
+
+def asked(service: Server, route: str, picture: bytes) -> bytes:
+    """A product of a picture as the API gives it."""
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="image_file"; filename="a"\r\n\r\n' + picture + b"\r\n--x--\r\n"
+    )
+    request = urllib.request.Request(service.url + route, body, {"Content-Type": "multipart/form-data; boundary=x"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return bytes(answer.read())

@@ -10,28 +10,13 @@ import zipfile
 
 import numpy as np
 import pytest
-import requests
-from kit import Web
 from PIL import Image
+
+from kit import Web
+from removebg_kit import PATH, ask, code
 from serve_kit import Server, array, encoded, flat, opened, photo
 
-PATH = "/v1.0/removebg"
 FACTS = ("X-Width", "X-Height", "X-Foreground-Top", "X-Foreground-Left", "X-Foreground-Width", "X-Foreground-Height")
-
-
-def ask(
-    service: Server, data: bytes | None = None, headers: dict[str, str] | None = None, **fields: str
-) -> requests.Response:
-    """A multipart request with a picture of its own."""
-    files = {"image_file": ("a.jpg", photo() if data is None else data)}
-    if "bg_image_file" in fields:
-        files["bg_image_file"] = ("b.jpg", fields.pop("bg_image_file"))  # type: ignore[assignment]
-    return service.post(PATH, files=files, data=fields, headers=headers)
-
-
-def code(answer: requests.Response) -> str:
-    assert answer.status_code == 400, (answer.status_code, answer.text)
-    return answer.json()["errors"][0]["code"]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from PIL import Image
 from hairline.configs.documents import Document
 from hairline.configs.pipeline import PipelineConfig
 from hairline.stages.networks.user_model import UserModelSettings
-from tests.serve.serve_kit import serving
+from serve_kit import serving
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "coming-from-rembg.md").read_text("utf-8")

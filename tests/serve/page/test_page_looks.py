@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+
 from browser import Open, Page, expect
 
 SIZES = {320: 640, 390: 844, 1280: 800}
@@ -98,7 +100,7 @@ def test_with_a_mouse_nothing_is_smaller_than_its_pointer(open_page: Open, good:
 @pytest.mark.parametrize("scheme", ["light", "dark", "forced"])
 @pytest.mark.parametrize("width", SIZES)
 def test_axe_finds_nothing(width: int, scheme: str, open_page: Open, good: bytes, blurred: bytes) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed (extra: dev)").Axe()
+    axe = Axe()
     colours = {"forced_colors": "active"} if scheme == "forced" else {"color_scheme": scheme}
     page = open_page(viewport={"width": width, "height": SIZES[width]}, reduced_motion="reduce", **colours)
 

@@ -6,8 +6,9 @@ import time
 
 import numpy as np
 import pytest
+
+from removebg_kit import ask, code
 from serve_kit import Server, array
-from test_removebg import ask, code
 
 
 @pytest.mark.parametrize(

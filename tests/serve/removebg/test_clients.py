@@ -26,12 +26,12 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+import trustme
+
+from hairline.serve.keys import add_key
 from kit import Web
 from serve_kit import Server, array, photo, serving
 
-from hairline.serve.keys import add_key
-
-trustme = pytest.importorskip("trustme", reason="trustme is not installed (extra: dev)")
 pytestmark = pytest.mark.slow
 CLIENTS = ["removebg==0.4", "remove_bg_api==0.2.1", "rembgpy==1.0.1"]
 NODE_CLIENT = "remove.bg@1.3.0"

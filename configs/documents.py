@@ -81,6 +81,14 @@ class Document:
                 target[part] = value
             else:
                 target = target[part]
+        self._moved(key, label)
+
+    def put(self, key: str, value: Any, label: str) -> None:
+        """Gives a key at the top another value; `label` says where that stands, such as `--input`."""
+        self.data[key] = value
+        self._moved((key,), label)
+
+    def _moved(self, key: Key, label: str) -> None:
         self.locations = {known: where for known, where in self.locations.items() if known[: len(key)] != key}
         self.locations[key] = label
 

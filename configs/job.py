@@ -47,8 +47,7 @@ def load_job(path: str, changes: Sequence[str] = (), **given: str | None) -> Job
     document = read_config(path, changes)
     for key, value in given.items():
         if value is not None:
-            document.data[key] = value
-            document.locations[(key,)] = f"--{key}"
+            document.put(key, value, f"--{key}")
     return check(document)
 
 

@@ -5,9 +5,17 @@ Not covered: whether the pools fit the machine (cluster/placement.py).
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
 from ..stages.base import Settings
 from ..stages.errors import HairlineError
@@ -35,6 +43,18 @@ class PoolConfig(Model):
     workers: Literal["auto"] | Count | tuple[Count, Count] = Field("auto", description="processes, or [min, max]")
     batch: Count = Field(16, description="pictures that go through the stages together")
     batch_pixels: Count = Field(50_000_000, description="and their pixels, at most; larger batches go in parts")
+
+    shapes: ClassVar[str] = (
+        "auto, a number of processes from 1 on, or [min, max] with min from 1 on: a run keeps one at least"
+    )
+
+    @field_validator("workers", mode="wrap")
+    @classmethod
+    def _shape(cls, value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return check(value)
+        except ValidationError as error:  # pydantic's own text names one member of the union alone
+            raise ValueError(f"must be {cls.shapes} (is {str(value)[:60]})") from error
 
     @model_validator(mode="after")
     def _consistent(self) -> PoolConfig:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -31,6 +31,7 @@ class ServicePool(PoolConfig):
     workers: Literal["auto"] | Annotated[int, Field(ge=1)] | tuple[Annotated[int, Field(ge=0)], int] = Field(
         "auto", description="processes, or [min, max], which follow the load; min 0: none while there is none"
     )
+    shapes: ClassVar[str] = "auto, a number of processes from 1 on, or [min, max] with min from 0 on"
     scale_up_s: float = Field(3.0, ge=0, description="load must last so long before a process is added")
     scale_down_s: float = Field(300.0, ge=0, description="and be gone so long before one is taken away")
 

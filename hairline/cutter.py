@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from itertools import islice
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
@@ -91,6 +91,11 @@ class Cutter:
         gpu = 1.0 if self._device.type == "cuda" else 0.0
         with self._settled():
             self._runner = StageRunner(PoolSpec("cutter", tuple(order), self._threads, gpu, batch))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Cutter cannot be pickled: make one in each process; for Ray Data there is hairline.ray.Cutter"
+        )
 
     def cut(self, image: Input) -> Cutout:
         """Cuts one picture out.
@@ -177,7 +182,9 @@ def _settings(job: str | os.PathLike[str], stages: dict[str, dict[str, Any]], li
                 target[part] = {}
             target = target[part]
         target |= options
-        document.locations |= {(*above, key): HERE for key in options} | ({above: HERE} if options else {})
+        document.locations |= {(*above, key): HERE for key in options}
+        if options or above != ("limits",):
+            document.locations[above] = HERE
     return check_config(PipelineConfig, document)
 
 

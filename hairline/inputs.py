@@ -64,8 +64,7 @@ def read(image: Input, limits: Limits) -> PictureItem:
     if isinstance(image, np.ndarray):
         image = _from_array(image)
     if isinstance(image, Image.Image):
-        data = _encoded(image)
-        return PictureItem("", "", data=data, limits=limits.model_copy(update={"max_bytes": len(data)}))
+        return _from_pil(image, limits)
     if not isinstance(image, str | os.PathLike):
         raise TypeError(f"{type(image).__name__} is no picture: give {TAKES}")
     uri = os.fsdecode(image)
@@ -80,7 +79,7 @@ def read(image: Input, limits: Limits) -> PictureItem:
 
 
 def _from_array(array: np.ndarray) -> Image.Image:
-    shape = " x ".join(map(str, array.shape))
+    shape = " x ".join(map(str, array.shape)) or "no dimensions"
     if array.dtype != np.uint8:
         raise ValueError(f"an array of {array.dtype} ({shape}) is no picture: give uint8, 0..255")
     if array.ndim != 2 and (array.ndim != 3 or array.shape[2] not in (3, 4)):
@@ -88,6 +87,21 @@ def _from_array(array: np.ndarray) -> Image.Image:
     if not array.size:
         raise ValueError(f"an array of {shape} holds no pixels")
     return Image.fromarray(np.ascontiguousarray(array))
+
+
+def _from_pil(image: Image.Image, limits: Limits) -> PictureItem:
+    if 0 in image.size:
+        raise ValueError(f"a PIL image of {image.width} x {image.height} holds no pixels")
+    item = PictureItem("", "", limits=limits)
+    try:
+        image.load()  # what was opened and not yet read is read here
+    except (OSError, SyntaxError, EOFError) as error:
+        reason = "truncated" if "truncated" in str(error) else "decode_error"
+        item.fail("decode", PictureError(reason, f"PIL cannot read {image.format or 'it'}: {error}"))
+        return item
+    item.data = _encoded(image)
+    item.limits = limits.model_copy(update={"max_bytes": len(item.data)})
+    return item
 
 
 def _encoded(image: Image.Image) -> bytes:

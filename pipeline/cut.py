@@ -43,8 +43,9 @@ def cut(sources: Sequence[str], output: str, products: Sequence[str], changes: S
         HairlineError: a source is not there, the output cannot be written, or a setting is wrong.
     """
     document: Document = read_config("laptop.yaml")
-    for key, value in (("input", sources[0]), ("output", output), ("products", list(products))):
-        document.data[key], document.locations[(key,)] = value, f"--{key}"
+    document.put("input", sources[0], "SOURCE")
+    document.put("output", output, "--output")
+    document.put("products", list(products), "--product")
     for change in changes:
         document.set(change)
     job: Job = check(document)

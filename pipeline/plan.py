@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 from contextlib import nullcontext
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -11,6 +14,7 @@ from rich.table import Table
 from ..cluster.nodes import Node
 from ..cluster.session import Cluster
 from ..configs.job import Job
+from ..stages.errors import HairlineError
 from .prepare import Prepared, describe, prepare
 from .progress import clock
 from .storage import Folder
@@ -27,12 +31,25 @@ def show_plan(job: Job, retry: Sequence[str], console: Console) -> None:
     with nullcontext() if cluster.machine else cluster.session():
         nodes = cluster.nodes
     output = Folder(job.output)
+    if output.local:
+        _check_folder(output.root)
     prepared = prepare(job, output, nodes, retry)
     console.print(f"from  {job.input}\nto    {output.root}", soft_wrap=True, highlight=False)
     console.print(_pools(prepared))
     console.print(f"The pools fit: {_there(nodes)}.", highlight=False)
     console.print(describe(prepared), soft_wrap=True, highlight=False)
     console.print(_expected(prepared, output), soft_wrap=True, highlight=False)
+
+
+def _check_folder(path: str) -> None:
+    """What a run would find out when it makes the folder. Raises HairlineError: it could not write there."""
+    above = Path(path)
+    while not above.exists() and not above.is_symlink():
+        above = above.parent
+    if not above.is_dir():
+        raise HairlineError(f"output {path}: cannot be written: {above} is no folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise HairlineError(f"output {path}: cannot be written: {above}: {os.strerror(errno.EACCES)}")
 
 
 def _pools(prepared: Prepared) -> Table:

@@ -21,6 +21,7 @@ from ..cluster.session import Cluster
 from ..cluster.stage_runner import pool_specs
 from ..configs.job import Job
 from ..stages.errors import HairlineError
+from .atomic import what_is_wrong
 from .ledger import Ledger
 from .made import Old, clear_dead, leave, products
 from .pools import run_pools
@@ -214,7 +215,7 @@ def _alone(output: Folder) -> Iterator[bool]:
         Path(output.root).mkdir(parents=True, exist_ok=True)
         folder = os.open(output.root, os.O_RDONLY)
     except OSError as error:
-        raise HairlineError(f"output {output.root}: cannot be written: {error.strerror}") from error
+        raise HairlineError(f"output {output.root}: cannot be written: {what_is_wrong(error)}") from error
     locked = True
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -53,6 +53,7 @@ def test_a_mistake_in_a_process_of_its_own(job_file: Callable[..., Path]) -> Non
         (["run", "laptop.yaml"], "no input"),
         (["run", "laptop.yaml", "--input", "x"], "no output"),
         (["run", "laptop.yaml", "--inptu", "x"], "--inptu"),
+        (["cut", "x.jpg", "-o", "y", "--product", "musk"], "--product: products: unknown product 'musk'"),
         (["run", "laptop.yaml", "--retry", "some"], "--retry"),
         (["run", "laptop.yaml", "--input", "a", "--output", "b", "--set", "pools.0.cpu=1"], "did you mean cpus?"),
     ],
@@ -88,6 +89,9 @@ def test_mistakes_in_places(mistake: Mistake, job_file: Callable[..., Path], tmp
     assert "cannot be written" in mistake("run", job, "--output", tmp_path / "file" / "out")
     assert "is the input itself" in mistake("run", job, "--output", tmp_path / "in")
     assert not (tmp_path / "out").exists()
+    (tmp_path / "file").touch()
+    done = hairline("plan", job_file(), "--output", str(tmp_path / "file" / "below"))
+    assert done.returncode == 2 and f"cannot be written: {tmp_path / 'file'} is no folder" in done.stderr
 
 
 def test_pools_that_do_not_fit(mistake: Mistake, job_file: Callable[..., Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -150,6 +151,7 @@ def test_images_in_memory_keep_their_orientation_profile_and_transparency(cutter
         (np.zeros((4, 4, 3)), ValueError, r"float64 \(4 x 4 x 3\) is no picture: give uint8"),
         (np.zeros((4, 4, 2), np.uint8), ValueError, r"4 x 4 x 2 is no picture: give \[H, W\], \[H, W, 3\]"),
         (np.zeros((0, 4, 3), np.uint8), ValueError, "0 x 4 x 3 holds no pixels"),
+        (Image.new("RGB", (0, 4)), ValueError, "0 x 4 holds no pixels"),
     ],
 )
 def test_what_is_no_picture_is_told(cutter: hairline.Cutter, given: object, kind: type[Exception], says: str) -> None:
@@ -157,6 +159,19 @@ def test_what_is_no_picture_is_told(cutter: hairline.Cutter, given: object, kind
         cutter.cut(given)  # type: ignore[arg-type]
     with pytest.raises(kind, match=says):
         list(cutter.cut_many([given]))  # type: ignore[list-item]
+
+
+def test_an_image_that_pil_cannot_read_to_its_end_is_an_answer(cutter: hairline.Cutter, folder: Path) -> None:
+    data = (folder / "coffee.png").read_bytes()
+    broken = [Image.open(io.BytesIO(data[: len(data) // 2])), Image.open(folder / "coffee.png")]
+    answers = list(cutter.cut_many(broken))
+    assert [answer.status for answer in answers] == ["failed", "ok"]
+    assert answers[0].reason == "truncated" and answers[0].detail.startswith("PIL cannot read PNG: ")
+
+
+def test_a_cutter_that_is_pickled_says_what_to_do(cutter: hairline.Cutter) -> None:
+    with pytest.raises(TypeError, match=r"make one in each process; for Ray Data there is hairline\.ray\.Cutter"):
+        pickle.dumps(cutter)
 
 
 def test_one_picture_is_not_several(cutter: hairline.Cutter) -> None:

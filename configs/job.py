@@ -16,6 +16,8 @@ from ..stages.errors import HairlineError
 from .documents import Document, read_config
 from .pipeline import PipelineConfig, check_config
 
+FAILED_PATTERN = r"^\d{1,9}(\.\d{1,9})?%?$"
+
 
 class Job(PipelineConfig):
     """A checked job."""
@@ -24,6 +26,22 @@ class Job(PipelineConfig):
     input: str = Field(description="a folder, a glob, s3://bucket/prefix, or a manifest (.parquet, .csv)")
     output: str = Field(description="a folder or s3://bucket/prefix")
     patience_s: float = Field(600.0, ge=0, description="how long storage that does not answer is waited for, seconds")
+
+    allow_failed: str = Field(
+        "0",
+        pattern=FAILED_PATTERN,
+        description="failed pictures, or their share of the catalog such as 1%, that are no error",
+    )
+
+    def most_failed(self, pictures: int) -> float:
+        """How many of so many pictures may fail without the run's being an error."""
+        number, percent, _ = self.allow_failed.partition("%")
+        return float(number) / 100 * pictures if percent else float(number)
+
+    @field_validator("allow_failed", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
     @field_validator("input", "output", mode="plain")  # pydantic's own text cannot hold names that are no UTF-8
     @classmethod
@@ -39,7 +57,7 @@ def load_job(path: str, changes: Sequence[str] = (), **given: str | None) -> Job
     Args:
         path: a file, or the name of a configuration that comes with hairline, such as `laptop.yaml`.
         changes: `a.b=c` each, applied in their order.
-        given: `input` and `output` from the command line; None leaves the file's.
+        given: keys from the command line, such as `input`; None leaves the file's.
 
     Raises:
         HairlineError: names the file, the line, the key and, for a misspelt one, the right one.

@@ -100,8 +100,18 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--input", metavar="URI", help="instead of the job's input")
         command.add_argument("--output", metavar="URI", help="instead of the job's output")
         command.add_argument(
-            "--retry", action="append", choices=STATUSES, help="do these again even if nothing changed"
+            "--retry",
+            action="append",
+            type=_retried,
+            metavar="WHAT",
+            help="do these again even if nothing changed: failed, filtered, all, or a reason code such as fetch",
         )
+        if name == "run":
+            command.add_argument(
+                "--allow-failed",
+                metavar="N|P%%",
+                help="so many failed pictures, or such a share, are no error: exit code 0",
+            )
         _changes(command)
 
     report = commands.add_parser("report", help="writes the HTML report of an output")
@@ -143,7 +153,8 @@ def _run(options: argparse.Namespace) -> int:
     from .configs.job import load_job
     from .pipeline.run import run_job
 
-    job = load_job(options.job, options.changes, input=options.input, output=options.output)
+    given = {"input": options.input, "output": options.output, "allow_failed": options.allow_failed}
+    job = load_job(options.job, options.changes, **given)
     return run_job(job, _retry(options), _console())
 
 
@@ -217,6 +228,17 @@ def _evaluate(options: argparse.Namespace) -> int:
     from .pipeline.outcome import rows_of_run
 
     return evaluate(options, rows_of_run)
+
+
+def _retried(word: str) -> str:
+    from .configs.documents import did_you_mean
+    from .stages.reasons import MEANINGS
+
+    if word not in STATUSES and word not in MEANINGS:
+        raise argparse.ArgumentTypeError(
+            f"{word} is neither a status nor a reason{did_you_mean(word, [*STATUSES, *MEANINGS])}"
+        )
+    return word
 
 
 def _retry(options: argparse.Namespace) -> list[str]:

@@ -243,7 +243,7 @@ def what_to_do(
 
     Args:
         catalog: columns id and etag at least.
-        retry: statuses to do again, of `failed`, `filtered`, `ok`.
+        retry: statuses (`failed`, `filtered`, `ok`) and reason codes to do again.
         torn: id -> run that was replacing its products when it died: an older row does not hold any more.
 
     Returns:
@@ -260,7 +260,9 @@ def what_to_do(
     changed = pc.fill_null(pc.not_equal(known["etag"], catalog["etag"]), False)
     outdated = pc.and_not(pc.fill_null(pc.not_equal(known["fingerprint"], fingerprint), False), changed)
     settled = pc.invert(pc.or_(new, pc.or_(changed, outdated)))
-    asked = pc.and_(settled, pc.fill_null(pc.is_in(known["status"], value_set=pa.array(retry, pa.string())), False))
+    wanted = pa.array(retry, pa.string())
+    named = pc.or_(pc.is_in(known["status"], value_set=wanted), pc.is_in(known["reason"], value_set=wanted))
+    asked = pc.and_(settled, pc.fill_null(named, False))
     why = ToDo(*(pc.sum(mask).as_py() or 0 for mask in (new, changed, outdated, asked)))
     todo = pc.or_(pc.invert(settled), asked)
     return catalog.filter(todo), why, known.select(["id", "status", "reason"]).filter(pc.invert(todo))

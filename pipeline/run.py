@@ -43,10 +43,10 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
     """Runs a job and reports on it.
 
     Args:
-        retry: statuses to do again even where nothing changed.
+        retry: statuses and reason codes to do again even where nothing changed.
 
     Returns:
-        The exit code: 0, 3 if pictures failed, 1 if it was interrupted or could not go on.
+        The exit code: 0, 3 if more pictures failed than the job allows, 1 if it was interrupted or could not go on.
 
     Raises:
         HairlineError: the job, a path or a flag is wrong, or the pools do not fit.
@@ -91,7 +91,8 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
             return ABORTED
         _report(output, tally, counts, console)
         _mention_strangers(output, stood, console)
-    return SOME_FAILED if any(status == "failed" for status, _ in counts) else FINISHED
+    failed = sum(number for (status, _), number in counts.items() if status == "failed")
+    return SOME_FAILED if failed > job.most_failed(counts.total()) else FINISHED
 
 
 def _work(prepared: Prepared, output: Folder, cluster: Cluster, tally: Tally, console: Console) -> None:

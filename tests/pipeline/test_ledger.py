@@ -161,6 +161,8 @@ def test_what_is_to_do(folder: Folder) -> None:
     assert done == ["failed", "filtered", "same"]
     assert plan("failed")[0] == ["changed", "failed", "new", "outdated"]
     assert plan("failed", "filtered", "ok")[0] == ids
+    assert plan("too_dark")[0] == ["changed", "failed", "filtered", "new", "outdated"]
+    assert plan("fetch")[0] == plan()[0]
     assert plan("failed", "filtered", "ok")[1]["asked"] == 3
 
 

@@ -69,6 +69,7 @@ def test_a_run_and_its_reruns(job_file: Callable[..., Path], catalog: Path, tmp_
 
     code, summary, text = run(job)
     assert code == 3
+    assert [run(job, f"allow_failed={most}")[0] for most in ("2", "1", "9%", "8.5%")] == [0, 3, 0, 3]  # 2 of 23
     assert summary["counts"] == {
         "ok": {"": 18}, "filtered": {"too_dark": 3}, "failed": {"not_a_picture": 1, "not_found": 1},
     }  # fmt: skip

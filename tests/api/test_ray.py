@@ -23,6 +23,8 @@ import skimage
 from PIL import Image
 
 import hairline
+from hairline.cluster.nodes import Node
+from hairline.cluster.session import Cluster
 
 ROOT = Path(__file__).parents[2]
 PHOTOS = Path(skimage.__file__).parent / "data"
@@ -32,14 +34,11 @@ ONE = ray.data.ActorPoolStrategy(size=1)
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[None]:
-    ray.init(
-        num_cpus=2,
-        include_dashboard=False,
-        log_to_driver=False,
-        runtime_env={"env_vars": {"PYTHONPATH": f"{ROOT}:{ROOT / 'examples'}"}},
-    )
-    yield
-    ray.shutdown()
+    """A Ray of this module's own: one that is started plainly would turn on tokens for every later test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "examples"), os.environ["PYTHONPATH"]]))
+        with Cluster(Node(2)).session():
+            yield
 
 
 @pytest.fixture(scope="module")

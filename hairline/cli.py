@@ -9,7 +9,8 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import __version__
 from .evaluation.cli import options as evaluation_options
@@ -202,7 +203,6 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _keys(options: argparse.Namespace) -> int:
-    from pathlib import Path
     from typing import Literal
 
     from .serve import keys
@@ -225,9 +225,13 @@ def _keys(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from .evaluation.cli import evaluate
-    from .pipeline.outcome import rows_of_run
 
-    return evaluate(options, rows_of_run)
+    def rows(output: Path) -> list[dict[str, Any]]:
+        from .pipeline.outcome import rows_of_run  # takes seconds, and most evaluations read no run
+
+        return rows_of_run(output)
+
+    return evaluate(options, rows)
 
 
 def _retried(word: str) -> str:

@@ -12,10 +12,12 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .storage import Folder
-from .worker import Summary
+
+if TYPE_CHECKING:
+    from .worker import Summary
 
 RUNS = "runs"
 RUN = re.compile(rf"{RUNS}/\d{{8}}T[^/]+Z-[0-9a-f]{{4}}\.json")  # what else lies there is not ours

@@ -50,12 +50,13 @@ def is_heavy(item: pytest.Item) -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks what is heavy. What is slow, installing from package indexes, runs with `-m slow` or HAIRLINE_SLOW=1."""
+    """Marks what is heavy. What is slow runs with `-m slow`, HAIRLINE_SLOW=1, or HAIRLINE_SLOW=<names of files>."""
     for item in items:
         if item.get_closest_marker("slow") or is_heavy(item):
             item.add_marker(pytest.mark.heavy)
-    if os.environ.get("HAIRLINE_SLOW") == "1" or "slow" in config.getoption("-m"):
+    chosen = os.environ.get("HAIRLINE_SLOW", "").split(",")
+    if "1" in chosen or "slow" in config.getoption("-m"):
         return
     for item in items:
-        if item.get_closest_marker("slow"):
+        if item.get_closest_marker("slow") and item.path.stem not in chosen:
             item.add_marker(pytest.mark.skip(reason="slow: runs with -m slow, or with HAIRLINE_SLOW=1"))

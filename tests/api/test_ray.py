@@ -26,6 +26,7 @@ import hairline
 from hairline.cluster.nodes import Node
 from hairline.cluster.session import Cluster
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 PHOTOS = Path(skimage.__file__).parent / "data"
 SMALL = {"small": {"product": "white_background", "canvas": [64, 64]}}

@@ -16,6 +16,7 @@ from PIL import Image
 
 from serve_kit import Server, array, flat, photo, serving
 
+pytestmark = pytest.mark.slow
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 

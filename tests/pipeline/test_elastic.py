@@ -12,6 +12,7 @@ from ray.cluster_utils import Cluster
 
 from kit import hairline, jpeg
 
+pytestmark = pytest.mark.slow
 Log = list[tuple[float, int]]  # (seconds, process) of every picture
 
 

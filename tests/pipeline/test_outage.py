@@ -19,6 +19,8 @@ from hairline.pipeline.retry import ATTEMPTS, with_retries
 from hairline.pipeline.storage import Folder
 from kit import fill, hairline, jpeg, small_job
 
+pytestmark = pytest.mark.slow
+
 
 class Wire:
     """A way to a server that can be cut: what goes through is broken off, and nobody answers."""

@@ -1,7 +1,7 @@
 # Everything runs in .venv, made when it is missing from python3.12, python3.13, python3.11 or python3 (override: PYTHON=...).
 #   make demo    a sample catalog through the whole pipeline; says where the report is
 #   make test    all tests              (make test PYTEST="-k report -x")
-#   make test-fast  those that need no service, Ray session, browser or S3 server: under three minutes
+#   make test-fast  those that need no service, Ray session, browser or S3 server: a few minutes
 #   make lint    ruff, mypy, and what may import what
 #   make docs    the documentation as a site: site/index.html
 #   make bench   the quick benchmarks   (make bench BENCH=offline ARGS="--pictures 1000")

@@ -84,11 +84,11 @@ def test_ci_runs_everything_and_ends_with_the_closing_line(tools: Tools, lint: s
         tools.add(name)
     tools.add(
         "make",
-        f'case "$1" in lint) {lint or ":"};; test) echo "3 passed in 1.25s"; echo slow=$HAIRLINE_SLOW; {test};; esac',
+        f'case "$1" in lint) {lint or ":"};; test) echo "3 passed in 1.25s"; {test};; esac',
     )
     done = tools.run(".ci/run", HAIRLINE_S3UP="/nowhere")
     assert done.returncode == code, done.stderr
-    assert done.stdout.splitlines()[-1] == "3 passed in 1.25s" and "slow=test_wheel" in done.stdout
+    assert done.stdout.splitlines()[-1] == "3 passed in 1.25s"
     assert [call for call in tools.calls() if call.startswith("make")] == ["make lint", "make test"]
     assert not list(tools.top.parent.glob("tmp.*"))  # its working folder is gone
 

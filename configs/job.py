@@ -6,6 +6,7 @@ Not covered: whether the pools fit the machine (cluster/placement.py) and whethe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from ..stages.errors import HairlineError
 from .documents import Document, read_config
 from .pipeline import PipelineConfig, check_config
 
-FAILED_PATTERN = r"^\d{1,9}(\.\d{1,9})?%?$"
+FAILED = re.compile(r"\d{1,9}(\.\d{1,9})?%?")  # pictures, or their share
 
 
 class Job(PipelineConfig):
@@ -26,11 +27,8 @@ class Job(PipelineConfig):
     input: str = Field(description="a folder, a glob, s3://bucket/prefix, or a manifest (.parquet, .csv)")
     output: str = Field(description="a folder or s3://bucket/prefix")
     patience_s: float = Field(600.0, ge=0, description="how long storage that does not answer is waited for, seconds")
-
     allow_failed: str = Field(
-        "0",
-        pattern=FAILED_PATTERN,
-        description="failed pictures, or their share of the catalog such as 1%, that are no error",
+        "0", description="failed pictures, or their share of the catalog such as 1%, that are no error"
     )
 
     def most_failed(self, pictures: int) -> float:
@@ -40,8 +38,11 @@ class Job(PipelineConfig):
 
     @field_validator("allow_failed", mode="before")
     @classmethod
-    def _number(cls, value: Any) -> Any:
-        return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    def _number_or_share(cls, value: Any) -> str:
+        text = str(value)
+        if not FAILED.fullmatch(text):
+            raise ValueError(f"must be a number of pictures or a share of them, such as 5 or 1% (is {text})")
+        return text
 
     @field_validator("input", "output", mode="plain")  # pydantic's own text cannot hold names that are no UTF-8
     @classmethod
@@ -65,7 +66,7 @@ def load_job(path: str, changes: Sequence[str] = (), **given: str | None) -> Job
     document = read_config(path, changes)
     for key, value in given.items():
         if value is not None:
-            document.put(key, value, f"--{key}")
+            document.put(key, value, "--" + key.replace("_", "-"))
     return check(document)
 
 

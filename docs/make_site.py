@@ -89,23 +89,23 @@ def _write(page: Path, pages: Path, text: str, folder: Path) -> None:
         text, target, anchor = found["text"], found["target"], found["anchor"] or ""
         if ":" in target:
             return found[0]
-        place = Path(os.path.normpath(folder / target)).relative_to(ROOT).as_posix()
-        place, anchor = _on_the_site(place, anchor)
-        return f"[{text}]({os.path.relpath(pages / place, page.parent)}{anchor})" if place else text
+        file = Path(os.path.normpath(folder / target)).relative_to(ROOT).as_posix()
+        file, anchor = _on_the_site(file, anchor)
+        return f"[{text}]({os.path.relpath(pages / file, page.parent)}{anchor})" if file else text
 
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(LINK.sub(link, text), "utf-8")
 
 
-def _on_the_site(place: str, anchor: str) -> tuple[str, str]:
+def _on_the_site(file: str, anchor: str) -> tuple[str, str]:
     """Page and anchor of a file of the repository; empty where the site does not have it."""
-    folder, _, name = place.rpartition("/")
-    if place in TOP:
-        return TOP[place], anchor
+    folder, _, name = file.rpartition("/")
+    if file in TOP:
+        return TOP[file], anchor
     if folder.split("/")[0] == "docs":
-        return place.removeprefix("docs/"), anchor
+        return file.removeprefix("docs/"), anchor
     for holder, page in HOLDERS.items():
-        if place == holder:
+        if file == holder:
             return page, ""
         if folder == holder:
             return page, f"#{anchor_of(name.removesuffix('.md'))}"

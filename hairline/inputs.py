@@ -20,19 +20,7 @@ from .stages.limits import Limits
 from .stages.products.base import Matte
 
 Input: TypeAlias = str | os.PathLike | bytes | bytearray | memoryview | np.ndarray | Image.Image
-PIXELS = (
-    "1",
-    "L",
-    "LA",
-    "RGB",
-    "RGBA",
-    "CMYK",
-    "LAB",
-    "I;16",
-    "I;16B",
-    "I",
-    "F",
-)  # modes that a TIFF holds as they are
+PIXELS = ("1", "L", "LA", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I;16B", "I", "F")  # modes a TIFF holds as they are
 TAKES = "a path or URL, the bytes of a file, a PIL image, or a NumPy array"
 
 

@@ -10,7 +10,7 @@ from fsspec.asyn import sync
 
 from ..stages.errors import HairlineError, PictureError
 from ..stages.limits import Limits
-from .retry import HttpError, classify_error, is_down, with_retries
+from .retry import HttpError, StorageDown, classify_error, with_retries
 from .storage import filesystem, is_local, local_path, remote
 
 CHUNK = 1 << 18
@@ -38,30 +38,21 @@ def fetch(uri: str, limits: Limits, size: int = -1, patience_s: float = 0.0) -> 
         if uri.startswith(("http://", "https://")):
             return with_retries(lambda: _read_http(uri, limits.max_bytes))
         files, path = remote(uri)
+        bucket = path.partition("/")[0]
+        return with_retries(
+            lambda: _read_remote(files, path, limits.max_bytes, size),
+            patience_s,
+            (lambda: files.info(bucket)) if patience_s else None,
+        )
     except (PictureError, MemoryError):
         raise
     except HairlineError as error:
         raise PictureError("fetch", str(error)) from error
+    except StorageDown as error:
+        raise HairlineError(f"input {uri}: {error}; the bucket has not answered for {patience_s:g} s") from error
     except Exception as error:
-        raise _failed(error) from error
-    bucket = path.partition("/")[0]
-    try:
-        return with_retries(
-            lambda: _read_remote(files, path, limits.max_bytes, size), patience_s, lambda: files.info(bucket)
-        )
-    except (PictureError, MemoryError):
-        raise
-    except Exception as error:
-        if patience_s and classify_error(error).again and is_down(lambda: files.info(bucket)):
-            raise HairlineError(
-                f"input {uri}: {classify_error(error).detail}; the bucket has not answered for {patience_s:g} s"
-            ) from error
-        raise _failed(error) from error
-
-
-def _failed(error: Exception) -> PictureError:
-    verdict = classify_error(error)
-    return PictureError(verdict.reason, verdict.detail)
+        verdict = classify_error(error)
+        raise PictureError(verdict.reason, verdict.detail) from error
 
 
 def _read_local(path: str, limit: int) -> bytes:

@@ -31,6 +31,10 @@ class HttpError(OSError):
         self.wait_s = wait_s  # what the server asks for (Retry-After)
 
 
+class StorageDown(Exception):
+    """The storage has not answered, whatever was asked, until the patience was used up. Its cause is the last error."""
+
+
 class Verdict(NamedTuple):
     """What an error means: a short code for the row, one line for a person, and whether to try again."""
 
@@ -105,6 +109,7 @@ def with_retries(
         What the action returns, and at which attempt.
 
     Raises:
+        StorageDown: there is a probe, and it says so.
         Exception: the action's last error, where it is final, or came too often and for too long.
     """
     started = time.monotonic()
@@ -115,15 +120,18 @@ def with_retries(
             if not classify_error(error).again:
                 raise
             if attempt >= ATTEMPTS:
-                waited = time.monotonic() - started
-                if waited >= patience_s or (probe and not is_down(probe)):
+                if probe and not _is_down(probe):
+                    raise
+                if time.monotonic() - started >= patience_s:
+                    if probe:
+                        raise StorageDown(classify_error(error).detail) from error
                     raise
             wait = random.uniform(0, min(LONGEST_S, BASE_S * 2 ** min(attempt, 10)))
             time.sleep(max(wait, min(getattr(error, "wait_s", 0.0), LONGEST_S)))
     raise AssertionError("unreachable")
 
 
-def is_down(probe: Callable[[], object]) -> bool:
+def _is_down(probe: Callable[[], object]) -> bool:
     """Whether a question fails in a way that passes: the storage is away, or turns everybody off."""
     try:
         probe()

@@ -32,6 +32,7 @@ from .context import ServiceContext
 from .keys import Keys, demand_keys
 from .memory import room
 from .protocol import Protocol
+from .security import UVICORN
 from .startup_checks import check_folders
 
 LINGER_S = 3.0  # for kept connections, whose next answer tells the client to open a new one
@@ -94,23 +95,18 @@ def serve(service: Service, cluster: Cluster, listener: socket.socket, ready_fd:
     demand_keys(service.host, keys)
     check_folders(service)
     nodes = cluster.nodes
-    pixels = room(
-        service, allocate(service.pools, nodes), pools.memory()
-    )  # before anything is started that does not fit
+    # before anything is started that does not fit
+    pixels = room(service, allocate(service.pools, nodes), pools.memory())
     context = ServiceContext(service, pools.Pools(service, pools.deploy(service, nodes), pixels), keys)
     config = uvicorn.Config(
         build(context),
         http=partial(Protocol, context),  # type: ignore[arg-type]
-        ws="none",
         lifespan="on",
-        access_log=False,
-        log_config=None,
         log_level="error",
-        server_header=False,
-        proxy_headers=False,
         h11_max_incomplete_event_size=HEADER_BYTES,
         timeout_keep_alive=20,
         timeout_graceful_shutdown=int(service.times.drain),
+        **UVICORN,
     )
     Server(config, context, ready_fd).run(sockets=[listener])
 

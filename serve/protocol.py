@@ -32,7 +32,7 @@ class Protocol(H11Protocol):
 
     def __init__(self, context: ServiceContext, **options: Any) -> None:
         super().__init__(**options)
-        self._desk = context
+        self._context = context
         self._pieces = self._bytes = 0
         self._slow: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
@@ -106,13 +106,13 @@ class Protocol(H11Protocol):
         self.transport.close()
 
     def _give_up(self) -> None:
-        self._desk.metrics.refused.labels("slow_reader").inc()
+        self._context.metrics.refused.labels("slow_reader").inc()
         self.transport.abort()
 
     def _refused(self, id: str, error: ApiError) -> None:
-        self._desk.metrics.refused.labels(error.reason).inc()
-        self._desk.metrics.requests.labels("other", str(error.status)).inc()
-        self._desk.log.write(id, self.client[0] if self.client else "", error.status, error.code)
+        self._context.metrics.refused.labels(error.reason).inc()
+        self._context.metrics.requests.labels("other", str(error.status)).inc()
+        self._context.log.write(id, self.client[0] if self.client else "", error.status, error.code)
 
     def _calm(self) -> None:
         if self._slow is not None:

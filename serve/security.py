@@ -1,4 +1,14 @@
-"""Headers that every answer carries."""
+"""Headers that every answer carries, and what uvicorn is kept from: believing proxies, telling of itself, logging."""
+
+from typing import Any
+
+UVICORN: dict[str, Any] = {
+    "ws": "none",
+    "access_log": False,
+    "log_config": None,
+    "server_header": False,
+    "proxy_headers": False,  # guard.py believes those of the proxies that the service names
+}
 
 SECURITY = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "

@@ -22,7 +22,7 @@ import uvicorn
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from .security import SECURITY
+from .security import SECURITY, UVICORN
 
 RETRY_S = 5
 UPLOAD_S = 5.0  # for an upload to come in before it is turned away: a client that still sends may miss the answer
@@ -82,15 +82,11 @@ def main(arguments: list[str]) -> None:
     config = uvicorn.Config(
         answer,
         http="h11",
-        ws="none",
         lifespan="off",
-        access_log=False,
-        log_config=None,
         log_level="critical",
-        server_header=False,
-        proxy_headers=False,
         limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=CLOSE_S,
+        **UVICORN,
     )
     threading.Thread(target=_end_with_parent, daemon=True).start()
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(arguments[0]))])

@@ -100,7 +100,7 @@ class Item(Facts):
     """One picture: where it came from, the facts found so far and its status.
 
     `picture` is the decoded picture; it never leaves the process. `alpha` crosses processes as PNG, so that
-    between pools only encoded bytes and small arrays travel.
+    between pools only encoded bytes and small arrays travel. What is found of it are its `Facts`.
 
     Attributes:
         id: names its products; the path below the input, or the manifest's id.
@@ -108,23 +108,10 @@ class Item(Facts):
         data: the file's bytes; empty once the picture has ended.
         etag: tells another version of the file.
         category_hint: the category that a manifest or a request names, or empty.
-        status: pending, ok, filtered or failed.
-        reason: the reason code of a picture that is filtered or failed.
-        stage: the stage in which it ended so.
-        detail: one line about it, for a person.
-        width: of the upright picture, pixels; 0 until its header is read.
-        height: likewise.
-        quality: measurements and probabilities by name, see the filter stage.
-        category: the kind of subject; empty until it is looked at.
-        category_score: its probability, 0..1.
-        route: which matting weights are used.
-        boxes: what was detected.
         crops: what the coarse stage found, crop by crop.
         alpha: uint8 [H, W], 0..255, of the upright picture, or None until the fine stage.
         subjects: single subjects, where there are several.
-        confidence: 1 less the expected error of alpha over the subject's area, 0..1, or None.
         outputs: {product: file}.
-        seconds: {stage: wall-clock seconds}, its share of a batch.
         attempts: how often a process began on it.
         limits: what is refused before it is decoded.
         request: what one request wants otherwise than the settings say, or None.

@@ -37,7 +37,7 @@ class ProductsStage(EachStage[ProductsSettings]):
     """Makes every wanted product of a picture: those of its request, or else those of the settings.
 
     Reads item.alpha, and item.subjects where a product is wanted per subject; fills in item.outputs. A
-    source that is itself transparent somewhere stays so, see `transparency.joined`.
+    source that is itself transparent somewhere stays so, see `transparency.combine_alpha`.
     """
 
     name: ClassVar[str] = "products"

@@ -56,7 +56,10 @@ def test_a_mistake_in_a_process_of_its_own(job_file: Callable[..., Path]) -> Non
         (["cut", "x.jpg", "-o", "y", "--product", "musk"], "--product: products: unknown product 'musk'"),
         (["run", "laptop.yaml", "--retry", "some"], "--retry"),
         (["run", "laptop.yaml", "--retry", "fetsh"], "fetsh is neither a status nor a reason; did you mean fetch?"),
-        (["run", "laptop.yaml", "--input", "a", "--output", "b", "--allow-failed", "few"], "allow_failed: "),
+        (
+            ["run", "laptop.yaml", "--input", "a", "--output", "b", "--allow-failed", "few"],
+            "--allow-failed: allow_failed: must be a number of pictures",
+        ),
         (["run", "laptop.yaml", "--input", "a", "--output", "b", "--set", "pools.0.cpu=1"], "did you mean cpus?"),
     ],
 )

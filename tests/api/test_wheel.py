@@ -6,7 +6,6 @@ import io
 import json
 import os
 import select
-import signal
 import subprocess
 import sys
 import sysconfig
@@ -21,6 +20,7 @@ import requests
 from PIL import Image
 
 from hairline import __version__
+from serve_kit import end
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
@@ -104,11 +104,7 @@ def service(installed: Path, tmp_path: Path) -> Iterator[str]:
         assert process.stdout and select.select([process.stdout], [], [], 120)[0]
         yield process.stdout.readline().split()[0].rstrip("/")
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            assert process.wait(120) == 0
-        finally:
-            process.kill()
+        end(process)
 
 
 def test_the_service(service: str) -> None:

@@ -132,7 +132,7 @@ def test_a_slow_upload_is_given_up(service: Server) -> None:
         head = "POST /v1/cutout HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         client.sendall((head + "Content-Length: 1000\r\n\r\n{").encode())
         assert client.recv(100).startswith(b"HTTP/1.1 408")
-        assert time.monotonic() - started > 2  # not before its time
+        assert time.monotonic() - started > 7  # not before its time
 
 
 def test_seen_from_outside(service: Server) -> None:

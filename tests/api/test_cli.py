@@ -271,7 +271,7 @@ def test_urls_that_differ_in_their_query(web: Web, tmp_path: Path, capsys: pytes
     assert [path.name for path in (tmp_path / "one").rglob("*.png")] == ["a.jpg.png"]
 
 
-def test_through_standard_input_and_output(pictures: Path, tmp_path: Path) -> None:
+def test_through_standard_input_and_output(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = (pictures / "a b.jpg").read_bytes()
     assert main(["cut", str(pictures / "a b.jpg"), "-o", str(tmp_path / "out"), *QUICK]) == 0
     expected = (tmp_path / "out" / "negative" / "a b.jpg.png").read_bytes()
@@ -289,8 +289,10 @@ def test_through_standard_input_and_output(pictures: Path, tmp_path: Path) -> No
     assert (code, said) == (3, b"") and re.fullmatch(r"hairline: no product: stdin  failed  [^\n]+\n", error)
     for wrong in (["-", "-", "-o", "x"], ["-", str(pictures), "-o", "-"], [str(pictures), "-o", "-"],
                   ["-", "-o", "-", "--product", "mask"]):  # fmt: skip
-        code, said, error = pipe(*wrong)
-        assert (code, said) == (2, b"") and re.fullmatch(r"hairline: [^\n]+\n", error), error
+        capsys.readouterr()
+        assert main(["cut", *wrong, *QUICK]) == 2
+        told = capsys.readouterr()
+        assert told.out == "" and re.fullmatch(r"hairline: [^\n]+\n", told.err), told.err
 
 
 def test_no_picture_is_sent_to_a_terminal(pictures: Path) -> None:

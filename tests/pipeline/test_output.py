@@ -1,6 +1,7 @@
-"""Whole runs into outputs that hold other things, that others write into, or that cannot be written. Each in a process
-of its own, for some are killed."""
+"""Whole runs into outputs that hold other things, that others write into, or that cannot be written. Those that are
+killed, or that run at the same time, have a process of their own."""
 
+import contextlib
 import io
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from hairline.cli import main
+from hairline.cluster.nodes import this_machine
+from hairline.cluster.session import Cluster
 from hairline.pipeline.cut import cut
 from hairline.pipeline.ledger import Ledger
 from hairline.pipeline.storage import WORK, Folder
@@ -19,6 +23,20 @@ from kit import hairline, jpeg, small_disk
 SMALL = ["pools.0.stages=['own_stages:Judge','own_stages:Invert']"]
 COMMAND = "import sys; from hairline.cli import main; sys.exit(main())"
 POOL = {"name": "all", "stages": ["own_stages:Judge", "own_stages:Invert"], "batch": 2, "workers": 1}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ray(s3_server: str) -> Iterator[None]:  # the server first: workers get their environment when Ray starts
+    with Cluster(this_machine()).session():
+        yield
+
+
+def run(*arguments: object) -> tuple[int, str, str]:
+    """`hairline run` in this process and its Ray: the exit code, and what went to standard output and error."""
+    said, error = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(error):
+        code = main(["run", *map(str, arguments)])
+    return code, said.getvalue(), error.getvalue()
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
@@ -57,22 +75,22 @@ def test_a_cut_then_a_killed_run_then_a_run(
     before = made(folder)
     assert set(before) == {"negative/other.jpg.png", "negative/retouched.png"}
 
-    run = start("run", job, "--output", output)
+    killed = start("run", job, "--output", output)
     deadline = time.monotonic() + 200
     while not folder.names("results") and time.monotonic() < deadline:
         time.sleep(0.05)
-    run.kill()
-    run.communicate()
+    killed.kill()
+    killed.communicate()
     assert 0 < len(rows(folder)) < 20
-    done = hairline("run", job, "--output", output)
-    assert done.returncode == 0, done.stderr
-    assert f"2 files in {folder.root} were not made by runs into it and stay as they are" in done.stdout
-    assert hairline("run", job, "--output", plain.root).returncode == 0
+    code, said, error = run(job, "--output", output)
+    assert code == 0, error
+    assert f"2 files in {folder.root} were not made by runs into it and stay as they are" in said
+    assert run(job, "--output", plain.root)[0] == 0
     assert made(folder) == made(plain) | before
     assert rows(folder) == rows(plain) and len(rows(folder)) == 20
     # a rerun with other products takes its own away, and nothing else
-    done = hairline("run", job, "--output", output, "--set", "stages.own_stages:Invert.ext=bmp")
-    assert done.returncode == 0, done.stderr
+    code, _, error = run(job, "--output", output, "--set", "stages.own_stages:Invert.ext=bmp")
+    assert code == 0, error
     assert {name for name in made(folder) if name.endswith(".png")} == set(before)
     assert {name: made(folder)[name] for name in before} == before
 
@@ -89,11 +107,11 @@ def test_two_runs_and_a_cut_at_once_in_s3(
         time.sleep(0.05)
     (tmp_path / "other.jpg").write_bytes(jpeg(99))
     cut_into(tmp_path / "other.jpg", folder.root)
-    for run in runs:
-        said, error = run.communicate(timeout=250)
-        assert (run.returncode, error) == (0, ""), said + error
-    assert hairline("run", job, "--output", folder.root).returncode == 0
-    assert hairline("run", job, "--output", plain.root).returncode == 0
+    for each in runs:
+        said, error = each.communicate(timeout=250)
+        assert (each.returncode, error) == (0, ""), said + error
+    assert run(job, "--output", folder.root)[0] == 0
+    assert run(job, "--output", plain.root)[0] == 0
     others = {"negative/other.jpg.png"}
     assert {name: data for name, data in made(folder).items() if name not in others} == made(plain)
     assert others < set(made(folder))
@@ -114,8 +132,8 @@ def test_a_full_disk(job_file: Callable[..., Path], catalog: Path, size: str, co
         assert done.stderr.startswith(f"hairline: aborted: {why} after " if code == 1 else f"hairline: {why}\n")
         assert done.stderr.count("\n") == 1
         subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
-        done = hairline("run", job, "--output", disk / "out")
-        assert done.returncode == 0, done.stderr
+        ended, _, error = run(job, "--output", disk / "out")
+        assert ended == 0, error
         assert len(rows(Folder(f"{disk}/out"))) == 40
         assert len(made(Folder(f"{disk}/out"))) == sum(row["status"] == "ok" for row in rows(Folder(f"{disk}/out")))
         assert not (disk / "out" / WORK).exists()
@@ -125,6 +143,5 @@ def test_a_read_only_output(job_file: Callable[..., Path]) -> None:
     with small_disk("1m") as disk:
         (disk / "out").mkdir()
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-        done = hairline("run", job_file(), "--output", disk / "out")
-        assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr == f"hairline: output {disk}/out: cannot be written: Read-only file system\n"
+        expected = f"hairline: output {disk}/out: cannot be written: Read-only file system\n"
+        assert run(job_file(), "--output", disk / "out") == (2, "", expected)

@@ -1,67 +1,54 @@
-"""The pictures of a job: a folder, a glob, a bucket prefix or a manifest, as one table sorted by id.
-
-Every regular file gives a row, whatever its name or content; only hidden files and what operating systems
-leave behind are left out, and counted. Listing reads no file's content.
-"""
+"""The pictures of a job: a folder, a glob, a bucket prefix or a manifest, in partitions, each sorted by id."""
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import os
-import stat
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..stages.errors import HairlineError
-from .manifest import read_manifest
-from .retry import classify_error, with_retries
-from .source import Source, lies_among_results, local_etag, local_source
-from .storage import display, is_local, local_path, remote
+from .listing import list_local, list_remote
+from .manifest import NUMBERED, read_manifest
+from .manifest_files import Manifest, kind
+from .partitions import EVERYTHING, Partitioned, Share, Spill, hashes, partitions_for, shares, spread
+from .source import SCHEMA, Source, as_table, lies_among_results
+from .storage import is_local, local_path
 
-JUNK = {  # lower case; names with a dot in front are hidden ones, such as .DS_Store, ._a.jpg, .Trash-1000, .snapshot
-    *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "__macosx"),
-    *("$recycle.bin", "recycler", "system volume information", "found.000", "lost+found"),
-    *("@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot"),  # Synology, QNAP
-}
-MANIFESTS = (".parquet", ".csv")
-GLOB = set("*?[")
-Identity = tuple[int, int]  # device and inode
-SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("uri", pa.binary()),  # as the file system has it, which need not be UTF-8
-        ("etag", pa.string()),
-        ("category", pa.string()),
-        ("size", pa.int64()),  # -1: not known
-        ("problem", pa.string()),  # why it cannot be read, where the listing found that out
-    ]
-)
+TOGETHER = 20_000  # sources
 
 
-@dataclass
-class Catalog:
-    """All pictures of a job.
+class Catalog(Partitioned):
+    """All pictures of a job; what is read of it has the columns of `source.SCHEMA`, sorted by id. Ids are unique.
 
     Attributes:
-        table: columns of `SCHEMA`, sorted by id; ids are unique.
+        total: how many there are.
         left_out: what was passed over, and how often: hidden, system, special, output, folder_loop.
     """
 
-    table: pa.Table
-    left_out: Counter[str] = field(default_factory=Counter)
+    def __init__(self, total: int, left_out: Counter[str]) -> None:
+        super().__init__(NUMBERED, partitions_for(total))
+        self.total, self.left_out = total, left_out
+
+    def read(self, share: Share = EVERYTHING) -> pa.Table:
+        return super().read(share).select(SCHEMA.names)
+
+    @property
+    def table(self) -> pa.Table:
+        """All of it, sorted by id; for few pictures."""
+        return self.read().sort_by("id")
 
 
 def read_catalog(input_uri: str, output: str, products: Sequence[str] = ()) -> Catalog:
     """Lists the input.
 
     Args:
-        input_uri: a folder, a glob, a bucket prefix, a single picture, or a .parquet or .csv manifest.
+        input_uri: a folder, a glob, a bucket prefix, a single picture, or a manifest.
         output: where the results go; not listed when it lies inside the input.
         products: names of the folders that the job writes into.
 
@@ -70,173 +57,81 @@ def read_catalog(input_uri: str, output: str, products: Sequence[str] = ()) -> C
     """
     left_out: Counter[str] = Counter()
     _keep_apart(input_uri, output, products)
-    if input_uri.lower().endswith(MANIFESTS) and not _is_folder(input_uri):
-        sources = read_manifest(input_uri, output, products)
-    elif is_local(input_uri):
-        sources = list(_list_local(local_path(input_uri), output, left_out))
+    what = kind(input_uri)
+    manifest = Manifest(input_uri, what) if what else None
+    if manifest:
+        tables = read_manifest(manifest, output, products)
     else:
-        sources = list(_list_remote(input_uri, output, left_out))
-    if not sources:
+        listing = list_local if is_local(input_uri) else list_remote
+        path = local_path(input_uri) if is_local(input_uri) else input_uri
+        tables = _tables(listing(path, output, left_out))
+    spill = Spill(NUMBERED)
+    for table in tables:
+        spill.add(table)
+    if not spill.total:
         passed = ", ".join(f"{n} {what}" for what, n in sorted(left_out.items()))
         raise HairlineError(f"input {input_uri}: no pictures in it" + (f" (left out: {passed})" if passed else ""))
-    return Catalog(_table(sources), left_out)
+    catalog = Catalog(spill.total, left_out)
+    _settle(catalog, spill, manifest)
+    return catalog
 
 
-def _table(sources: list[Source]) -> pa.Table:
-    sources.sort()
-    repeated = [i for i in range(1, len(sources)) if sources[i].id == sources[i - 1].id]
-    for index in repeated:  # two undecodable names can look the same, or like a decodable one
-        mark = hashlib.sha256(os.fsencode(sources[index].uri)).hexdigest()[:8]
-        sources[index] = sources[index]._replace(id=f"{sources[index].id}~{mark}")
-    if repeated:
-        sources.sort()
-    columns = {
-        "id": [source.id for source in sources],
-        "uri": (os.fsencode(source.uri) for source in sources),
-        "etag": [source.etag for source in sources],
-        "category": [source.category for source in sources],
-        "size": [source.size for source in sources],
-        "problem": [source.problem for source in sources],
-    }
-    return pa.table([pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
+def _tables(sources: Iterator[Source]) -> Iterator[pa.Table]:
+    while some := list(islice(sources, TOGETHER)):
+        yield as_table(some).append_column("row", pa.nulls(len(some), pa.int64()))
 
 
-def _list_local(input_uri: str, output: str, left_out: Counter[str]) -> Iterator[Source]:
-    base, pattern = _split_glob(os.path.abspath(os.path.expanduser(input_uri)), os.path.lexists)
-    if not os.path.isdir(base):
-        if os.path.lexists(base) and not pattern:
-            yield local_source(os.path.basename(base), base)
-            return
-        raise HairlineError(f"input {input_uri}: no such file or folder")
-    try:
-        os.scandir(base).close()
-    except OSError as error:
-        raise HairlineError(f"input {input_uri}: cannot be read: {error.strerror}") from error
-    pattern = display(pattern)
-    for source in _walk(base, output, left_out):
-        if _matches(source.id, pattern):
-            yield source
+def _settle(catalog: Catalog, spill: Spill, manifest: Manifest | None) -> None:
+    """Sorts each partition and sees to it that no id comes twice.
 
-
-def _walk(base: str, output: str, left_out: Counter[str]) -> Iterator[Source]:
-    """Files below a folder; links to folders are followed, except back into a folder above them."""
-    skip = _identity(local_path(output)) if is_local(output) else None
-    waiting: list[tuple[str, str, tuple[Identity, ...]]] = [(base, "", ())]
-    while waiting:
-        folder, prefix, above = waiting.pop()
-        me = _identity(folder)
-        if me in above:
-            left_out["folder_loop"] += 1
-            continue
-        if me is not None and me == skip:
-            left_out["output"] += 1
-            continue
-        try:
-            entries = list(os.scandir(folder))
-        except OSError:  # its pictures cannot even be named: one row that fails says so
-            yield Source(display(prefix.rstrip("/")), folder)
-            continue
-        for entry in entries:
-            name = prefix + entry.name
-            if entry.name.startswith("."):
-                left_out["hidden"] += 1
-            elif entry.name.lower() in JUNK:
-                left_out["system"] += 1
-            else:
-                try:
-                    facts = entry.stat()
-                except OSError:  # a dangling link, say: its row fails when it is fetched
-                    yield Source(display(name), entry.path)
-                    continue
-                if stat.S_ISDIR(facts.st_mode):
-                    waiting.append((entry.path, name + "/", (*above, me) if me else above))
-                elif stat.S_ISREG(facts.st_mode):
-                    yield Source(display(name), entry.path, local_etag(facts), "", facts.st_size)
-                else:
-                    left_out["special"] += 1
-
-
-def _list_remote(input_uri: str, output: str, left_out: Counter[str]) -> Iterator[Source]:
-    protocol = input_uri.partition("://")[0]
-    files, path = remote(input_uri)
-    if protocol in ("http", "https"):
-        name = urlsplit(input_uri).path.rpartition("/")[2]
-        if not name:
-            raise HairlineError(f"input {input_uri}: a web server cannot be listed; give a manifest with id and uri")
-        yield Source(name, input_uri)
-        return
-
-    def find(path: str) -> dict[str, Any]:
-        found: dict[str, Any] = with_retries(lambda: files.find(path, detail=True))[0]
-        return found
-
-    whole, (path, pattern) = path.rstrip("/"), _split_glob(path.rstrip("/"))
-    try:
-        found = find(whole)
-        if found:
-            path, pattern = whole, ""  # wildcards or not, there are such keys
-        elif pattern:
-            found = find(path)
-        if not found:
-            with_retries(lambda: files.info(path.partition("/")[0]))  # tells a wrong bucket from an empty prefix
-    except Exception as error:
-        verdict = classify_error(error)
-        hint = {"not_found": "no such bucket or prefix", "permission": "not allowed"}.get(verdict.reason, "no answer")
-        raise HairlineError(f"input {input_uri}: {hint}: {verdict.detail}") from error
-    skip = "" if is_local(output) else remote(output)[1].rstrip("/") + "/"
-    for key, facts in found.items():
-        id = key[len(path) + 1 :] if key != path else key.rpartition("/")[2]
-        names = id.split("/")
-        if facts.get("type") == "directory" or not names[-1]:
-            continue
-        if skip and key.startswith(skip):
-            left_out["output"] += 1
-        elif any(name.startswith(".") for name in names):
-            left_out["hidden"] += 1
-        elif any(name.lower() in JUNK for name in names):
-            left_out["system"] += 1
-        elif _matches(id, pattern):
-            etag = str(facts.get("ETag", "")).strip('"')
-            yield Source(id, f"{protocol}://{key}", etag, "", int(facts.get("size", -1)))
-
-
-def _split_glob(path: str, is_there: Callable[[str], bool] = lambda path: False) -> tuple[str, str]:
-    """The folder before the first part with a wildcard, and the rest. What is there by such a name is no wildcard."""
-    parts = path.split("/")
-    for first, part in enumerate(parts):
-        if GLOB & set(part) and not is_there("/".join(parts[: first + 1])):
-            return "/".join(parts[:first]), "/".join(parts[first:])
-    return path, ""
-
-
-def _matches(id: str, pattern: str) -> bool:
-    """Whether an id fits a glob, where * stays within one name and ** spans any number of folders.
-
-    A part also fits the very name that it spells, such as `photos [1]`.
+    Raises:
+        HairlineError: a manifest has two pictures with one id.
     """
 
-    def fit(names: list[str], parts: list[str]) -> bool:
-        if not parts:
-            return not names
-        if parts[0] == "**":
-            return fit(names, parts[1:]) or (bool(names) and fit(names[1:], parts))
-        if not names or not (names[0] == parts[0] or fnmatch.fnmatchcase(names[0], parts[0])):
-            return False
-        return fit(names[1:], parts[1:])
+    def settle(share: Share, table: pa.Table) -> pa.Table:
+        kept, moved = _apart(table, manifest)
+        catalog.put(share.number, kept)
+        return moved
 
-    return not pattern or fit(id.split("/"), pattern.split("/"))
-
-
-def _identity(path: str) -> Identity | None:
-    try:
-        facts = os.stat(path)
-    except OSError:
-        return None
-    return facts.st_dev, facts.st_ino
+    every = shares(catalog.partitions)
+    moved = list(spread(settle, ((share, spill.read(share)) for share in every)))
+    while some := pa.concat_tables(moved):
+        places = hashes(some["id"]).astype(np.int64) * catalog.partitions >> 32
+        moved = []
+        for share in (every[number] for number in np.unique(places)):
+            more = some.filter(pa.array(places == share.number))
+            moved.append(settle(share, pa.concat_tables([Partitioned.read(catalog, share), more])))
 
 
-def _is_folder(input_uri: str) -> bool:
-    return is_local(input_uri) and os.path.isdir(local_path(input_uri))
+def _apart(table: pa.Table, manifest: Manifest | None) -> tuple[pa.Table, pa.Table]:
+    """A partition sorted by id, and those of its rows that had to be renamed as their id is another's.
+
+    Rows with a problem come after all others with their id; two undecodable names can look the same, or like a
+    decodable one.
+    """
+    broken = pc.not_equal(table["problem"], "")
+    order = [("id", "ascending"), ("broken", "ascending"), ("row", "ascending"), ("uri", "ascending")]
+    table = table.take(pc.sort_indices(table.append_column("broken", broken), order)).combine_chunks()
+    ids = table["id"].combine_chunks()
+    again = np.concatenate([[False], pc.equal(ids.slice(1), ids.slice(0, max(len(ids) - 1, 0))).to_numpy(False)])
+    again = again[: len(table)].astype(bool)
+    if not again.any():
+        return table, table.slice(0, 0)
+    renamed = []
+    for i in np.flatnonzero(again).tolist():
+        id, uri, *_, problem, row = (table[name][i].as_py() for name in NUMBERED.names)
+        if manifest is None:
+            renamed.append(f"{id}~{hashlib.sha256(uri).hexdigest()[:8]}")
+        elif problem:
+            where = manifest.place(row)
+            renamed.append(f"{id}~" if id.rstrip("~") == where else where)
+        else:
+            first = table["row"][pc.index(ids, id).as_py()].as_py()
+            raise HairlineError(
+                f"manifest {manifest.uri}, {manifest.place(row)}: the id {id} stands in {manifest.place(first)} already"
+            )
+    moved = table.filter(pa.array(again)).set_column(0, NUMBERED.field("id"), pa.array(renamed, pa.string()))
+    return table.filter(pa.array(~again)), moved
 
 
 def _keep_apart(input_uri: str, output: str, products: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ from .catalog import read_catalog
 from .made import add_cut, clear_dead, leave, made_by_cuts, made_in, merge_cuts
 from .names import output_name, visible
 from .presence import CUT, present
-from .source import Source
+from .source import Source, as_sources
 from .storage import Folder, display, is_local, local_path
 from .tally import new_run_id
 from .worker import PendingItem, Task, Worker, WorkerSpec
@@ -117,9 +117,8 @@ def _sources(inputs: Sequence[str], output: str, products: Sequence[str]) -> lis
             path = _path(each)
             inside = os.path.relpath(path if os.path.isdir(path) else os.path.dirname(path), shared)
             prefix = "" if inside == "." else f"{display(inside)}/"
-        for row in read_catalog(each, output, products).table.to_pylist():
-            id, uri, *rest = row.values()
-            listed.append((each, Source(prefix + id, os.fsdecode(uri), *rest)))
+        for source in as_sources(read_catalog(each, output, products).table):
+            listed.append((each, source._replace(id=prefix + source.id)))
     uris: dict[str, set[str]] = {}
     for _, source in listed:
         uris.setdefault(source.id, set()).add(source.uri)

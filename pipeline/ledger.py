@@ -1,34 +1,42 @@
 """What became of every picture: the results table, which is also the memory of what is done.
 
-While a run lasts, each batch adds a small file `part-<run id>-<hash>.parquet`. At its end all files are
-rewritten as a few `all-NNNNN.parquet`, sorted by id. Whoever reads takes all files and, of several rows with
-one id, that of the newest run: so a kill between any two steps loses nothing and doubles nothing.
+While a run lasts, each batch adds a small file `part-<run id>-<hash>.parquet`. At its end they are merged into
+`all-00000.parquet`, sorted by id (compaction.py). A large ledger has partitions by a hash of the id (partitions.py),
+and the name of each file ends in the one that it holds, `-00007-of-00128`; without that a file may hold any id.
+Whoever reads takes all files and, of several rows with one id, that of the newest run: so a kill between any two
+steps loses nothing and doubles nothing.
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import is_dataclass
 from types import UnionType
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..stages.errors import HairlineError
 from ..stages.item import Facts, Item
+from .partitions import Share, Spill, hashes, partitions_for, share_of
 from .storage import Folder
 
 RESULTS = "results"
 ROWS = re.compile(
-    rf"{RESULTS}/(part-[^/]+-[0-9a-f]{{16}}|merge-[^/]+-\d{{5}}|all-\d{{5}})\.parquet"
+    rf"{RESULTS}/(part-[^/]+-[0-9a-f]{{16}}(-\d{{5}}-of-\d{{5}})?|(merge-[^/]+|all)-\d{{5}}(-of-\d{{5}})?)\.parquet"
 )  # all others are not ours
-ROWS_PER_FILE = 100_000
+ROWS_PER_FILE = 100_000  # of the files without a partition that earlier versions left
+GROUP = 20_000  # rows of a row group: what is read to find a few of them
+TOGETHER = 64  # small files that are read at the same time
 TRIES = 4  # at reading files that another run merges meanwhile
 THREADS = 16  # that read and delete result files
 
@@ -97,172 +105,171 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def write_part(output: Folder, rows: Sequence[dict[str, Any]]) -> None:
-    """Adds one batch's rows. The same rows of the same run always get the same file."""
-    name = part_name(rows[0]["run_id"], [str(row["id"]) for row in rows])
-    output.write(name, _encode(pa.Table.from_pylist(list(rows), SCHEMA)))
+def write_part(output: Folder, rows: Sequence[dict[str, Any]], partitions: int = 1) -> None:
+    """Adds one batch's rows, one file for each partition. The same rows of the same run always get the same files."""
+    stem, table = part_stem(rows[0]["run_id"], [row["id"] for row in rows]), pa.Table.from_pylist(list(rows), SCHEMA)
+    places = hashes(table["id"]).astype(np.int64) * partitions >> 32
+    for number in np.unique(places).tolist():
+        some = table.filter(pa.array(places == number))
+        output.write(f"{stem}{Share(number, partitions).suffix}.parquet", encode(some))
 
 
-def part_name(run_id: str, ids: Sequence[str]) -> str:
-    """Where one batch's rows go."""
-    return f"{RESULTS}/part-{run_id}-{hashlib.sha256(chr(0).join(ids).encode()).hexdigest()[:16]}.parquet"
+def part_stem(run_id: str, ids: Sequence[str]) -> str:
+    """How the names of the files with one batch's rows begin."""
+    return f"{RESULTS}/part-{run_id}-{hashlib.sha256(chr(0).join(ids).encode()).hexdigest()[:16]}"
 
 
 class Ledger:
-    """The newest row of every picture in an output folder.
+    """The newest row of every picture in an output folder, or of those in one share of the ids.
 
     Args:
         wanted: which result files, by name; all of them otherwise. What else lies in the folder is passed over.
+        files: those files alone, which are not listed first.
 
     Attributes:
         files: the result files there are, by name.
     """
 
-    def __init__(self, output: Folder, wanted: Callable[[str], bool] = lambda name: True) -> None:
-        self.output, self._wanted = output, wanted
-        self._list()
+    def __init__(
+        self, output: Folder, wanted: Callable[[str], bool] | None = None, files: list[str] | None = None
+    ) -> None:
+        self.output, self._wanted, self._share = output, wanted, Share()
+        self._split: pa.Table | None = None
+        self.files = files or []
+        if files is None:
+            self.refresh()
 
-    def _list(self) -> None:
-        self.files = [name for name in self.output.names(RESULTS) if ROWS.fullmatch(name) and self._wanted(name)]
+    def refresh(self) -> None:
+        """Lists the files again."""
+        self.files = [
+            name
+            for name in self.output.names(RESULTS)
+            if ROWS.fullmatch(name) and (self._wanted is None or self._wanted(name)) and self._holds(name)
+        ]
+
+    def _holds(self, name: str) -> bool:
+        share = share_of(name)
+        return share.meets(self._share) and (self._split is None or share.of >= self._share.of)
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions its files have, or should have where they have none."""
+        whole = sum("/all-" in name and share_of(name).of == 1 for name in self.files)
+        return max([partitions_for(whole * ROWS_PER_FILE), *(share_of(name).of for name in self.files)])
+
+    def of_share(self, share: Share, split: Spill | None = None) -> Ledger:
+        """The rows of one share.
+
+        Args:
+            split: what `split` gave, so that files with several shares are not read for each of them.
+        """
+        part = copy.copy(self)
+        part._share, part._split = share, split.read(share) if split else None
+        part.files = [name for name in self.files if part._holds(name)]
+        return part
+
+    def split(self, columns: Sequence[str], partitions: int) -> Spill | None:
+        """Some columns of all files that hold rows of more than one of so many partitions; None if there are none."""
+        wanted = list(dict.fromkeys([*KEYS, *columns]))
+        for _ in range(TRIES):
+            coarse = [name for name in self.files if share_of(name).of < partitions]
+            if not coarse:
+                return None
+            spill = Spill(pa.schema([SCHEMA.field(name) for name in wanted]))
+            small = [name for name in coarse if "/part-" in name]
+            steps = [[name] for name in coarse if "/part-" not in name]
+            steps += [small[start : start + TOGETHER] for start in range(0, len(small), TOGETHER)]
+            try:
+                with ThreadPoolExecutor(THREADS) as threads:
+                    for step in steps:
+                        for table in threads.map(lambda name: self.table(name, wanted), step):
+                            spill.add(table)
+                return spill
+            except FileNotFoundError:
+                self.refresh()
+        raise self._vanishing()
 
     def read(self, columns: Sequence[str], ids: pa.Array | None = None) -> pa.Table:
         """Some columns of the newest rows, sorted by id; of all pictures or those with the given ids."""
         wanted = list(dict.fromkeys([*KEYS, *columns]))
+        found = None if ids is None else hashes(ids)
 
         def part(name: str) -> pa.Table:
-            table = self._table(name, wanted)
-            return table if ids is None else table.filter(pc.is_in(table["id"], value_set=ids))
+            share, some = share_of(name), ids
+            if found is not None:
+                some = ids.filter(pa.array(share.of_hashes(found)))
+                if not len(some):
+                    return self._empty(wanted)
+            table = self.table(name, wanted, some)
+            return self._share.filter(table) if share.of < self._share.of else table
 
         for _ in range(TRIES):
             try:
                 with ThreadPoolExecutor(THREADS) as threads:
-                    return newest(_concat(threads.map(part, self.files), wanted)).select(list(columns))
+                    tables = list(threads.map(part, self.files))
             except FileNotFoundError:  # in S3 another run may be merging them
-                self._list()
-        raise FileNotFoundError(
+                self.refresh()
+                continue
+            if self._split is not None:
+                split = self._split.select(wanted)
+                tables.append(split if ids is None else split.filter(pc.is_in(split["id"], value_set=ids)))
+            return newest(pa.concat_tables([self._empty(wanted), *tables])).select(list(columns))
+        raise self._vanishing()
+
+    def _vanishing(self) -> FileNotFoundError:
+        return FileNotFoundError(
             f"{self.output.uri(RESULTS)}: its files go while they are read; is another run at its end?"
         )
 
-    def compact(self, run_id: str) -> None:
-        """Rewrites all files as few, sorted by id, one row per picture.
+    def _empty(self, columns: Sequence[str]) -> pa.Table:
+        return pa.schema([SCHEMA.field(name) for name in columns]).empty_table()
 
-        The new files first lie beside the old ones under names of this run's own, then the old ones go,
-        then the new ones get their lasting names: at every moment some file holds each newest row.
-        """
-        if all(name.startswith(f"{RESULTS}/all-") for name in self.files):
-            return
-        made = []
-        for number, table in enumerate(self._sorted_slices()):
-            made.append(f"{RESULTS}/merge-{run_id}-{number:05d}.parquet")
-            self.output.write(made[-1], _encode(table))
-        with ThreadPoolExecutor(THREADS) as threads:
-            list(threads.map(self.output.delete, self.files))
-        self.files = [f"{RESULTS}/all-{number:05d}.parquet" for number in range(len(made))]
-        for old, new in zip(made, self.files, strict=True):
-            self.output.rename(old, new)
-
-    def _sorted_slices(self) -> Iterator[pa.Table]:
-        """Newest rows in order of id, `ROWS_PER_FILE` at a time; never all of them in memory."""
-        with ThreadPoolExecutor(THREADS) as threads:
-            keys = list(threads.map(lambda name: self._table(name, ["id"])["id"], self.files))
-            bounds = [pc.min_max(ids).as_py() for ids in keys]
-            ids = pa.chunked_array([chunk for key in keys for chunk in key.chunks], pa.string()).unique()
-            ids = ids.take(pc.sort_indices(ids))
-            for start in range(0, len(ids), ROWS_PER_FILE):
-                some = ids.slice(start, ROWS_PER_FILE)
-                first, last = some[0].as_py(), some[-1].as_py()
-
-                def part(name: str, first: str = first, last: str = last) -> pa.Table:
-                    table = self._table(name, SCHEMA.names)
-                    inside = pc.and_(pc.greater_equal(table["id"], first), pc.less_equal(table["id"], last))
-                    return table.filter(inside)
-
-                touching = [
-                    name
-                    for name, bound in zip(self.files, bounds, strict=True)
-                    if bound["min"] is not None and bound["min"] <= last and bound["max"] >= first
-                ]
-                yield newest(_concat(threads.map(part, touching), SCHEMA.names))
-
-    def _table(self, name: str, columns: Sequence[str]) -> pa.Table:
+    def table(self, name: str, columns: Sequence[str], ids: pa.Array | None = None) -> pa.Table:
+        """Some columns of one file; of all its rows or those with the given ids."""
         schema = pa.schema([SCHEMA.field(column) for column in columns])
-        data = self.output.read(name)
+        opened = pa.OSFile(self.output.uri(name)) if self.output.local else io.BytesIO(self.output.read(name))
         try:
-            file = pq.ParquetFile(io.BytesIO(data))
-            if set(SCHEMA.names) - set(file.schema_arrow.names) - ADDED:
-                raise HairlineError(f"{self.output.uri(name)}: not a results file, but named as one; move it away")
-            table = file.read([column for column in columns if column in file.schema_arrow.names])
+            with opened, pq.ParquetFile(opened, pre_buffer=False) as file:
+                if set(SCHEMA.names) - set(file.schema_arrow.names) - ADDED:
+                    raise HairlineError(f"{self.output.uri(name)}: not a results file, but named as one; move it away")
+                groups = range(file.num_row_groups) if ids is None else _groups_with(file.metadata, ids)
+                there = [column for column in columns if column in file.schema_arrow.names]
+                table = file.read_row_groups(list(groups), there)
             for column in ADDED.intersection(columns) - set(table.column_names):
                 table = table.append_column(column, pa.nulls(len(table), SCHEMA.field(column).type))
             table = table.select(list(columns)).cast(schema)
             if any(table[key].null_count for key in KEYS if key in columns):
                 raise pa.ArrowInvalid("rows without an id")
-            return table
+            return table if ids is None else table.filter(pc.is_in(table["id"], value_set=ids))
         except (pa.ArrowException, OSError, ValueError) as error:
             raise HairlineError(f"{self.output.uri(name)}: a damaged results file; move it away") from error
 
 
-def _concat(tables: Iterable[pa.Table], columns: Sequence[str]) -> pa.Table:
-    empty = pa.schema([SCHEMA.field(name) for name in columns]).empty_table()
-    return pa.concat_tables([empty, *tables])
+def _groups_with(metadata: pq.FileMetaData, ids: pa.Array) -> list[int]:
+    """The row groups that may hold some of the ids, as their statistics say."""
+    groups, wanted = [], ids.take(pc.sort_indices(ids)).to_pylist()
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        columns = (group.column(i) for i in range(group.num_columns))
+        facts = next((column.statistics for column in columns if column.path_in_schema == "id"), None)
+        if not facts or not facts.has_min_max or bisect_left(wanted, facts.min) < bisect_right(wanted, facts.max):
+            groups.append(number)
+    return groups
 
 
 def newest(table: pa.Table) -> pa.Table:
     """Of several rows with one id that of the newest run, sorted by id."""
-    table = table.take(pc.sort_indices(table, [("id", "ascending"), ("run_id", "descending")]))
-    if len(table) < 2:
+    ids = table["id"].combine_chunks()
+    if len(table) < 2 or pc.all(pc.less(ids.slice(0, len(ids) - 1), ids.slice(1))).as_py():
         return table
+    table = table.take(pc.sort_indices(table, [("id", "ascending"), ("run_id", "descending")]))
     ids = table["id"].combine_chunks()
     first = pc.not_equal(ids.slice(1), ids.slice(0, len(ids) - 1))
     return table.filter(pa.concat_arrays([pa.array([True]), first]))
 
 
-def _encode(table: pa.Table) -> bytes:
+def encode(table: pa.Table) -> bytes:
+    """A results file."""
     sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd")
+    pq.write_table(table, sink, compression="zstd", row_group_size=GROUP)
     return sink.getvalue()
-
-
-class ToDo(NamedTuple):
-    """Why a picture is done in this run."""
-
-    new: int = 0
-    changed: int = 0  # the file is another one
-    outdated: int = 0  # done with other settings, weights or version
-    asked: int = 0  # --retry
-
-
-def what_to_do(
-    catalog: pa.Table,
-    ledger: Ledger,
-    fingerprint: str,
-    retry: Sequence[str] = (),
-    torn: Mapping[str, str] | None = None,
-) -> tuple[pa.Table, ToDo, pa.Table]:
-    """Compares the catalog with what is done.
-
-    Args:
-        catalog: columns id and etag at least.
-        retry: statuses (`failed`, `filtered`, `ok`) and reason codes to do again.
-        torn: id -> run that was replacing its products when it died: an older row does not hold any more.
-
-    Returns:
-        The catalog's rows to do; their numbers by cause; and the rows (id, status, reason) of those that are done.
-    """
-    done = ledger.read(["id", "run_id", "etag", "fingerprint", "status", "reason"])
-    if torn:
-        some = done.filter(pc.is_in(done["id"], value_set=pa.array(list(torn), pa.string()))).select(KEYS).to_pylist()
-        untrue = [row["id"] for row in some if row["run_id"] < torn[row["id"]]]
-        done = done.filter(pc.invert(pc.is_in(done["id"], value_set=pa.array(untrue, pa.string()))))
-    at = pc.index_in(catalog["id"], value_set=done["id"])
-    known = done.take(at)  # a null where the ledger has no row
-    new = pc.is_null(at)
-    changed = pc.fill_null(pc.not_equal(known["etag"], catalog["etag"]), False)
-    outdated = pc.and_not(pc.fill_null(pc.not_equal(known["fingerprint"], fingerprint), False), changed)
-    settled = pc.invert(pc.or_(new, pc.or_(changed, outdated)))
-    wanted = pa.array(retry, pa.string())
-    named = pc.or_(pc.is_in(known["status"], value_set=wanted), pc.is_in(known["reason"], value_set=wanted))
-    asked = pc.and_(settled, pc.fill_null(named, False))
-    why = ToDo(*(pc.sum(mask).as_py() or 0 for mask in (new, changed, outdated, asked)))
-    todo = pc.or_(pc.invert(settled), asked)
-    return catalog.filter(todo), why, known.select(["id", "status", "reason"]).filter(pc.invert(todo))

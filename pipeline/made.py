@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from ..stages.errors import HairlineError
-from .ledger import RESULTS, Ledger, part_name
+from .ledger import RESULTS, Ledger, part_stem
 from .names import output_name
 from .presence import CUT, DEAD_S, OURS, Other, Process, is_present, me, others
 from .source import OWN
@@ -116,8 +116,8 @@ class Batch:
 
     def _rows(self) -> pa.Table:
         """The newest rows of this batch's pictures, with those of a run beside this one and of an earlier try."""
-        mine, again = f"{RESULTS}/part-{self._output.run_id}-", part_name(self._output.run_id, self._ids)
-        ledger = Ledger(self._output, lambda name: name == again or not name.startswith(mine))
+        mine, again = f"{RESULTS}/part-{self._output.run_id}-", part_stem(self._output.run_id, self._ids)
+        ledger = Ledger(self._output, lambda name: name.startswith(again) or not name.startswith(mine))
         return ledger.read(["id", "outputs", "digests"], ids=pa.array(self._ids, pa.string()))
 
 

@@ -46,7 +46,7 @@ def cut_piped(
         input_uris = [_taken(sys.stdin.buffer, folder) if source == STREAM else source for source in sources]
         if not to_stream:
             return cut(input_uris, output, products, changes, console)
-        if len(input_uris) > 1 or len(read_catalog(input_uris[0], folder).table) > 1:
+        if len(input_uris) > 1 or read_catalog(input_uris[0], folder).total > 1:
             raise HairlineError("-o -: one picture only goes to standard output; give -o a folder for several")
         said = io.StringIO()
         made = Path(folder) / "out"

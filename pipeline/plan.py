@@ -28,12 +28,12 @@ def show_plan(job: Job, retry: Sequence[str], console: Console) -> None:
         HairlineError: what would stop a run before it starts.
     """
     cluster = Cluster.of_environment()
-    with nullcontext() if cluster.machine else cluster.session():
-        nodes = cluster.nodes
     output = Folder(job.output)
     if output.local:
         _check_folder(output.root)
-    prepared = prepare(job, output, nodes, retry)
+    with nullcontext() if cluster.machine else cluster.session():
+        nodes = cluster.nodes
+        prepared = prepare(job, output, nodes, retry, remote=not cluster.machine)
     console.print(f"from  {job.input}\nto    {output.root}", soft_wrap=True, highlight=False)
     console.print(_pools(prepared))
     console.print(f"The pools fit: {_there(nodes)}.", highlight=False)
@@ -79,7 +79,7 @@ def _there(nodes: Sequence[Node]) -> str:
 
 
 def _expected(prepared: Prepared, output: Folder) -> str:
-    if not prepared.todo:
+    if not len(prepared.todo):
         return "Nothing to do."
     last = last_summary(output)
     if last is None:

@@ -2,7 +2,8 @@
 
 One row of the first dataset is one batch of sources, pickled; between pools a row is one picture, pickled
 with its encoded bytes; out of the last pool comes one summary per batch, for products and results are
-written by the workers themselves. So next to nothing passes through the driver.
+written by the workers themselves. So next to nothing passes through the driver. Of a large catalog the batches are
+made partition by partition while the run lasts, by a task beside the driver, which has the catalog on its disk.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import pickle
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -18,9 +20,11 @@ import pyarrow as pa
 from ..cluster.placement import Placement
 from ..cluster.session import logs_folder
 from ..stages.errors import HairlineError
-from .worker import Summary, Task, Worker, WorkerSpec
+from .feed import Feed
+from .partitions import Share
+from .worker import Summary, Worker, WorkerSpec
 
-MOST_BLOCKS = 4000  # each costs the driver some milliseconds; larger catalogs get several batches per block
+MOST_AT_ONCE = 1000  # batches that are made before the run; those of larger catalogs are made while it lasts
 STUCK_S = 1800  # without any progress, beyond the patience with storage: then Ray Data ends the run
 START_S = 900  # longest that the workers of one machine may take to start
 CALLS = 2  # of a worker at once: one in the stages, one fetched or written
@@ -47,12 +51,13 @@ class PoolWorker:
 
 
 def run_pools(
-    placements: Sequence[Placement], specs: Sequence[WorkerSpec], batches: Iterable[Sequence[Task]], at_once: bool
+    placements: Sequence[Placement], specs: Sequence[WorkerSpec], feed: Feed, at_once: bool
 ) -> Iterator[Summary]:
     """Runs all batches through all pools; yields a summary for each batch that has been written.
 
     Args:
         placements, specs: one of each per pool, in the order in which pictures go through them.
+        feed: the batches. Each is a block of its own, so that a worker that dies repeats no more than it held.
         at_once: whether all workers start together, as on one machine, where the first one up would take all of a
             small catalog.
 
@@ -61,7 +66,6 @@ def run_pools(
     Raises:
         HairlineError: a worker cannot go on.
     """
-    import ray.data
     from ray.data import ActorPoolStrategy, DataContext
     from ray.data.context import AutoscalingConfig
     from ray.exceptions import RayError
@@ -81,9 +85,7 @@ def run_pools(
         context.wait_for_min_actors_s = START_S
     if sum(placement.largest for placement in placements) <= 8:
         _poll_slowly()
-    rows = [{"row": pickle.dumps(batch, protocol=5)} for batch in batches]
-    data: ray.data.Dataset = ray.data.from_items(rows, override_num_blocks=min(len(rows), MOST_BLOCKS))
-    del rows
+    data = _streamed(feed) if feed.batches > MOST_AT_ONCE else _made_before(feed)
     for placement, spec in zip(placements, specs, strict=True):
         data = data.map_batches(
             PoolWorker,
@@ -108,6 +110,44 @@ def run_pools(
                 yield pickle.loads(row.as_py())
     except RayError as error:
         raise _explain(error) from error
+
+
+def _made_before(feed: Feed) -> Any:
+    import ray.data
+
+    rows = [{"row": pickle.dumps(batch, protocol=5)} for batch in feed]
+    return ray.data.from_items(rows, override_num_blocks=len(rows))
+
+
+def _streamed(feed: Feed) -> Any:
+    """Batches that are made while the run lasts, a partition at a time, in a process on this node."""
+    import ray.data
+    from ray.data import TaskPoolStrategy
+
+    here = {"ray.io/node-id": ray.get_runtime_context().get_node_id()}
+    rows = [{"number": share.number} for share in feed.todo.shares]
+    data = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+        partial(_batches, ray.put(feed)),
+        batch_size=1,
+        batch_format="pyarrow",
+        compute=TaskPoolStrategy(size=1),
+        num_cpus=0,
+        label_selector=here,
+    )
+    data = data.repartition(target_num_rows_per_block=1)
+    # it takes no argument for its own tasks, which would wait for ever for a core beside pools that have them all
+    repartition: Any = data._logical_plan.dag
+    repartition.ray_remote_args.update(num_cpus=0)
+    return data
+
+
+def _batches(feed: Any, table: pa.Table) -> Iterator[pa.Table]:
+    import ray
+
+    made: Feed = ray.get(feed)
+    for number in table["number"].to_pylist():
+        for batch in made.of_share(Share(number, made.todo.partitions)):
+            yield pa.table({"row": pa.array([pickle.dumps(batch, protocol=5)], pa.large_binary())})
 
 
 def _poll_slowly() -> None:

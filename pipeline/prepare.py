@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import pyarrow as pa
 
 from ..cluster.nodes import Node
 from ..cluster.placement import Placement, allocate
@@ -15,10 +12,11 @@ from ..configs.fingerprint import fingerprint, ingredients
 from ..configs.job import Job
 from ..stages.errors import HairlineError
 from .catalog import Catalog, read_catalog
-from .ledger import Ledger, ToDo, what_to_do
+from .ledger import Ledger
 from .made import torn
 from .retry import classify_error
 from .storage import Folder
+from .todo import Todo, compare
 
 
 @dataclass
@@ -27,23 +25,24 @@ class Prepared:
 
     Attributes:
         parts: what the fingerprint is made of, as plain data.
-        todo: the catalog's rows to do.
-        why: how many of them for which cause.
-        settled: (status, reason) -> pictures that are done already.
+        todo: which of the catalog's pictures are to do, and why; how the others ended.
     """
 
     job: Job
     parts: dict[str, Any]
     fingerprint: str
     catalog: Catalog
-    todo: pa.Table
-    why: ToDo
-    settled: Counter[tuple[str, str]]
+    todo: Todo
     placements: list[Placement]
 
 
-def prepare(job: Job, output: Folder, nodes: Sequence[Node], retry: Sequence[str] = ()) -> Prepared:
+def prepare(
+    job: Job, output: Folder, nodes: Sequence[Node], retry: Sequence[str] = (), remote: bool = False
+) -> Prepared:
     """Checks weights, pools and input, and compares the catalog with what is done.
+
+    Args:
+        remote: a session with nodes of a cluster lasts, which may help to compare.
 
     Raises:
         HairlineError: any mistake of the user's.
@@ -52,31 +51,21 @@ def prepare(job: Job, output: Folder, nodes: Sequence[Node], retry: Sequence[str
     allocate(job.pools, nodes)
     catalog = read_catalog(job.input, job.output, job.product_names)
     try:
-        ledger = Ledger(output)
-        todo, why, done = what_to_do(catalog.table, ledger, digest := fingerprint(parts), retry, torn(output))
+        todo = compare(catalog, Ledger(output), digest := fingerprint(parts), retry, torn(output), remote)
     except HairlineError:
         raise
     except Exception as error:  # Arrow's, botocore's, the system's: all mean the same here
         raise HairlineError(
             f"output {job.output}: its results cannot be read: {classify_error(error).detail}"
         ) from error
-    settled = done.group_by(["status", "reason"]).aggregate([("id", "count")]).to_pylist()
-    return Prepared(
-        job,
-        parts,
-        digest,
-        catalog,
-        todo,
-        why,
-        Counter({(row["status"], row["reason"]): row["id_count"] for row in settled}),
-        allocate(job.pools, nodes, batches=-(-len(todo) // job.pools[0].batch)),
-    )
+    placements = allocate(job.pools, nodes, batches=-(-len(todo) // job.pools[0].batch))
+    return Prepared(job, parts, digest, catalog, todo, placements)
 
 
 def describe(prepared: Prepared) -> str:
     """One line: how many pictures there are, how many are to do and why, what was left out, how many workers start."""
-    total, todo = len(prepared.catalog.table), len(prepared.todo)
-    causes = ", ".join(f"{number:,} {cause}" for cause, number in prepared.why._asdict().items() if number)
+    total, todo = prepared.catalog.total, len(prepared.todo)
+    causes = ", ".join(f"{number:,} {cause}" for cause, number in prepared.todo.why._asdict().items() if number)
     line = f"{total:,} pictures, {todo:,} to do" + (f" ({causes})" if todo else "")
     left_out = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in sorted(prepared.catalog.left_out.items()))
     if left_out:

@@ -6,15 +6,14 @@ import fcntl
 import os
 import signal
 import threading
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from rich.console import Console
 
 from ..cluster.session import Cluster
@@ -22,20 +21,21 @@ from ..cluster.stage_runner import pool_specs
 from ..configs.job import Job
 from ..stages.errors import HairlineError
 from .atomic import what_is_wrong
+from .compaction import compact
+from .feed import Feed
 from .ledger import Ledger
-from .made import Old, clear_dead, leave, products
+from .made import clear_dead, leave
+from .partitions import spread
 from .pools import run_pools
 from .prepare import Prepared, describe, prepare
 from .presence import present
 from .progress import Progress, clock, outcome_table
 from .retry import classify_error
-from .source import Source
 from .storage import Folder, display
 from .strangers import MOST, strangers
 from .tally import Tally, by_status, new_run_id, summary, write_summary
-from .worker import Task, WorkerSpec
+from .worker import WorkerSpec
 
-SMALLEST_BATCH = 4  # unless the pool asks for less
 FINISHED, ABORTED, SOME_FAILED = 0, 1, 3  # exit codes; a HairlineError is 2
 
 
@@ -58,23 +58,23 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
         cluster = Cluster.of_environment()
         if not cluster.machine:
             stack.enter_context(cluster.session())
-        prepared = prepare(job, output, cluster.nodes, retry)
+        prepared = prepare(job, output, cluster.nodes, retry, remote=not cluster.machine)
         alone = stack.enter_context(_alone(output))
         stack.callback(leave, output)
         stack.enter_context(present(output))
         output.patience_s = job.patience_s  # up to here a mistake is told at once
         console.print(describe(prepared), soft_wrap=True, highlight=False)
         tally.total = len(prepared.todo)
-        counts = Counter(prepared.settled)
+        counts = Counter(prepared.todo.settled)
         try:
             with _interruptible():
                 with output.writing():
                     clear_dead(output, cuts_only=True)
                     stood = [name for name in prepared.job.product_names if output.has(name)]
-                if prepared.todo:
+                if len(prepared.todo):
                     _work(prepared, output, cluster, tally, console)
                 counts += tally.counts
-                facts = _finalize(prepared, output, tally, alone, console)
+                facts = _finalize(prepared, output, cluster, alone, console)
                 facts.update(counts=by_status(counts), pictures=counts.total())
                 with output.writing():
                     write_summary(output, summary(tally, run_id, facts))
@@ -100,52 +100,37 @@ def _work(prepared: Prepared, output: Folder, cluster: Cluster, tally: Tally, co
         if cluster.machine:
             stack.enter_context(cluster.session())
         stack.enter_context(Progress(tally, console))
-        batches = _batches(prepared, Ledger(output))
-        for done in run_pools(prepared.placements, _specs(prepared, output), batches, at_once=bool(cluster.machine)):
+        first = prepared.placements[0]
+        feed = Feed(prepared.todo, first.pool.batch, first.first, output)
+        for done in run_pools(prepared.placements, _specs(prepared, output), feed, at_once=bool(cluster.machine)):
             tally.add(done)
 
 
 def _specs(prepared: Prepared, output: Folder) -> list[WorkerSpec]:
     job = prepared.job
     return [
-        WorkerSpec(pool, job.limits, output.root, prepared.fingerprint, output.run_id, job.patience_s)
+        WorkerSpec(
+            pool,
+            job.limits,
+            output.root,
+            prepared.fingerprint,
+            output.run_id,
+            job.patience_s,
+            prepared.todo.partitions,
+        )
         for pool in pool_specs(job, prepared.placements)
     ]
 
 
-def _batches(prepared: Prepared, ledger: Ledger) -> Iterator[list[Task]]:
-    """What is to do, in batches of the first pool; towards the end smaller ones, so that all workers end together."""
-    todo, placement = prepared.todo, prepared.placements[0]
-    before = ledger.read(["id", "outputs", "digests"], ids=todo["id"]) if ledger.files else None
-    start = 0
-    while start < len(todo):
-        fair = -(-(len(todo) - start) // (4 * placement.first))
-        part = todo.slice(start, min(placement.pool.batch, max(fair, SMALLEST_BATCH)))
-        start += len(part)
-        outputs = _old_outputs(before, part["id"])
-        for_each = zip(*(column.to_pylist() for column in part.columns), strict=True)
-        sources = [Source(id, os.fsdecode(uri), *rest) for id, uri, *rest in for_each]
-        yield [Task(source, outputs.get(source.id, {})) for source in sources]
-
-
-def _old_outputs(before: pa.Table | None, ids: pa.ChunkedArray) -> Mapping[str, Old]:
-    """id -> what an earlier run made of it: names in the output folder, wherever that was then, with digests."""
-    if before is None:
-        return {}
-    found: dict[str, dict[str, str | None]] = defaultdict(dict)
-    for id, name, digest in products(before.take(pc.index_in(ids, value_set=before["id"]).drop_null())):
-        found[id][name] = digest
-    return found
-
-
-def _finalize(prepared: Prepared, output: Folder, tally: Tally, alone: bool, console: Console) -> dict[str, Any]:
+def _finalize(prepared: Prepared, output: Folder, cluster: Cluster, alone: bool, console: Console) -> dict[str, Any]:
     """Brings the results in order, checks that no picture is lost, and sweeps what was left half-made."""
+    todo = prepared.todo
     with output.writing():
-        ledger = Ledger(output)
         around = [other for other in clear_dead(output, alone=alone, also=output.run_id) if not other.is_cut]
+        ledger = Ledger(output)
         if not around:
-            ledger.compact(output.run_id)
-        ids = ledger.read(["id"])["id"]
+            compact(ledger, output.run_id, todo.partitions, remote=not cluster.machine)
+        lost = sum(spread(_lost, ((todo.read(share), ledger.of_share(share)) for share in todo.shares)))
     for other in around:
         console.print(
             f"run {other.run_id} may be under way in {output.root} (last sign of life {clock(other.age)} ago): "
@@ -153,8 +138,6 @@ def _finalize(prepared: Prepared, output: Folder, tally: Tally, alone: bool, con
             soft_wrap=True,
             highlight=False,
         )
-    here = pc.is_in(prepared.catalog.table["id"], value_set=ids)
-    lost = len(here) - pc.sum(here).as_py()
     if lost:
         raise RuntimeError(f"{lost} pictures have no row in {output.root}/results; please report this")
     return {
@@ -164,10 +147,16 @@ def _finalize(prepared: Prepared, output: Folder, tally: Tally, alone: bool, con
         "fingerprint": prepared.fingerprint,
         "settings": prepared.parts,
         "pools": [placement.as_dict() for placement in prepared.placements],
-        "to_do": prepared.why._asdict(),
+        "to_do": todo.why._asdict(),
         "left_out": dict(prepared.catalog.left_out),
-        "gone": len(ids) - len(here),  # rows of sources that the input no longer holds; they are kept
+        "gone": todo.gone,  # rows of sources that the input no longer holds; they are kept
     }
+
+
+def _lost(done: pa.Table, ledger: Ledger) -> int:
+    """How many of the pictures that were done have no row."""
+    ids = done["id"].combine_chunks()
+    return len(ids) - len(ledger.read(["id"], ids=ids))
 
 
 def _report(output: Folder, tally: Tally, counts: Counter[tuple[str, str]], console: Console) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+import pyarrow as pa
 
 from .storage import CUTS, WORK, display
 
@@ -20,6 +22,30 @@ class Source(NamedTuple):
     category: str = ""
     size: int = -1  # bytes; -1: not known
     problem: str = ""  # why it cannot be read, where that is known already; it ends as failed
+
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("uri", pa.binary()),  # as the file system has it, which need not be UTF-8
+        ("etag", pa.string()),
+        ("category", pa.string()),
+        ("size", pa.int64()),
+        ("problem", pa.string()),
+    ]
+)
+
+
+def as_table(sources: Iterable[Source]) -> pa.Table:
+    """Sources as rows of `SCHEMA`."""
+    columns: list[list[object]] = [list(column) for column in zip(*sources, strict=True)] or [[] for _ in SCHEMA]
+    columns[1] = [os.fsencode(uri) for uri in columns[1]]  # type: ignore[arg-type]
+    return pa.table([pa.array(each, field.type) for each, field in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
+
+
+def as_sources(table: pa.Table) -> list[Source]:
+    rows = zip(*(table[name].to_pylist() for name in SCHEMA.names), strict=True)
+    return [Source(id, os.fsdecode(uri), *rest) for id, uri, *rest in rows]
 
 
 def local_source(id: str, path: str, category: str = "") -> Source:

@@ -43,6 +43,7 @@ class WorkerSpec:
         pool: the first reads sources, the last writes products and results.
         output: the output folder.
         patience_s: how long storage that does not answer is waited for, seconds.
+        partitions: of the ledger.
     """
 
     pool: PoolSpec
@@ -51,6 +52,7 @@ class WorkerSpec:
     fingerprint: str
     run_id: str
     patience_s: float = 0.0
+    partitions: int = 1
 
 
 @dataclass
@@ -136,7 +138,7 @@ class Worker:
     def finish(self, batch: Sequence[PendingItem]) -> Summary:
         """Writes the products of a batch, then its rows. Raises HairlineError when nothing can be written any more."""
         with self.written(batch) as rows:
-            ledger.write_part(self.output, rows)
+            ledger.write_part(self.output, rows, self.spec.partitions)
         counts: dict[tuple[str, str], int] = {}
         seconds: dict[str, float] = {}
         for each in batch:

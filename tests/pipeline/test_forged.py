@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hairline.pipeline.atomic import md5
+from hairline.pipeline.compaction import compact
 from hairline.pipeline.ledger import Ledger
 from hairline.pipeline.made import Entry, clear_dead, leave, made_by_cuts, made_in, torn
 from hairline.pipeline.presence import me, present
@@ -26,7 +27,7 @@ def test_a_list_that_names_what_no_run_makes(tmp_path: Path, id: str, name: str)
     """Nothing is deleted by it, in the output or outside: it is named, for somebody to move away."""
     output = WorkedOutput(str(tmp_path / "above" / "out"), str(tmp_path / "in"))
     output.run("r1", "a")
-    Ledger(output.folder()).compact("r1")
+    compact(Ledger(output.folder()), "r1")
     target = Path(output.root, name.lstrip("/"))
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.exists():

@@ -10,6 +10,7 @@ import pytest
 
 from hairline.pipeline import presence
 from hairline.pipeline.atomic import md5
+from hairline.pipeline.compaction import compact
 from hairline.pipeline.ledger import Ledger
 from hairline.pipeline.made import Batch, Entry, clear_dead, leave, torn
 from hairline.pipeline.presence import Process, encode, lives, me, others, present
@@ -183,7 +184,7 @@ def test_files_that_are_no_results(tmp_path: Path) -> None:
     output.run("r1", "a")
     mine = tmp_path / "out/results/my own.parquet"
     pq.write_table(pa.table({"x": [1]}), mine)
-    Ledger(output.folder()).compact("r1")
+    compact(Ledger(output.folder()), "r1")
     assert output.folder().names("results") == ["results/all-00000.parquet", "results/my own.parquet"]
     assert pq.read_table(mine).to_pylist() == [{"x": 1}]
     pq.write_table(pa.table({"x": [1]}), tmp_path / "out/results/all-00001.parquet")
@@ -199,7 +200,7 @@ def test_results_without_digests_are_read(tmp_path: Path) -> None:
     (path,) = (tmp_path / "out/results").iterdir()
     pq.write_table(pq.read_table(path).drop_columns(["digests"]), path)
     assert output.old() == {"a": {"negative/a.png": None}}
-    Ledger(output.folder()).compact("r2")
+    compact(Ledger(output.folder()), "r2")
     assert output.old() == {"a": {"negative/a.png": None}}
 
 

@@ -21,6 +21,7 @@ from rich.console import Console
 from hairline.cluster.nodes import this_machine
 from hairline.cluster.session import Cluster
 from hairline.configs.job import load_job
+from hairline.pipeline import partitions, pools
 from hairline.pipeline.ledger import Ledger
 from hairline.pipeline.run import run_job
 from hairline.pipeline.storage import Folder
@@ -125,6 +126,38 @@ def test_from_and_to_s3(job_file: Callable[..., Path], catalog: Path, tmp_path: 
     columns = [name for name in SAME if name not in ("uri", "etag")]
     assert rows(f"{bucket}/out", *columns) == rows(tmp_path / "out", *columns)
     assert {name.split("/")[0] for name in output.names("")} == {"negative", "report", "results", "runs"}
+
+
+@pytest.mark.usefixtures("_ray")
+def test_a_catalog_in_partitions(
+    job_file: Callable[..., Path], catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same products and rows as of one partition; batches are made while the run lasts."""
+    job, out, whole = job_file(), tmp_path / "out", tmp_path / "whole"
+    run(job, f"output={whole}")
+    monkeypatch.setattr(partitions, "ROWS", 4)
+    monkeypatch.setattr("hairline.pipeline.ledger.ROWS_PER_FILE", 4)
+    monkeypatch.setattr(pools, "MOST_AT_ONCE", 1)
+    code, summary, text = run(job)
+    assert (code, summary["done"], summary["pictures"]) == (0, 20, 20) and "20 pictures, 20 to do" in text
+    assert summary["throughput"][-1][1] == 20 and len(summary["throughput"]) >= 8
+    assert files(out / "negative") == files(whole / "negative") and rows(out, *SAME) == rows(whole, *SAME)
+    names = [path.name for path in (out / "results").iterdir()]
+    assert 5 < len(names) <= 8 and all(name.startswith("all-") and name.endswith("-of-00008.parquet") for name in names)
+
+    before = {path: path.stat().st_mtime_ns for path in (out / "results").iterdir()}
+    changed = catalog / "shelf 0" / "p0000.jpg"
+    changed.write_bytes(jpeg(77))
+    first = files(out / "negative")
+    assert run(job)[1]["to_do"] == {"new": 0, "changed": 1, "outdated": 0, "asked": 0}
+    assert sum(path.stat().st_mtime_ns != before[path] for path in before) == 1  # one partition is rewritten
+    assert {name for name, digest in files(out / "negative").items() if digest != first[name]} == {
+        "shelf 0/p0000.jpg.png"
+    }
+    # an older layout moves; what earlier runs made is known in each partition
+    assert run(job, f"output={whole}", "stages.own_stages:Invert.ext=bmp")[1]["done"] == 20
+    assert {Path(name).suffix for name in files(whole / "negative")} == {".bmp"}
+    assert len(list((whole / "results").iterdir())) == len(names)
 
 
 @pytest.mark.usefixtures("_ray")

@@ -116,7 +116,7 @@ def _apart(table: pa.Table, manifest: Manifest | None) -> tuple[pa.Table, pa.Tab
     again = np.concatenate([[False], pc.equal(ids.slice(1), ids.slice(0, max(len(ids) - 1, 0))).to_numpy(False)])
     again = again[: len(table)].astype(bool)
     if not again.any():
-        return table, table.slice(0, 0)
+        return table, table.schema.empty_table()
     renamed = []
     for i in np.flatnonzero(again).tolist():
         id, uri, *_, problem, row = (table[name][i].as_py() for name in NUMBERED.names)

@@ -7,18 +7,20 @@ it does not say which of the two is right (`hairline evaluate` does, where there
 from __future__ import annotations
 
 import io
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from PIL import Image
 
 from ..stages.item import U8
 from ..stages.limits import DEFAULT_LIMITS
 from .fetch import fetch
 from .outcome import Outcome, Row, load_outcome
+from .overview import ENOUGH, Overview
 from .report import SPEED_FIELDS, render, shown_product, spread, write_page
 from .storage import Folder, is_local, local_path
 from .thumbnails import WORKERS, Thumb, output_thumbs, source_thumbs
@@ -73,63 +75,85 @@ def write_comparison(a: str, b: str, to: str | None = None) -> str:
 
 
 def _context(first: Outcome, second: Outcome) -> dict[str, Any]:
-    before, after = ({row["id"]: row for row in outcome.rows} for outcome in (first, second))
-    both = [id for id in before if id in after]
-    compared = spread([id for id in both if before[id]["status"] == after[id]["status"] == "ok"], SAMPLE)
-    means = _differences(first, second, [before[id] for id in compared], [after[id] for id in compared])
+    sides, pairs = [Overview(), Overview()], _Pairs()
+    partitions = max(first.partitions, second.partitions)
+    columns = ["id", "status", "reason", "stage", "seconds"]
+    for tables in zip(first.tables(columns, partitions), second.tables(columns, partitions), strict=True):
+        for side, table in zip(sides, tables, strict=True):
+            side.count(table)
+        pairs.add(*tables)
+    compared = spread(pairs.ok, SAMPLE)
+    means = _differences(first, second, compared)
     known = {id: mean for id, mean in means.items() if mean is not None}
     most = sorted((id for id in known if known[id] > 0), key=lambda id: -known[id])[:SHOWN]
     return {
-        "sides": [_side("A", first), _side("B", second)],
-        "only": [len(before) - len(both), len(after) - len(both)],
-        "both": len(both),
-        "changes": changes([(id, before[id], after[id]) for id in both]),
+        "sides": [_side("A", first, sides[0]), _side("B", second, sides[1])],
+        "only": [side.total - pairs.both for side in sides],
+        "both": pairs.both,
+        "changes": pairs.changes(),
         "compared": len(known),
         "unread": len(means) - len(known),
         "same": sum(mean == 0 for mean in known.values()),
         "mean": float(np.mean(list(known.values()))) if known else None,
-        "most": _shown(first, second, [(before[id], after[id], known[id]) for id in most]),
-        "stages": _stages(first, second),
+        "most": _shown(first, second, [(id, known[id]) for id in most]),
+        "stages": _stages(*sides),
     }
 
 
-def changes(pairs: Sequence[tuple[str, Row, Row]]) -> list[Change]:
-    """Groups the pictures (id, row in A, row in B) that ended differently, most frequent first."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for id, a, b in pairs:
-        ends = tuple(" · ".join(filter(None, (row["status"], row["reason"]))) for row in (a, b))
-        if ends[0] != ends[1]:
-            groups.setdefault((ends[0], ends[1]), []).append(id)
-    found = [Change(*ends, len(ids), ids[:EXAMPLES]) for ends, ids in groups.items()]
-    return sorted(found, key=lambda change: -change.total)
+class _Pairs:
+    """The pictures that are in both outputs, partition by partition.
+
+    Attributes:
+        both: how many there are.
+        ok: ids of those that are ok in both; of many those of some partitions.
+    """
+
+    def __init__(self) -> None:
+        self.both, self.ok = 0, list[str]()
+        self._changes: dict[tuple[str, str], Change] = {}
+
+    def add(self, first: pa.Table, second: pa.Table) -> None:
+        at = pc.index_in(first["id"], value_set=second["id"])
+        before = first.filter(pc.is_valid(at)).select(["id", "status", "reason"])
+        after = second.select(["status", "reason"]).take(pc.drop_null(at))
+        self.both += len(before)
+        differ = pc.or_(*(pc.not_equal(before[name], after[name]) for name in ("status", "reason")))
+        ids, ends = before["id"].filter(differ), [side.filter(differ) for side in (before, after)]
+        for id, *rows in zip(ids.to_pylist(), *(side.to_pylist() for side in ends), strict=True):
+            words = [" · ".join(filter(None, (row["status"], row["reason"]))) for row in rows]
+            change = self._changes.setdefault((words[0], words[1]), Change(words[0], words[1], 0, []))
+            examples = [*change.examples, id] if change.total < EXAMPLES else change.examples
+            self._changes[words[0], words[1]] = change._replace(total=change.total + 1, examples=examples)
+        if len(self.ok) < ENOUGH:
+            ok = pc.and_(pc.equal(before["status"], "ok"), pc.equal(after["status"], "ok"))
+            self.ok = sorted([*self.ok, *before["id"].filter(ok).to_pylist()])
+
+    def changes(self) -> list[Change]:
+        """The pictures that ended differently, most frequent first."""
+        changes = [change._replace(examples=sorted(change.examples)) for change in self._changes.values()]
+        return sorted(changes, key=lambda change: -change.total)
 
 
-def _side(letter: str, outcome: Outcome) -> dict[str, Any]:
-    statuses = Counter(row["status"] for row in outcome.rows)
+def _side(letter: str, outcome: Outcome, found: Overview) -> dict[str, Any]:
     run = outcome.last_run
     return {
         "letter": letter,
         "place": outcome.folder.root,
-        "total": len(outcome.rows),
-        "statuses": [(status, statuses[status]) for status in ("ok", "filtered", "failed")],
+        "total": found.total,
+        "statuses": [(status, found.of_status(status)) for status in ("ok", "filtered", "failed")],
         "speed": {key: run.get(field) for key, field in SPEED_FIELDS.items()},
         "facts": [(key, run.get(key)) for key in ("run_id", "fingerprint", "versions", "pools", "machine")],
     }
 
 
-def _stages(first: Outcome, second: Outcome) -> list[tuple[str, float | None, float | None]]:
+def _stages(first: Overview, second: Overview) -> list[tuple[str, float | None, float | None]]:
     """Busy seconds per picture of each stage in A and B."""
-    sides = [
-        {name: spent / max(len(outcome.rows), 1) for name, spent in outcome.busy_seconds().items()}
-        for outcome in (first, second)
-    ]
+    sides = [{name: spent / max(found.total, 1) for name, spent in found.seconds.items()} for found in (first, second)]
     names = sorted({*sides[0], *sides[1]}, key=lambda name: -max(side.get(name, 0.0) for side in sides))
     return [(name, sides[0].get(name), sides[1].get(name)) for name in names]
 
 
-def _differences(
-    first: Outcome, second: Outcome, before: Sequence[Row], after: Sequence[Row]
-) -> dict[str, float | None]:
+def _differences(first: Outcome, second: Outcome, ids: Sequence[str]) -> dict[str, float | None]:
     """id -> mean absolute difference of alpha, 0..1; None where one of them cannot be read."""
 
     def one(pair: tuple[Row, Row]) -> float | None:
@@ -139,7 +163,7 @@ def _differences(
         except Exception:  # a product that is gone or damaged is counted, and no reason to stop
             return None
 
-    rows = list(zip(first.full(before), second.full(after), strict=True))
+    rows = list(zip(first.full(ids), second.full(ids), strict=True))
     with ThreadPoolExecutor(WORKERS) as pool:
         return {a["id"]: mean for (a, _), mean in zip(rows, pool.map(one, rows), strict=True)}
 
@@ -163,13 +187,12 @@ def _matte(data: bytes) -> U8:
         return np.asarray(alpha.resize(size, Image.Resampling.BOX))
 
 
-def _shown(first: Outcome, second: Outcome, rows: Sequence[tuple[Row, Row, float]]) -> list[Difference]:
-    before, after = first.full([a for a, _, _ in rows]), second.full([b for _, b, _ in rows])
+def _shown(first: Outcome, second: Outcome, means: Sequence[tuple[str, float]]) -> list[Difference]:
+    ids = [id for id, _ in means]
+    before, after = first.full(ids), second.full(ids)
     sides = [
         output_thumbs([outcome.product_link(row, shown_product(row["outputs"])).uri for row in full])
         for outcome, full in ((first, before), (second, after))
     ]
     sources = source_thumbs([row["uri"] for row in after])
-    means = [mean for _, _, mean in rows]
-    ids = [row["id"] for row in after]
-    return [Difference(*parts) for parts in zip(ids, means, sources, *sides, strict=True)]
+    return [Difference(*each, *thumbs) for each, *thumbs in zip(means, sources, *sides, strict=True)]

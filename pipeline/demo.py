@@ -10,7 +10,7 @@ from rich.console import Console
 from ..configs.job import load_job
 from ..stages.errors import HairlineError
 from .demo_catalog import expected, make_catalog
-from .outcome import load_outcome
+from .outcome import rows_of_run
 from .run import ABORTED, run_job
 
 HEAD = """\
@@ -34,7 +34,7 @@ def run_demo(folder: str, console: Console) -> int:
     code = run_job(load_job(str(job)), (), console)
     if code == ABORTED:
         return code
-    rows = load_outcome(str(job.parent / "out")).rows
+    rows = rows_of_run(job.parent / "out", ["id", "status", "reason"])
     other = [row for row in rows if expected(row["id"]) != (row["reason"] or row["status"])]
     console.print(f"\n{len(rows) - len(other)} of {len(rows)} pictures ended as their names say", highlight=False)
     for row in other:

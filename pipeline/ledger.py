@@ -157,6 +157,15 @@ class Ledger:
         whole = sum("/all-" in name and share_of(name).of == 1 for name in self.files)
         return max([partitions_for(whole * ROWS_PER_FILE), *(share_of(name).of for name in self.files)])
 
+    def rows(self, enough: int) -> int:
+        """How many rows the files have, those of one picture in several files counted each; stops when it is enough."""
+        found = 0
+        for name in self.files:
+            if found > enough:
+                break
+            found += len(self.table(name, ["id"]))
+        return found
+
     def of_share(self, share: Share, split: Spill | None = None) -> Ledger:
         """The rows of one share.
 
@@ -196,7 +205,7 @@ class Ledger:
 
         def part(name: str) -> pa.Table:
             share, some = share_of(name), ids
-            if found is not None:
+            if ids is not None and found is not None:
                 some = ids.filter(pa.array(share.of_hashes(found)))
                 if not len(some):
                     return self._empty(wanted)

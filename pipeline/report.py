@@ -1,8 +1,8 @@
 """The HTML report of an output folder: one self-contained file, small also for a large catalog.
 
 It shows counts for every picture and thumbnails for a bounded sample: of each route the least certain
-mattes and an even spread of the rest, of each reject reason the first few. It reads the results and the
-run summaries; it judges nothing itself.
+mattes and an even spread of the rest, of each reject reason the first few. It reads the results, partition by
+partition (overview.py), and the run summaries; it judges nothing itself.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -21,9 +21,11 @@ from ..stages.reasons import Meaning, meaning
 from .atomic import md5
 from .charts import rates
 from .outcome import STAGE_ORDER, Outcome, Row, load_outcome
+from .overview import Group, Overview, overview
 from .storage import Folder
 from .thumbnails import Thumb, output_thumbs, source_thumbs
 
+T = TypeVar("T")
 REPORT = "report/index.html"
 SEAL = b"\n<!-- hairline %s -->\n"
 BEFORE_SEALS = b'<div class="brand">Hairline'  # in the pages of earlier versions
@@ -45,20 +47,25 @@ class Card(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """The contact sheet of one route: `uncertain` holds the least certain, `rest` an even spread of the others."""
+    """The contact sheet of one route: `uncertain` holds the least certain, `rest` an even spread of the others.
+
+    `sampled` says of how many pictures, where the spread is not over all; 0 otherwise.
+    """
 
     route: str
     total: int
+    sampled: int
     uncertain: list[Card]
     rest: list[Card]
 
 
-class Group(NamedTuple):
-    """All pictures that ended for one reason; `cards` or `rows` is a sample of them."""
+class Ending(NamedTuple):
+    """All pictures that ended for one reason; `cards` or `rows` is a sample of them. `sampled` is as in `Sheet`."""
 
     reason: str
     meaning: Meaning
     total: int
+    sampled: int
     cards: list[Card]
     rows: list[Row]
 
@@ -132,21 +139,19 @@ def render(template: str, **context: Any) -> str:
 
 
 def _context(outcome: Outcome) -> dict[str, Any]:
-    rows, run = outcome.rows, outcome.last_run
-    statuses = Counter(row["status"] for row in rows)
-    busy = outcome.busy_seconds()
+    found, run = overview(outcome), outcome.last_run
     return {
         "name": outcome.name,
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "total": len(rows),
-        "ok": statuses["ok"],
-        "filtered": statuses["filtered"],
-        "failed": statuses["failed"],
-        "steps": funnel(rows, list(busy)),
-        "sheets": _sheets(outcome),
-        "rejects": _rejects(outcome),
-        "failures": _failures(outcome),
-        "busy": sorted(busy.items(), key=lambda pair: -pair[1]),
+        "total": found.total,
+        "ok": found.of_status("ok"),
+        "filtered": found.of_status("filtered"),
+        "failed": found.of_status("failed"),
+        "steps": funnel(found.ends, list(found.seconds)),
+        "sheets": _sheets(outcome, found),
+        "rejects": _rejects(outcome, found),
+        "failures": _failures(outcome, found),
+        "busy": sorted(found.seconds.items(), key=lambda pair: -pair[1]),
         "chart": rates(run.get("throughput") or []),
         "speed": {key: run.get(field) for key, field in SPEED_FIELDS.items()},
         "run": run,
@@ -154,17 +159,18 @@ def _context(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def funnel(rows: Sequence[Row], stages: Sequence[str]) -> list[Step]:
+def funnel(ends: Counter[tuple[str, str, str]], stages: Sequence[str]) -> list[Step]:
     """Where the pictures ended, stage by stage in the order of the pipeline.
 
     Args:
-        rows: rows with status, stage and reason.
+        ends: (stage, status, reason) -> pictures.
         stages: the stages that ran, in any order; they are shown also if no picture ended in them.
     """
-    ended = Counter((row["stage"], row["status"], row["reason"]) for row in rows if row["status"] != "ok")
+    ended = {end: number for end, number in ends.items() if end[1] != "ok"}
     met = set(stages) | {stage for stage, _, _ in ended}
     order = [s for s in STAGE_ORDER if s in met] + sorted(met - set(STAGE_ORDER))
-    steps, left = [Step("catalog", len(rows), [])], len(rows)
+    left = ends.total()
+    steps = [Step("catalog", left, [])]
     for name in order:
         losses = sorted(((st, rs, n) for (sg, st, rs), n in ended.items() if sg == name), key=lambda loss: -loss[2])
         left -= sum(n for _, _, n in losses)
@@ -172,57 +178,59 @@ def funnel(rows: Sequence[Row], stages: Sequence[str]) -> list[Step]:
     return steps
 
 
-def _sheets(outcome: Outcome) -> list[Sheet]:
-    by_route: dict[str, list[Row]] = {}
-    for row in outcome.rows:
-        if row["status"] == "ok":
-            by_route.setdefault(row["route"] or "general", []).append(row)
+def _sheets(outcome: Outcome, found: Overview) -> list[Sheet]:
     least, most = PAIRS_PER_ROUTE
-    size = max(least, min(most, PAIRS // max(len(by_route), 1)))
+    size = max(least, min(most, PAIRS // max(len(found.routes), 1)))
     chosen = []
-    for route, rows in sorted(by_route.items(), key=lambda pair: (-len(pair[1]), pair[0])):
-        rows.sort(key=lambda row: (_confidence(row), row["id"]))
-        head = rows if len(rows) <= size else rows[: size // 2]
-        chosen.append((route, len(rows), head, spread(rows[len(head) :], size - len(head))))
-    cards = iter(_cards(outcome, [row for _, _, head, tail in chosen for row in [*head, *tail]]))
+    for route, group in sorted(found.routes.items(), key=lambda pair: (-pair[1].total, pair[0])):
+        head = group.first["id"].to_pylist()[: size if group.total <= size else size // 2]
+        rest = [id for id in group.sample["id"].to_pylist() if id not in head]
+        chosen.append((route, group, head, spread(rest, size - len(head))))
+    cards = iter(_cards(outcome, [id for _, _, head, tail in chosen for id in [*head, *tail]]))
     return [
-        Sheet(route, n, [next(cards) for _ in head], [next(cards) for _ in tail]) for route, n, head, tail in chosen
+        Sheet(route, group.total, _sampled(group), [next(cards) for _ in head], [next(cards) for _ in tail])
+        for route, group, head, tail in chosen
     ]
 
 
-def spread(rows: Sequence[Row], size: int) -> list[Row]:
+def _sampled(group: Group) -> int:
+    return len(group.sample) if group.is_sampled else 0
+
+
+def spread(rows: Sequence[T], size: int) -> list[T]:
     """At most `size` rows at even distances."""
     if len(rows) <= size:
         return list(rows)
     return [rows[(2 * i + 1) * len(rows) // (2 * size)] for i in range(size)]
 
 
-def _rejects(outcome: Outcome) -> list[Group]:
-    groups = _by_reason(outcome.rows, "filtered")
-    cards = iter(_cards(outcome, [row for _, rows in groups for row in spread(rows, PER_REASON)]))
+def _rejects(outcome: Outcome, found: Overview) -> list[Ending]:
+    groups = _by_reason(found, "filtered")
+    chosen = [spread(group.sample["id"].to_pylist(), PER_REASON) for _, group in groups]
+    cards = iter(_cards(outcome, [id for some in chosen for id in some]))
     return [
-        Group(reason, meaning(reason), len(rows), [next(cards) for _ in spread(rows, PER_REASON)], [])
-        for reason, rows in groups
+        Ending(reason, meaning(reason), group.total, _sampled(group), [next(cards) for _ in some], [])
+        for (reason, group), some in zip(groups, chosen, strict=True)
     ]
 
 
-def _failures(outcome: Outcome) -> list[Group]:
+def _failures(outcome: Outcome, found: Overview) -> list[Ending]:
+    groups = _by_reason(found, "failed")
+    firsts = [group.first["id"].to_pylist()[:FAILURES_PER_REASON] for _, group in groups]
+    rows = iter(outcome.full([id for some in firsts for id in some]))
     return [
-        Group(reason, meaning(reason), len(rows), [], outcome.full(rows[:FAILURES_PER_REASON]))
-        for reason, rows in _by_reason(outcome.rows, "failed")
+        Ending(reason, meaning(reason), group.total, 0, [], [next(rows) for _ in some])
+        for (reason, group), some in zip(groups, firsts, strict=True)
     ]
 
 
-def _by_reason(rows: Sequence[Row], status: str) -> list[tuple[str, list[Row]]]:
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        if row["status"] == status:
-            groups.setdefault(row["reason"], []).append(row)
-    return sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0]))
+def _by_reason(found: Overview, status: str) -> list[tuple[str, Group]]:
+    groups = [(reason, group) for (ended, reason), group in found.reasons.items() if ended == status]
+    return sorted(groups, key=lambda pair: (-pair[1].total, pair[0]))
 
 
-def _cards(outcome: Outcome, light: Sequence[Row]) -> list[Card]:
-    rows = outcome.full(light)
+def _cards(outcome: Outcome, ids: Sequence[str]) -> list[Card]:
+    rows = outcome.full(ids)
     products = [shown_product(row["outputs"]) for row in rows]
     links = [outcome.product_link(row, product) for row, product in zip(rows, products, strict=True)]
     sources = source_thumbs([row["uri"] for row in rows])
@@ -236,10 +244,6 @@ def _cards(outcome: Outcome, light: Sequence[Row]) -> list[Card]:
 def shown_product(outputs: Iterable[str], preferred: Sequence[str] = SHOWN_PRODUCTS) -> str:
     """The product that stands for a picture: the first preferred one that it has, or else any, or none (empty)."""
     return next((name for name in preferred if name in outputs), min(outputs, default=""))
-
-
-def _confidence(row: Row) -> float:
-    return 2.0 if row["confidence"] is None else float(row["confidence"])  # unknown goes last
 
 
 def _count(value: float) -> str:

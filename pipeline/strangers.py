@@ -23,10 +23,9 @@ def strangers(output: Folder, ledger: Ledger, folders: Iterable[str]) -> int | N
     Args:
         folders: in S3 only these are listed; here the whole output is walked, up to `MOST` files.
     """
-    rows = ledger.read(["id", "outputs", "digests"])
-    if len(rows) > MOST:
+    if ledger.rows(MOST) > MOST:
         return None
-    known = {name for _, name, digest in products(rows) if digest != ""}
+    known = {name for _, name, digest in products(ledger.read(["id", "outputs", "digests"])) if digest != ""}
     names = _walk(output) if output.local else (name for folder in folders for name in output.names(folder))
     return sum(name not in known and not OWN.fullmatch(name) for name in islice(names, MOST))
 

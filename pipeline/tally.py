@@ -36,7 +36,7 @@ class Tally:
 
     Attributes:
         counts: (status, reason) -> pictures done in this run.
-        curve: [seconds since the start, pictures done], one point per batch.
+        curve: [seconds since the start, pictures done], one point per batch, of many batches every other.
     """
 
     def __init__(self) -> None:
@@ -55,6 +55,8 @@ class Tally:
         self.peaks[summary.pid] = max(summary.peak_mib, self.peaks.get(summary.pid, 0.0))
         self.done += sum(summary.counts.values())
         self.curve.append((round(self.elapsed, 3), self.done))
+        if len(self.curve) > 20 * POINTS:
+            self.curve = self.curve[::2]
 
     @property
     def elapsed(self) -> float:

@@ -82,9 +82,9 @@ class Output:
         self.catalog.write(id, picture(seed))
         return self.catalog.uri(id)
 
-    def write(self, run: dict[str, Any] | None = None) -> str:
+    def write(self, run: dict[str, Any] | None = None, partitions: int = 1) -> str:
         """Writes results and the summary of a run; returns the output's path."""
-        write_part(self.folder, self.rows)
+        write_part(self.folder, self.rows, partitions)
         facts = {
             "run_id": RUN,
             "done": len(self.rows),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hairline.pipeline.compare import changes, difference, write_comparison
+from hairline.pipeline.compare import difference, write_comparison
 from hairline.stages.errors import HairlineError
 from outputs import Output, Page
 
@@ -89,10 +89,18 @@ def test_difference_is_the_mean_of_alpha() -> None:
     assert difference(a, np.full((5, 10), 51, np.uint8)) == pytest.approx(0.2)
 
 
-def test_changes_are_grouped() -> None:
-    ok, dark = {"status": "ok", "reason": ""}, {"status": "filtered", "reason": "too_dark"}
-    found = changes([("a", ok, dark), ("b", ok, ok), ("c", dark, ok), ("d", ok, dark)])
-    assert [(c.before, c.after, c.total, c.examples) for c in found] == [
-        ("ok", "filtered · too_dark", 2, ["a", "d"]),
-        ("filtered · too_dark", "ok", 1, ["c"]),
-    ]
+@pytest.mark.parametrize("partitions", [1, 4])
+def test_changes_are_grouped(tmp_path: Path, partitions: int) -> None:
+    first, second = two(tmp_path)
+    for output in (first, second):
+        output.ok("x.jpg")
+    for id, a, b in (("a", "", "too_dark"), ("b", "", ""), ("c", "too_dark", ""), ("d", "", "too_dark")):
+        for output, reason in ((first, a), (second, b)):
+            if reason:
+                output.ended(id, "filtered", reason)
+            else:
+                output.rows.append({**output.rows[0], "id": id, "outputs": []})
+    page = write_comparison(first.write(), second.write(partitions=partitions))
+    words = " ".join(Page(Path(page).read_text("utf-8")).text.split())
+    assert "3 of the 5 in both" in words
+    assert words.index("ok filtered · too dark 2 a, d") < words.index("filtered · too dark ok 1 c")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hairline.pipeline.charts import Rates, rates
 from hairline.pipeline.compare import write_comparison
 from hairline.pipeline.ledger import write_part
-from hairline.pipeline.outcome import load_outcome
+from hairline.pipeline.outcome import rows_of_run
 from hairline.pipeline.report import funnel, spread, write_report
 from hairline.stages.errors import HairlineError
 from hairline.stages.reasons import MEANINGS, meaning
@@ -139,8 +141,7 @@ def test_newest_row_counts(tmp_path: Path) -> None:
     output.rows = []
     output.ok("a.jpg", run_id="20270101T120000Z-0000")
     write_part(output.folder, output.rows)
-    outcome = load_outcome(place)
-    assert [(r["id"], r["status"]) for r in outcome.rows] == [("a.jpg", "ok")]
+    assert [(r["id"], r["status"]) for r in rows_of_run(Path(place))] == [("a.jpg", "ok")]
 
 
 def test_large_catalog_stays_small(tmp_path: Path) -> None:
@@ -160,6 +161,27 @@ def test_large_catalog_stays_small(tmp_path: Path) -> None:
     assert "The 12 least certain are above" in " ".join(found.text.split())
 
 
+@pytest.mark.parametrize("partitions", [1, 8])
+def test_a_ledger_in_partitions_gives_the_same_counts(tmp_path: Path, partitions: int, monkeypatch: Any) -> None:
+    """The least certain are those of all partitions; the others may be a sample, and the page says so."""
+    monkeypatch.setattr("hairline.pipeline.overview.ENOUGH", 20)
+    output = Output(tmp_path)
+    output.ok("0.jpg", confidence=0.9)
+    for number in range(1, 400):
+        output.rows.append({**output.rows[0], "id": f"{number}.jpg", "confidence": 0.1 + number % 97 / 100})
+    for number in range(200):
+        output.rows.append(row(f"dark {number}", status="filtered", reason="too_dark", stage="filter"))
+        output.rows.append(row(f"bad {number:03d}", status="failed", reason="fetch", stage="fetch", detail="x"))
+    page = Page(Path(write_report(output.write(partitions=partitions))).read_text("utf-8"))
+    words = " ".join(page.text.split())
+    assert "Pictures 800 Cut out 400 50.0 % Filtered 200 25.0 % · judged unusable Failed 200 25.0 %" in words
+    places = [words.index(f" {name} ") for name in ("194.jpg", "291.jpg", "388.jpg", "97.jpg", "1.jpg", "195.jpg")]
+    assert places == sorted(places)
+    assert "The first 25 of 200" in words and "bad 024" in words and "bad 025" not in words
+    sampled = "spread evenly over a sample of" in words
+    assert sampled == (partitions > 1) and ("the other 388" in words)
+
+
 def test_no_results_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(HairlineError, match="no results"):
         write_report(str(tmp_path))
@@ -175,14 +197,16 @@ def test_unreadable_summary_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_funnel_loses_every_ended_picture_once() -> None:
-    rows = [
-        *[{"status": "ok", "stage": "", "reason": ""}] * 5,
-        *[{"status": "filtered", "stage": "filter", "reason": "too_dark"}] * 3,
-        *[{"status": "failed", "stage": "filter", "reason": "truncated"}] * 1,
-        *[{"status": "filtered", "stage": "detect", "reason": "no_subject"}] * 2,
-        *[{"status": "failed", "stage": "mine", "reason": "odd"}] * 1,
-    ]
-    steps = funnel(rows, ["fine", "filter", "detect"])
+    ends = Counter(
+        {
+            ("", "ok", ""): 5,
+            ("filter", "filtered", "too_dark"): 3,
+            ("filter", "failed", "truncated"): 1,
+            ("detect", "filtered", "no_subject"): 2,
+            ("mine", "failed", "odd"): 1,
+        }
+    )
+    steps = funnel(ends, ["fine", "filter", "detect"])
     assert [(step.name, step.left) for step in steps] == [
         ("catalog", 12), ("filter", 8), ("detect", 6), ("fine", 6), ("mine", 5)
     ]  # fmt: skip

@@ -31,7 +31,9 @@ def partitions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 def catalog(path: Path, etags: dict[str, str]) -> Catalog:
     manifest = path / "m.csv"
-    manifest.write_text("id,uri,etag\n" + "".join(f"{id},https://example.org/{id},{etag}\n" for id, etag in etags.items()))
+    manifest.write_text(
+        "id,uri,etag\n" + "".join(f"{id},https://example.org/{id},{etag}\n" for id, etag in etags.items())
+    )
     return read_catalog(str(manifest), "out")
 
 

@@ -1,11 +1,12 @@
 """A hard catalog from end to end: odd files, reruns, changes, and the same from and to S3.
 
     python benchmarks/catalog.py [--quick] [--pictures N] [--odd N]
+    python benchmarks/catalog.py --rows N [--rows N …]    # the driver of a large catalog: large_catalog.py
 
 The catalog is four folders deep, with the same name under several endings, spaces and non-Latin letters, and
 odd or damaged files of every kind that tests/zoo.py knows. With HAIRLINE_S3_ENDPOINT and AWS credentials in the
-environment the same catalog then goes from a bucket to a bucket. Ends with one line of JSON; exit 1 if any
-count in `wrong` is not 0.
+environment the same catalog then goes from a bucket to a bucket. Ends with one line of JSON, also of what a catalog of
+200,000 rows (--quick) or a million takes; exit 1 if any count in `wrong` is not 0.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pyarrow import fs
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
 from command import hairline_run  # noqa: E402
+from large_catalog import measure  # noqa: E402
 from offline import proportional_mib  # noqa: E402
 
 from zoo import Expectation, write_catalog  # noqa: E402
@@ -86,7 +88,10 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="200 pictures, 60 odd files")
     parser.add_argument("--pictures", type=int, default=0)
     parser.add_argument("--odd", type=int, default=0)
+    parser.add_argument("--rows", type=int, action="append", help="rows of a made-up manifest, and nothing else")
     args = parser.parse_args()
+    if args.rows:
+        return large_catalog(args.rows)
     pictures, odd = args.pictures or (200 if args.quick else 2000), args.odd or (60 if args.quick else 100)
     with tempfile.TemporaryDirectory(prefix="hairline-catalog-") as folder:
         source, output = Path(folder, "in"), Path(folder, "out")
@@ -128,8 +133,15 @@ def main() -> int:
         for name, lines in wrong.items():
             for line in lines[:20]:
                 print(f"wrong {name}: {line}")
+        result["large"] = [measure(200_000 if args.quick else 1_000_000, Path(folder))]
         print(json.dumps({**result, "wrong": {name: len(lines) for name, lines in wrong.items()}}))
     return int(any(wrong.values()))
+
+
+def large_catalog(sizes: list[int]) -> int:
+    with tempfile.TemporaryDirectory(prefix="hairline-large-") as folder:
+        print(json.dumps({"large": [measure(rows, Path(folder)) for rows in sizes]}))
+    return 0
 
 
 def _s3() -> fs.S3FileSystem:

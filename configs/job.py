@@ -24,7 +24,9 @@ class Job(PipelineConfig):
     """A checked job."""
 
     name: str = Field("", description="shown in reports; the output's name otherwise")
-    input: str = Field(description="a folder, a glob, s3://bucket/prefix, or a manifest (.parquet, .csv)")
+    input: str = Field(
+        description="a folder, a glob, s3://bucket/prefix, or a manifest (.parquet, .csv, .jsonl, a table)"
+    )
     output: str = Field(description="a folder or s3://bucket/prefix")
     patience_s: float = Field(600.0, ge=0, description="how long storage that does not answer is waited for, seconds")
     allow_failed: str = Field(

@@ -38,7 +38,8 @@ ROWS_PER_FILE = 100_000  # of the files without a partition that earlier version
 GROUP = 20_000  # rows of a row group: what is read to find a few of them
 TOGETHER = 64  # small files that are read at the same time
 TRIES = 4  # at reading files that another run merges meanwhile
-THREADS = 16  # that read and delete result files
+THREADS = 16  # that read and delete result files of a bucket, where most of the time is waiting
+THREADS_HERE = 4  # that read them from a disk; each takes memory of its own
 
 
 def _arrow_type(hint: Any) -> pa.DataType:
@@ -135,6 +136,7 @@ class Ledger:
     ) -> None:
         self.output, self._wanted, self._share = output, wanted, Share()
         self._split: pa.Table | None = None
+        self._threads = THREADS_HERE if output.local else THREADS
         self.files = files or []
         if files is None:
             self.refresh()
@@ -189,7 +191,7 @@ class Ledger:
             steps = [[name] for name in coarse if "/part-" not in name]
             steps += [small[start : start + TOGETHER] for start in range(0, len(small), TOGETHER)]
             try:
-                with ThreadPoolExecutor(THREADS) as threads:
+                with ThreadPoolExecutor(self._threads) as threads:
                     for step in steps:
                         for table in threads.map(lambda name: self.table(name, wanted), step):
                             spill.add(table)
@@ -214,7 +216,7 @@ class Ledger:
 
         for _ in range(TRIES):
             try:
-                with ThreadPoolExecutor(THREADS) as threads:
+                with ThreadPoolExecutor(self._threads) as threads:
                     tables = list(threads.map(part, self.files))
             except FileNotFoundError:  # in S3 another run may be merging them
                 self.refresh()

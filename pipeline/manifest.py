@@ -47,6 +47,8 @@ def read_manifest(manifest: Manifest, output: str, products: Sequence[str]) -> I
 
 def _resolved(rows: pa.Table, manifest: Manifest) -> pa.Table:
     """Rows of `ROWS` with full addresses, as rows of `NUMBERED`; files of this machine with their etags and sizes."""
+    if _is_plain(rows):
+        return pa.table([rows[field.name].cast(field.type) for field in NUMBERED], schema=NUMBERED)
     ids, uris, etags, sizes, problems = (rows[name].to_pylist() for name in ("id", "uri", "etag", "size", "problem"))
     categories, numbers = rows["category"].to_pylist(), rows["row"].to_pylist()
     known: dict[str, str] = {}  # protocol -> what is wrong with it
@@ -80,6 +82,17 @@ def _resolved(rows: pa.Table, manifest: Manifest) -> pa.Table:
     columns = [ids, full, etags, categories, sizes, problems, numbers]
     arrays = [pa.array(each, field.type) for each, field in zip(columns, NUMBERED, strict=True)]
     return pa.table(arrays, schema=NUMBERED)
+
+
+def _is_plain(rows: pa.Table) -> bool:
+    """Whether all rows are full URLs of storage that there is, as in most large manifests: no row needs a look."""
+    uris = rows["uri"]
+    full = pc.and_not(pc.match_substring(uris, "://"), pc.starts_with(uris, "file://"))
+    sound = pc.and_(pc.equal(rows["problem"], ""), pc.not_equal(rows["id"], ""))
+    if not pc.all(pc.and_(full, sound)).as_py():
+        return False
+    protocols = pc.list_element(pc.split_pattern(uris, "://", max_splits=1), 0).unique().to_pylist()
+    return not any(_wrong_with(f"{protocol}://") for protocol in protocols)
 
 
 def _wrong_with(uri: str) -> str:

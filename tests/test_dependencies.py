@@ -22,7 +22,7 @@ FOLDERS: dict[str, list[str]] = {
     "cluster": [],
     "configs": [],
     "evaluation": [],
-    "pipeline": ["demo"],
+    "pipeline": ["demo", "delta", "iceberg"],
     "serve": [],
     "stages": ["onnx", "heic"],
     "training": ["training"],

@@ -43,7 +43,8 @@ def columns() -> str:
         "folder as one table:",
         '```python\n--8<-- "folder_to_report.py:table"\n```',
         "While a run lasts, or after it was killed, several rows may have the same `id`; the one with the largest "
-        "`run_id` counts.",
+        "`run_id` counts. Above 100,000 pictures the files are partitions by the CRC-32 of the id: "
+        "`all-00007-of-00128.parquet` has those whose hash lies in the eighth of 128 equal shares.",
         "## Columns",
         table(("column", "type", "meaning"), rows),
         "## Categories and routes",

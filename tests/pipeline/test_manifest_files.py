@@ -132,7 +132,8 @@ def test_several_csv_files(tmp_path: Path) -> None:
 
 
 def test_a_delta_table(tmp_path: Path) -> None:
-    deltalake = pytest.importorskip("deltalake")
+    import deltalake
+
     fill(tmp_path / "t" / "in", 1)
     deltalake.write_deltalake(
         tmp_path / "t", table("a", "b", category=["x", "y"], size=[1, 2]), partition_by=["category"]
@@ -151,7 +152,6 @@ def test_a_delta_table(tmp_path: Path) -> None:
 
 
 def test_an_iceberg_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("pyiceberg")
     from pyiceberg.catalog.sql import SqlCatalog
     from pyiceberg.utils.config import Config
 

@@ -57,6 +57,6 @@ def _merge(output: Folder, root: Share, files: list[str], partitions: int, run_i
                 lasting.append(f"{RESULTS}/all{share.suffix or '-00000'}.parquet")
                 output.write(made[-1], encode(table))
     with ThreadPoolExecutor(THREADS) as threads:
-        list(threads.map(output.delete, files))
+        list(threads.map(output.delete, set(files) - set(made)))
     for old, new in zip(made, lasting, strict=True):
         output.rename(old, new)

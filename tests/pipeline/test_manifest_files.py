@@ -26,7 +26,7 @@ def problems(catalog: Catalog) -> dict[str, str]:
 
 
 def table(*ids: str, **more: list[object]) -> pa.Table:
-    return pa.table({"id": list(ids), "uri": [f"s3://b/{id}.jpg" for id in ids], **more})
+    return pa.table({"id": list(ids), "uri": [f"https://b/{id}.jpg" for id in ids], **more})
 
 
 def test_json_lines_with_wrong_lines(tmp_path: Path) -> None:
@@ -36,12 +36,12 @@ def test_json_lines_with_wrong_lines(tmp_path: Path) -> None:
         "",
         '{"id": "b", "uri": ',
         json.dumps(["c", "x.jpg"]),
-        json.dumps({"id": 7, "uri": "s3://b/7.jpg", "etag": "e7", "size": 12, "more": {"x": 1}}),
+        json.dumps({"id": 7, "uri": "https://b/7.jpg", "etag": "e7", "size": 12, "more": {"x": 1}}),
         json.dumps({"id": "d", "uri": None}),
         json.dumps({"id": "e", "uri": ["x.jpg"]}),
         json.dumps({"uri": "f.jpg"}),
         '{"id": "\\ud800", "uri": "g.jpg"}',
-        json.dumps({"id": "h", "uri": "s3://b/h.jpg", "size": -3}),
+        json.dumps({"id": "h", "uri": "https://b/h.jpg", "size": -3}),
     ]
     for name in ("m.jsonl", "m.ndjson"):
         (tmp_path / name).write_text("\n".join(lines))
@@ -57,7 +57,7 @@ def test_json_lines_with_wrong_lines(tmp_path: Path) -> None:
             "h": "row 10: the size -3 is no number of bytes",
         }
         good = facts(catalog)
-        assert good["7"] == (b"s3://b/7.jpg", "e7", 12, "") and good["a"][3] == "animal" and good["a"][1]
+        assert good["7"] == (b"https://b/7.jpg", "e7", 12, "") and good["a"][3] == "animal" and good["a"][1]
 
 
 @pytest.mark.parametrize(
@@ -74,11 +74,11 @@ def test_json_lines_that_cannot_be_read(tmp_path: Path, text: str, message: str)
         read_catalog(str(tmp_path / "m.jsonl"), "out")
 
 
-def test_what_a_manifest_says_of_a_file_is_taken(tmp_path: Path) -> None:
-    """Also of objects in a bucket that nobody can reach: nothing is asked."""
-    (tmp_path / "m.csv").write_text("id,uri,etag,size\na,s3://nowhere/a.jpg,e1,100\nb,b.jpg,e2,\nc,c.jpg,e3,ten\n")
+def test_what_a_manifest_says_of_a_file_is_taken(tmp_path: Path, bucket: str) -> None:
+    """Also of an object that is not there: nothing is asked."""
+    (tmp_path / "m.csv").write_text(f"id,uri,etag,size\na,{bucket}/a.jpg,e1,100\nb,b.jpg,e2,\nc,c.jpg,e3,ten\n")
     catalog = read_catalog(str(tmp_path / "m.csv"), "out")
-    assert facts(catalog)["a"] == (b"s3://nowhere/a.jpg", "e1", 100, "")
+    assert facts(catalog)["a"] == (f"{bucket}/a.jpg".encode(), "e1", 100, "")
     assert facts(catalog)["b"] == (f"{tmp_path}/b.jpg".encode(), "e2", -1, "")
     assert problems(catalog) == {"c": "row 4: the size ten is no number of bytes"}
 
@@ -142,7 +142,7 @@ def test_a_delta_table(tmp_path: Path) -> None:
     deltalake.DeltaTable(tmp_path / "t").delete("id = 'a'")
     found = facts(read_catalog(str(tmp_path / "t"), "out"))
     assert {id: each[3] for id, each in found.items()} == {"b": "y", "c": "x"}
-    assert found["b"] == (b"s3://b/b.jpg", "", 2, "y")
+    assert found["b"] == (b"https://b/b.jpg", "", 2, "y")
     deltalake.write_deltalake(tmp_path / "u", pa.table({"name": ["x"], "uri": ["y"]}))
     with pytest.raises(HairlineError, match="no column id"):
         read_catalog(str(tmp_path / "u"), "out")

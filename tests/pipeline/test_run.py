@@ -22,9 +22,11 @@ from hairline.cluster.nodes import this_machine
 from hairline.cluster.session import Cluster
 from hairline.configs.job import load_job
 from hairline.pipeline import partitions, pools
+from hairline.pipeline.catalog import read_catalog
 from hairline.pipeline.ledger import Ledger
 from hairline.pipeline.run import run_job
 from hairline.pipeline.storage import Folder
+from hairline.pipeline.todo import compare
 from hairline.stages.errors import HairlineError
 from kit import fill, jpeg
 
@@ -158,6 +160,19 @@ def test_a_catalog_in_partitions(
     assert run(job, f"output={whole}", "stages.own_stages:Invert.ext=bmp")[1]["done"] == 20
     assert {Path(name).suffix for name in files(whole / "negative")} == {".bmp"}
     assert len(list((whole / "results").iterdir())) == len(names)
+
+    # on a cluster Ray's tasks compare and merge
+    parts = [
+        compare(read_catalog(str(catalog), str(out)), Ledger(Folder(str(out))), "f", remote=each)
+        for each in (True, False)
+    ]
+    assert parts[0].why == parts[1].why == (0, 0, 20, 0) and parts[0].counts == parts[1].counts
+
+    def fails(number: int) -> int:
+        raise HairlineError(f"no {number}")
+
+    with pytest.raises(HairlineError, match=r"^no 1$"):
+        list(partitions.spread(fails, [(1,), (2,)], remote=True))
 
 
 @pytest.mark.usefixtures("_ray")

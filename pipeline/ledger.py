@@ -57,6 +57,7 @@ SCHEMA = pa.schema(
         *((name, kind) for name, kind in FACTS.items() if name != "seconds"),
         ("outputs", TEXTS),
         ("digests", TEXTS),  # product -> md5 hex; empty: the same bytes lay there before
+        ("kept", pa.string()),  # the file with what later runs can start from, or nothing
         ("seconds", FACTS["seconds"]),
         ("attempts", pa.int32()),
         ("fingerprint", pa.string()),
@@ -64,7 +65,8 @@ SCHEMA = pa.schema(
     ]
 )
 KEYS = ["id", "run_id"]
-ADDED = {"digests"}  # columns that older files lack
+RESULT = ["fingerprint", "status", "stage", "reason"]  # what `first_stage` is asked with
+ADDED = {"digests", "kept"}  # columns that older files lack
 
 
 def row(
@@ -85,6 +87,7 @@ def row(
         "quality": list(item.quality.items()),
         "outputs": sorted(outputs.items()),
         "digests": None if digests is None else sorted(digests.items()),
+        "kept": "",
         "seconds": list(item.seconds.items()),
         "attempts": item.attempts,
         "fingerprint": fingerprint,
@@ -232,10 +235,13 @@ class ToDo(NamedTuple):
     asked: int = 0  # --retry
 
 
+FirstStage = Callable[[str, str, str, str], str | None]  # fingerprint, status, stage, reason -> Outdated.first_stage
+
+
 def what_to_do(
     catalog: pa.Table,
     ledger: Ledger,
-    fingerprint: str,
+    first_stage: FirstStage,
     retry: Sequence[str] = (),
     torn: Mapping[str, str] | None = None,
 ) -> tuple[pa.Table, ToDo, pa.Table]:
@@ -243,13 +249,15 @@ def what_to_do(
 
     Args:
         catalog: columns id and etag at least.
+        first_stage: the first stage to run again for a picture with such a row; None: it is done.
         retry: statuses (`failed`, `filtered`, `ok`) and reason codes to do again.
         torn: id -> run that was replacing its products when it died: an older row does not hold any more.
 
     Returns:
-        The catalog's rows to do; their numbers by cause; and the rows (id, status, reason) of those that are done.
+        The catalog's rows to do, with a column `first`, the first stage to run, empty: all of them; their numbers by
+        cause; and the rows (id, status, reason) of those that are done.
     """
-    done = ledger.read(["id", "run_id", "etag", "fingerprint", "status", "reason"])
+    done = ledger.read(["id", "run_id", "etag", *RESULT])
     if torn:
         some = done.filter(pc.is_in(done["id"], value_set=pa.array(list(torn), pa.string()))).select(KEYS).to_pylist()
         untrue = [row["id"] for row in some if row["run_id"] < torn[row["id"]]]
@@ -258,11 +266,21 @@ def what_to_do(
     known = done.take(at)  # a null where the ledger has no row
     new = pc.is_null(at)
     changed = pc.fill_null(pc.not_equal(known["etag"], catalog["etag"]), False)
-    outdated = pc.and_not(pc.fill_null(pc.not_equal(known["fingerprint"], fingerprint), False), changed)
+    first = _first_stages(known, first_stage)
+    outdated = pc.and_not(pc.is_valid(first), changed)
     settled = pc.invert(pc.or_(new, pc.or_(changed, outdated)))
     wanted = pa.array(retry, pa.string())
     named = pc.or_(pc.is_in(known["status"], value_set=wanted), pc.is_in(known["reason"], value_set=wanted))
     asked = pc.and_(settled, pc.fill_null(named, False))
     why = ToDo(*(pc.sum(mask).as_py() or 0 for mask in (new, changed, outdated, asked)))
     todo = pc.or_(pc.invert(settled), asked)
+    from_start = pc.if_else(outdated, first, "")
+    catalog = catalog.append_column("first", from_start)
     return catalog.filter(todo), why, known.select(["id", "status", "reason"]).filter(pc.invert(todo))
+
+
+def _first_stages(known: pa.Table, first_stage: FirstStage) -> pa.ChunkedArray:
+    """The first stage to run again for each row; null where it is done, or there is none. Rows have few kinds."""
+    kinds = pc.binary_join_element_wise(*(known[name] for name in RESULT), "\0").combine_chunks().dictionary_encode()
+    answers = [first_stage(*kind.split("\0")) for kind in kinds.dictionary.to_pylist()]
+    return pa.chunked_array([pa.array(answers, pa.string()).take(kinds.indices)])

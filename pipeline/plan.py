@@ -21,7 +21,7 @@ from .storage import Folder
 from .tally import last_summary
 
 
-def show_plan(job: Job, retry: Sequence[str], console: Console) -> None:
+def show_plan(job: Job, retry: Sequence[str], console: Console, force: str | None = None) -> None:
     """Prints the pools, whether they fit, how much is new and how long it may take.
 
     Raises:
@@ -33,7 +33,7 @@ def show_plan(job: Job, retry: Sequence[str], console: Console) -> None:
     output = Folder(job.output)
     if output.local:
         _check_folder(output.root)
-    prepared = prepare(job, output, nodes, retry)
+    prepared = prepare(job, output, nodes, retry, force)
     console.print(f"from  {job.input}\nto    {output.root}", soft_wrap=True, highlight=False)
     console.print(_pools(prepared))
     console.print(f"The pools fit: {_there(nodes)}.", highlight=False)

@@ -11,12 +11,14 @@ import pyarrow as pa
 
 from ..cluster.nodes import Node
 from ..cluster.placement import Placement, allocate
+from ..configs.documents import did_you_mean
 from ..configs.fingerprint import fingerprint, ingredients
 from ..configs.job import Job
 from ..stages.errors import HairlineError
 from .catalog import Catalog, read_catalog
 from .ledger import Ledger, ToDo, what_to_do
 from .made import torn
+from .outdated import Outdated
 from .retry import classify_error
 from .storage import Folder
 
@@ -27,8 +29,9 @@ class Prepared:
 
     Attributes:
         parts: what the fingerprint is made of, as plain data.
-        todo: the catalog's rows to do.
+        todo: the catalog's rows to do, each with the first stage to run.
         why: how many of them for which cause.
+        outdated: what differs from the settings of earlier runs.
         settled: (status, reason) -> pictures that are done already.
     """
 
@@ -38,22 +41,32 @@ class Prepared:
     catalog: Catalog
     todo: pa.Table
     why: ToDo
+    outdated: Outdated
     settled: Counter[tuple[str, str]]
     placements: list[Placement]
 
 
-def prepare(job: Job, output: Folder, nodes: Sequence[Node], retry: Sequence[str] = ()) -> Prepared:
+def prepare(
+    job: Job, output: Folder, nodes: Sequence[Node], retry: Sequence[str] = (), force: str | None = None
+) -> Prepared:
     """Checks weights, pools and input, and compares the catalog with what is done.
+
+    Args:
+        retry: statuses and reason codes to do again even where nothing changed.
+        force: a stage, by its name in the job, from which on everything is done again.
 
     Raises:
         HairlineError: any mistake of the user's.
     """
+    if force and force not in job.stage_names:
+        raise HairlineError(f"--from {force}: no pool runs such a stage{did_you_mean(force, job.stage_names)}")
     parts = ingredients(job)
     allocate(job.pools, nodes)
     catalog = read_catalog(job.input, job.output, job.product_names)
     try:
         ledger = Ledger(output)
-        todo, why, done = what_to_do(catalog.table, ledger, digest := fingerprint(parts), retry, torn(output))
+        outdated = Outdated(output, parts, digest := fingerprint(parts), force or "")
+        todo, why, done = what_to_do(catalog.table, ledger, outdated.first_stage, retry, torn(output))
     except HairlineError:
         raise
     except Exception as error:  # Arrow's, botocore's, the system's: all mean the same here
@@ -68,6 +81,7 @@ def prepare(job: Job, output: Folder, nodes: Sequence[Node], retry: Sequence[str
         catalog,
         todo,
         why,
+        outdated,
         Counter({(row["status"], row["reason"]): row["id_count"] for row in settled}),
         allocate(job.pools, nodes, batches=-(-len(todo) // job.pools[0].batch)),
     )
@@ -81,7 +95,15 @@ def describe(prepared: Prepared) -> str:
     left_out = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in sorted(prepared.catalog.left_out.items()))
     if left_out:
         line += f"; left out: {left_out}"
+    if prepared.why.outdated:
+        line += f"; outdated by {', '.join(prepared.outdated.keys)}: {', '.join(_starts(prepared))}"
     if todo:
         workers = ", ".join(f"{placement.first} × {placement.pool.name}" for placement in prepared.placements)
         line += f"; workers: {workers}"
     return line
+
+
+def _starts(prepared: Prepared) -> list[str]:
+    """How many of the outdated pictures need which stages, the most first."""
+    counts = Counter(prepared.todo["first"].to_pylist())
+    return [f"{number:,} need {stage} and what follows" for stage, number in counts.most_common() if stage]

@@ -22,8 +22,10 @@ from ..cluster.stage_runner import pool_specs
 from ..configs.job import Job
 from ..stages.errors import HairlineError
 from .atomic import what_is_wrong
+from .kept import clear_kept
 from .ledger import Ledger
 from .made import Old, clear_dead, leave, products
+from .outdated import save_ingredients
 from .pools import run_pools
 from .prepare import Prepared, describe, prepare
 from .presence import present
@@ -39,11 +41,12 @@ SMALLEST_BATCH = 4  # unless the pool asks for less
 FINISHED, ABORTED, SOME_FAILED = 0, 1, 3  # exit codes; a HairlineError is 2
 
 
-def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
+def run_job(job: Job, retry: Sequence[str], console: Console, force: str | None = None) -> int:
     """Runs a job and reports on it.
 
     Args:
         retry: statuses and reason codes to do again even where nothing changed.
+        force: a stage from which on everything is done again.
 
     Returns:
         The exit code: 0, 3 if more pictures failed than the job allows, 1 if it was interrupted or could not go on.
@@ -58,7 +61,7 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
         cluster = Cluster.of_environment()
         if not cluster.machine:
             stack.enter_context(cluster.session())
-        prepared = prepare(job, output, cluster.nodes, retry)
+        prepared = prepare(job, output, cluster.nodes, retry, force)
         alone = stack.enter_context(_alone(output))
         stack.callback(leave, output)
         stack.enter_context(present(output))
@@ -70,6 +73,7 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
             with _interruptible():
                 with output.writing():
                     clear_dead(output, cuts_only=True)
+                    save_ingredients(output, prepared.fingerprint, prepared.parts)
                     stood = [name for name in prepared.job.product_names if output.has(name)]
                 if prepared.todo:
                     _work(prepared, output, cluster, tally, console)
@@ -108,32 +112,46 @@ def _work(prepared: Prepared, output: Folder, cluster: Cluster, tally: Tally, co
 def _specs(prepared: Prepared, output: Folder) -> list[WorkerSpec]:
     job = prepared.job
     return [
-        WorkerSpec(pool, job.limits, output.root, prepared.fingerprint, output.run_id, job.patience_s)
-        for pool in pool_specs(job, prepared.placements)
+        WorkerSpec(
+            pool,
+            job.limits,
+            output.root,
+            prepared.fingerprint,
+            output.run_id,
+            job.patience_s,
+            tuple(prepared.outdated.order),
+        )
+        for pool in pool_specs(job, prepared.placements, job.restart_at)
     ]
 
 
 def _batches(prepared: Prepared, ledger: Ledger) -> Iterator[list[Task]]:
     """What is to do, in batches of the first pool; towards the end smaller ones, so that all workers end together."""
     todo, placement = prepared.todo, prepared.placements[0]
-    before = ledger.read(["id", "outputs", "digests"], ids=todo["id"]) if ledger.files else None
+    before = ledger.read(["id", "outputs", "digests", "kept"], ids=todo["id"])
     start = 0
     while start < len(todo):
         fair = -(-(len(todo) - start) // (4 * placement.first))
         part = todo.slice(start, min(placement.pool.batch, max(fair, SMALLEST_BATCH)))
         start += len(part)
-        outputs = _old_outputs(before, part["id"])
+        rows = _rows(before, part["id"])
+        outputs, kept = _old_outputs(rows), dict(zip(rows["id"].to_pylist(), rows["kept"].to_pylist(), strict=True))
         for_each = zip(*(column.to_pylist() for column in part.columns), strict=True)
-        sources = [Source(id, os.fsdecode(uri), *rest) for id, uri, *rest in for_each]
-        yield [Task(source, outputs.get(source.id, {})) for source in sources]
+        yield [
+            Task(Source(id, os.fsdecode(uri), *rest), outputs.get(id, {}), first, (first and kept.get(id)) or "")
+            for id, uri, *rest, first in for_each
+        ]
 
 
-def _old_outputs(before: pa.Table | None, ids: pa.ChunkedArray) -> Mapping[str, Old]:
+def _rows(before: pa.Table, ids: pa.ChunkedArray) -> pa.Table:
+    """Of the rows there are, those of some pictures."""
+    return before.take(pc.index_in(ids, value_set=before["id"]).drop_null())
+
+
+def _old_outputs(rows: pa.Table) -> Mapping[str, Old]:
     """id -> what an earlier run made of it: names in the output folder, wherever that was then, with digests."""
-    if before is None:
-        return {}
     found: dict[str, dict[str, str | None]] = defaultdict(dict)
-    for id, name, digest in products(before.take(pc.index_in(ids, value_set=before["id"]).drop_null())):
+    for id, name, digest in products(rows):
         found[id][name] = digest
     return found
 
@@ -145,6 +163,7 @@ def _finalize(prepared: Prepared, output: Folder, tally: Tally, alone: bool, con
         around = [other for other in clear_dead(output, alone=alone, also=output.run_id) if not other.is_cut]
         if not around:
             ledger.compact(output.run_id)
+            clear_kept(output, ledger)
         ids = ledger.read(["id"])["id"]
     for other in around:
         console.print(

@@ -47,8 +47,8 @@ def test_a_row_keeps_everything(folder: Folder) -> None:
     assert (found["status"], found["width"], found["run_id"], found["fingerprint"]) == ("ok", 640, "r1", "f")
     assert set(found) == {
         "id", "uri", "etag", "status", "reason", "stage", "detail", "width", "height", "quality", "category",
-        "category_score", "boxes", "route", "confidence", "outputs", "digests", "seconds", "attempts", "fingerprint",
-        "run_id",
+        "category_score", "boxes", "route", "confidence", "outputs", "digests", "kept", "seconds", "attempts",
+        "fingerprint", "run_id",
     }  # fmt: skip
     assert folder.names("results")[0].startswith("results/part-r1-")
 
@@ -145,6 +145,11 @@ def test_compaction_survives_a_kill_at_every_step(tmp_path: Path, monkeypatch: p
     raise AssertionError("never finished")
 
 
+def first_stage(fingerprint: str, status: str, stage: str, reason: str) -> str | None:
+    assert status in ("ok", "filtered", "failed")
+    return None if fingerprint == "f" else "fine"
+
+
 def test_what_is_to_do(folder: Folder) -> None:
     write(folder, "r1", item("same"), item("changed"), item("filtered", "filtered"), item("failed", "failed"))
     write(folder, "r1", item("outdated"), item("gone"), print_of="old")
@@ -152,7 +157,9 @@ def test_what_is_to_do(folder: Folder) -> None:
     catalog = pa.table({"id": ids, "etag": ["e2" if id == "changed" else "e1" for id in ids]})
 
     def plan(*retry: str) -> tuple[list[str], dict[str, int], list[str]]:
-        todo, why, done = what_to_do(catalog, Ledger(folder), "f", retry)
+        todo, why, done = what_to_do(catalog, Ledger(folder), first_stage, retry)
+        starts = dict(zip(todo["id"].to_pylist(), todo["first"].to_pylist(), strict=True))
+        assert starts == dict.fromkeys(starts, "") | {"outdated": "fine"}
         return todo["id"].to_pylist(), why._asdict(), done["id"].to_pylist()
 
     todo, why, done = plan()
@@ -167,7 +174,7 @@ def test_what_is_to_do(folder: Folder) -> None:
 
 
 def test_an_empty_folder_knows_nothing(folder: Folder) -> None:
-    todo, why, done = what_to_do(pa.table({"id": ["a"], "etag": [""]}), Ledger(folder), "f")
+    todo, why, done = what_to_do(pa.table({"id": ["a"], "etag": [""]}), Ledger(folder), first_stage)
     assert len(todo) == 1 and why.new == 1 and len(done) == 0
     Ledger(folder).compact("r1")
     assert folder.names("results") == []

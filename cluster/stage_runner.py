@@ -14,10 +14,11 @@ import cv2
 import torch
 
 from ..configs.pipeline import PipelineConfig
-from ..stages.base import Settings, Stage, run_stages
+from ..stages.base import Settings, Stage, run_stage
 from ..stages.errors import HairlineError, PictureError
 from ..stages.item import Item
 from ..stages.registry import stage_class
+from ..stages.state import pack
 from .placement import Placement
 
 ItemType = TypeVar("ItemType", bound=Item)
@@ -32,6 +33,7 @@ class PoolSpec:
         cpus: cores of the process.
         gpu: share of one card (0 to 1), or number of cards; 0: the stages run on the CPU.
         batch, batch_pixels: pictures, and their pixels, that go through the stages together at most.
+        restart_at: stages before which the state of a picture is kept, for a later run to start there.
         is_first, is_last: whether pictures start and end in this pool.
     """
 
@@ -41,6 +43,7 @@ class PoolSpec:
     gpu: float
     batch: int
     batch_pixels: int = 50_000_000
+    restart_at: frozenset[str] = frozenset()
     is_first: bool = True
     is_last: bool = True
 
@@ -49,8 +52,14 @@ class PoolSpec:
         return max(1, int(self.cpus))
 
 
-def pool_specs(config: PipelineConfig, placements: Sequence[Placement]) -> list[PoolSpec]:
-    """One for each pool of a job or service, in the order in which pictures go through them."""
+def pool_specs(
+    config: PipelineConfig, placements: Sequence[Placement], restart_at: Sequence[str] = ()
+) -> list[PoolSpec]:
+    """One for each pool of a job or service, in the order in which pictures go through them.
+
+    Args:
+        restart_at: stages, by their names in the job, before which the state of a picture is kept.
+    """
     last = len(placements) - 1
     return [
         PoolSpec(
@@ -60,6 +69,7 @@ def pool_specs(config: PipelineConfig, placements: Sequence[Placement]) -> list[
             each.gpu,
             each.pool.batch,
             each.pool.batch_pixels,
+            frozenset(stage_class(name).name for name in restart_at),
             is_first=number == 0,
             is_last=number == last,
         )
@@ -95,11 +105,20 @@ class StageRunner:
         """
         torch.set_num_threads(self.spec.threads)  # each thread has its own setting
         for group in groups(items, self.spec.batch_pixels):
-            run_stages(self.stages, group)
+            for stage in self.stages:
+                if stage.name in self.spec.restart_at:
+                    _keep(stage.name, group)
+                run_stage(stage, group)
             for item in group:
                 if self.spec.is_last:
                     item.finish()
                 item.forget_pixels()  # decoded pixels do not wait for the rest of the batch
+
+
+def _keep(stage: str, items: Sequence[Item]) -> None:
+    for item in items:
+        if not item.ended and stage not in item.done:
+            item.states[stage] = pack(item)
 
 
 def groups(items: Sequence[ItemType], most: int) -> Iterator[list[ItemType]]:

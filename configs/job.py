@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from ..stages.errors import HairlineError
-from .documents import Document, read_config
+from .documents import Document, did_you_mean, read_config
 from .pipeline import PipelineConfig, check_config
 
 FAILED = re.compile(r"\d{1,9}(\.\d{1,9})?%?")  # pictures, or their share
@@ -31,6 +31,10 @@ class Job(PipelineConfig):
     patience_s: float = Field(600.0, ge=0, description="how long storage that does not answer is waited for, seconds")
     allow_failed: str = Field(
         "0", description="failed pictures, or their share of the catalog such as 1%, that are no error"
+    )
+
+    restart_at: tuple[str, ...] = Field(
+        (), description="stages that a later run can start at: what is known of each picture before them is kept"
     )
 
     def most_failed(self, pictures: int) -> float:
@@ -74,7 +78,16 @@ def load_job(path: str, changes: Sequence[str] = (), **given: str | None) -> Job
 
 def check(document: Document) -> Job:
     """Checks a job's whole document. Raises HairlineError as `load_job` does."""
+    if isinstance(document.data.get("restart_at"), str):
+        document.data["restart_at"] = [document.data["restart_at"]]
     for key in ("input", "output"):
         if not document.data.get(key):
             raise HairlineError(f"{document.name}: no {key}; add `{key}: …` to the file or give --{key}")
-    return check_config(Job, document)
+    job = check_config(Job, document)
+    for number, name in enumerate(job.restart_at):
+        if name not in job.stage_names:
+            raise HairlineError(
+                f"{document.location(('restart_at', number))}: restart_at: no pool runs the stage {name}"
+                + did_you_mean(name, job.stage_names)
+            )
+    return job

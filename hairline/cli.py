@@ -107,6 +107,9 @@ def parser() -> argparse.ArgumentParser:
             metavar="WHAT",
             help="do these again even if nothing changed: failed, filtered, all, or a reason code such as fetch",
         )
+        command.add_argument(
+            "--from", dest="force", metavar="STAGE", help="do this stage and those after it again for all pictures"
+        )
         if name == "run":
             command.add_argument(
                 "--allow-failed",
@@ -156,7 +159,7 @@ def _run(options: argparse.Namespace) -> int:
 
     given = {"input": options.input, "output": options.output, "allow_failed": options.allow_failed}
     job = load_job(options.job, options.changes, **given)
-    return run_job(job, _retry(options), _console())
+    return run_job(job, _retry(options), _console(), options.force)
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -164,7 +167,7 @@ def _plan(options: argparse.Namespace) -> int:
     from .pipeline.plan import show_plan
 
     job = load_job(options.job, options.changes, input=options.input, output=options.output)
-    show_plan(job, _retry(options), _console())
+    show_plan(job, _retry(options), _console(), options.force)
     return 0
 
 

@@ -47,23 +47,27 @@ class Feed:
         """The batches of one partition. No batch has pictures of two."""
         rows, start = self.todo.read(share), 0
         known = self.todo.known[share.number]
-        before = None
+        made: Mapping[str, Old] = {}
+        kept: dict[str, str | None] = {}
         if known:
             ledger = Ledger(self.output).of_share(share)
-            before = ledger.read(["id", "outputs", "digests"], ids=rows["id"].combine_chunks())
-        made = _old_outputs(before)
+            before = ledger.read(["id", "outputs", "digests", "kept"], ids=rows["id"].combine_chunks())
+            made = _old_outputs(before)
+            kept = dict(zip(before["id"].to_pylist(), before["kept"].to_pylist(), strict=True))
         later = sum(self.todo.counts[share.number + 1 :])
         while start < len(rows):
             fair = -(-(later + len(rows) - start) // (4 * self.workers))
             part = rows.slice(start, min(self.batch, max(fair, SMALLEST_BATCH)))
             start += len(part)
-            yield [Task(source, made.get(source.id, {})) for source in as_sources(part)]
+            yield [
+                Task(source, made.get(source.id, {}), first, (first and kept.get(source.id)) or "")
+                for source, first in zip(as_sources(part), part["first"].to_pylist(), strict=True)
+            ]
 
 
-def _old_outputs(before: pa.Table | None) -> Mapping[str, Old]:
+def _old_outputs(before: pa.Table) -> Mapping[str, Old]:
     """id -> what an earlier run made of it: names in the output folder, wherever that was then, with digests."""
     found: dict[str, dict[str, str | None]] = defaultdict(dict)
-    if before is not None:
-        for id, name, digest in products(before):
-            found[id][name] = digest
+    for id, name, digest in products(before):
+        found[id][name] = digest
     return found

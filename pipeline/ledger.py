@@ -66,6 +66,7 @@ SCHEMA = pa.schema(
         *((name, kind) for name, kind in FACTS.items() if name != "seconds"),
         ("outputs", TEXTS),
         ("digests", TEXTS),  # product -> md5 hex; empty: the same bytes lay there before
+        ("kept", pa.string()),  # the file with what later runs can start from, or nothing
         ("seconds", FACTS["seconds"]),
         ("attempts", pa.int32()),
         ("fingerprint", pa.string()),
@@ -73,7 +74,8 @@ SCHEMA = pa.schema(
     ]
 )
 KEYS = ["id", "run_id"]
-ADDED = {"digests"}  # columns that older files lack
+RESULT = ["fingerprint", "status", "stage", "reason"]  # what `first_stage` is asked with
+ADDED = {"digests", "kept"}  # columns that older files lack
 
 
 def row(
@@ -94,6 +96,7 @@ def row(
         "quality": list(item.quality.items()),
         "outputs": sorted(outputs.items()),
         "digests": None if digests is None else sorted(digests.items()),
+        "kept": "",
         "seconds": list(item.seconds.items()),
         "attempts": item.attempts,
         "fingerprint": fingerprint,

@@ -16,7 +16,6 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice, pairwise
-from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
@@ -111,6 +110,9 @@ def spread(work: Callable[..., T], arguments: Iterable[tuple[Any, ...]], remote:
             running += [threads.submit(work, *each) for each in islice(todo, 1)]
 
 
+MAKING = Lock()  # partitions are written by several threads, and all go into one folder
+
+
 class Scratch:
     """A temporary folder of this process, made when it is first used; it goes with this object, at the latest.
 
@@ -121,9 +123,10 @@ class Scratch:
         self._made: str | None = None
 
     def path(self, name: str) -> str:
-        if self._made is None:
-            self._made = tempfile.mkdtemp(prefix="hairline-")
-            weakref.finalize(self, shutil.rmtree, self._made, ignore_errors=True)
+        with MAKING:
+            if self._made is None:
+                self._made = tempfile.mkdtemp(prefix="hairline-")
+                weakref.finalize(self, shutil.rmtree, self._made, ignore_errors=True)
         return f"{self._made}/{name}"
 
     def write(self, name: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> str:
@@ -215,10 +218,7 @@ class Partitioned:
         return pa.concat_tables([self._partition(number) for number in range(first, last)])
 
     def _partition(self, number: int) -> pa.Table:
-        path = Path(self._scratch.path(f"{number:05d}.arrow"))
-        if not path.exists():
-            return self.schema.empty_table()
-        with pa.OSFile(str(path)) as file:
+        with pa.OSFile(self._scratch.path(f"{number:05d}.arrow")) as file:
             return pa.ipc.open_file(file).read_all()
 
     def __getstate__(self) -> dict[str, Any]:

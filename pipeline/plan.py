@@ -21,7 +21,7 @@ from .storage import Folder
 from .tally import last_summary
 
 
-def show_plan(job: Job, retry: Sequence[str], console: Console) -> None:
+def show_plan(job: Job, retry: Sequence[str], console: Console, force: str | None = None) -> None:
     """Prints the pools, whether they fit, how much is new and how long it may take.
 
     Raises:
@@ -33,7 +33,7 @@ def show_plan(job: Job, retry: Sequence[str], console: Console) -> None:
         _check_folder(output.root)
     with nullcontext() if cluster.machine else cluster.session():
         nodes = cluster.nodes
-        prepared = prepare(job, output, nodes, retry, remote=not cluster.machine)
+        prepared = prepare(job, output, nodes, retry, force, remote=not cluster.machine)
     console.print(f"from  {job.input}\nto    {output.root}", soft_wrap=True, highlight=False)
     console.print(_pools(prepared))
     console.print(f"The pools fit: {_there(nodes)}.", highlight=False)

@@ -8,12 +8,14 @@ from typing import Any
 
 from ..cluster.nodes import Node
 from ..cluster.placement import Placement, allocate
+from ..configs.documents import did_you_mean
 from ..configs.fingerprint import fingerprint, ingredients
 from ..configs.job import Job
 from ..stages.errors import HairlineError
 from .catalog import Catalog, read_catalog
 from .ledger import Ledger
 from .made import torn
+from .outdated import Outdated
 from .retry import classify_error
 from .storage import Folder
 from .todo import Todo, compare
@@ -25,7 +27,8 @@ class Prepared:
 
     Attributes:
         parts: what the fingerprint is made of, as plain data.
-        todo: which of the catalog's pictures are to do, and why; how the others ended.
+        todo: which of the catalog's pictures are to do, why, and from which stage on; how the others ended.
+        outdated: what differs from the settings of earlier runs.
     """
 
     job: Job
@@ -33,25 +36,38 @@ class Prepared:
     fingerprint: str
     catalog: Catalog
     todo: Todo
+    outdated: Outdated
     placements: list[Placement]
 
 
 def prepare(
-    job: Job, output: Folder, nodes: Sequence[Node], retry: Sequence[str] = (), remote: bool = False
+    job: Job,
+    output: Folder,
+    nodes: Sequence[Node],
+    retry: Sequence[str] = (),
+    force: str | None = None,
+    remote: bool = False,
 ) -> Prepared:
     """Checks weights, pools and input, and compares the catalog with what is done.
 
     Args:
+        retry: statuses and reason codes to do again even where nothing changed.
+        force: a stage, by its name in the job, from which on everything is done again.
         remote: a session with nodes of a cluster lasts, which may help to compare.
 
     Raises:
         HairlineError: any mistake of the user's.
     """
+    if force and force not in job.stage_names:
+        raise HairlineError(f"--from {force}: no pool runs such a stage{did_you_mean(force, job.stage_names)}")
     parts = ingredients(job)
     allocate(job.pools, nodes)
     catalog = read_catalog(job.input, job.output, job.product_names)
     try:
-        todo = compare(catalog, Ledger(output), digest := fingerprint(parts), retry, torn(output), remote)
+        outdated = Outdated(output, parts, digest := fingerprint(parts), force or "")
+        todo = compare(catalog, Ledger(output), outdated.first_stage, retry, torn(output), remote)
+        for each in todo.fingerprints:  # tasks elsewhere have compared with copies
+            outdated.change(each)
     except HairlineError:
         raise
     except Exception as error:  # Arrow's, botocore's, the system's: all mean the same here
@@ -59,7 +75,7 @@ def prepare(
             f"output {job.output}: its results cannot be read: {classify_error(error).detail}"
         ) from error
     placements = allocate(job.pools, nodes, batches=-(-len(todo) // job.pools[0].batch))
-    return Prepared(job, parts, digest, catalog, todo, placements)
+    return Prepared(job, parts, digest, catalog, todo, outdated, placements)
 
 
 def describe(prepared: Prepared) -> str:
@@ -70,7 +86,15 @@ def describe(prepared: Prepared) -> str:
     left_out = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in sorted(prepared.catalog.left_out.items()))
     if left_out:
         line += f"; left out: {left_out}"
+    if prepared.todo.why.outdated:
+        line += f"; outdated by {', '.join(prepared.outdated.keys)}: {', '.join(_starts(prepared))}"
     if todo:
         workers = ", ".join(f"{placement.first} × {placement.pool.name}" for placement in prepared.placements)
         line += f"; workers: {workers}"
     return line
+
+
+def _starts(prepared: Prepared) -> list[str]:
+    """How many of the outdated pictures need which stages, the most first."""
+    starts = prepared.todo.starts.most_common()
+    return [f"{number:,} need {stage} and what follows" for stage, number in starts]

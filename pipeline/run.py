@@ -23,8 +23,10 @@ from ..stages.errors import HairlineError
 from .atomic import what_is_wrong
 from .compaction import compact
 from .feed import Feed
+from .kept import clear_kept
 from .ledger import Ledger
 from .made import clear_dead, leave
+from .outdated import save_ingredients
 from .partitions import spread
 from .pools import run_pools
 from .prepare import Prepared, describe, prepare
@@ -39,11 +41,12 @@ from .worker import WorkerSpec
 FINISHED, ABORTED, SOME_FAILED = 0, 1, 3  # exit codes; a HairlineError is 2
 
 
-def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
+def run_job(job: Job, retry: Sequence[str], console: Console, force: str | None = None) -> int:
     """Runs a job and reports on it.
 
     Args:
         retry: statuses and reason codes to do again even where nothing changed.
+        force: a stage from which on everything is done again.
 
     Returns:
         The exit code: 0, 3 if more pictures failed than the job allows, 1 if it was interrupted or could not go on.
@@ -58,7 +61,7 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
         cluster = Cluster.of_environment()
         if not cluster.machine:
             stack.enter_context(cluster.session())
-        prepared = prepare(job, output, cluster.nodes, retry, remote=not cluster.machine)
+        prepared = prepare(job, output, cluster.nodes, retry, force, remote=not cluster.machine)
         alone = stack.enter_context(_alone(output))
         stack.callback(leave, output)
         stack.enter_context(present(output))
@@ -70,6 +73,7 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
             with _interruptible():
                 with output.writing():
                     clear_dead(output, cuts_only=True)
+                    save_ingredients(output, prepared.fingerprint, prepared.parts)
                     stood = [name for name in prepared.job.product_names if output.has(name)]
                 if len(prepared.todo):
                     _work(prepared, output, cluster, tally, console)
@@ -117,8 +121,9 @@ def _specs(prepared: Prepared, output: Folder) -> list[WorkerSpec]:
             output.run_id,
             job.patience_s,
             prepared.todo.partitions,
+            tuple(prepared.outdated.order),
         )
-        for pool in pool_specs(job, prepared.placements)
+        for pool in pool_specs(job, prepared.placements, job.restart_at)
     ]
 
 
@@ -130,6 +135,7 @@ def _finalize(prepared: Prepared, output: Folder, cluster: Cluster, alone: bool,
         ledger = Ledger(output)
         if not around:
             compact(ledger, output.run_id, todo.partitions, remote=not cluster.machine)
+            clear_kept(output, ledger)
         lost = sum(spread(_lost, ((todo.read(share), ledger.of_share(share)) for share in todo.shares)))
     for other in around:
         console.print(

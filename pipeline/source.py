@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from .storage import CUTS, WORK, display
 
-OWN = ("results", "runs", "report", WORK, CUTS)  # folders of a run beside its products
+OWN = ("results", "runs", "report", "settings", "kept", WORK, CUTS)  # folders of a run beside its products
 
 
 class Source(NamedTuple):

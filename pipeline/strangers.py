@@ -7,13 +7,17 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from . import kept, outdated
 from .ledger import ROWS, Ledger
 from .made import NOTES, products
 from .presence import OURS
 from .storage import Folder
 from .tally import RUN
 
-OWN = re.compile(rf"{ROWS.pattern}|{RUN.pattern}|report/(index|compare)\.html|{OURS.pattern}|{NOTES.pattern}")
+OWN = re.compile(
+    rf"{ROWS.pattern}|{RUN.pattern}|report/(index|compare)\.html|{OURS.pattern}|{NOTES.pattern}"
+    rf"|{kept.OURS.pattern}|{outdated.OURS.pattern}"
+)
 MOST = 200_000  # files that are looked at, and pictures that an output may have for that
 
 

@@ -21,18 +21,22 @@ from ..cluster.stage_runner import PoolSpec, StageRunner
 from ..stages.errors import PictureError
 from ..stages.item import Item
 from ..stages.limits import Limits
+from ..stages.state import State, unpack
 from . import ledger
 from .atomic import Found, md5
 from .fetch import fetch
+from .kept import read_kept, write_kept
 from .made import Batch, Entry, Old
 from .marks import Marks
 from .names import output_name
+from .outdated import start_of
 from .presence import CUT
 from .retry import WRONG_NAME, classify_error
 from .source import Source
 from .storage import Folder, display
 
 THREADS = 8  # of one worker, that wait for storage
+FILES = 4  # of kept states, in memory at once
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class WorkerSpec:
         output: the output folder.
         patience_s: how long storage that does not answer is waited for, seconds.
         partitions: of the ledger.
+        order: all stages of the job, as they run, by their names in rows.
     """
 
     pool: PoolSpec
@@ -53,14 +58,24 @@ class WorkerSpec:
     run_id: str
     patience_s: float = 0.0
     partitions: int = 1
+    order: tuple[str, ...] = ()
 
 
 @dataclass
 class Task:
-    """One picture to do: the source, and the products (names in the output, with digests) that an earlier run made."""
+    """One picture to do.
+
+    Attributes:
+        source: where it is.
+        old: the products (names in the output, with digests) that an earlier run made of it.
+        first: the first stage to run, by its name in rows, where the answers of those before are as they would be now.
+        kept: the file with what that run kept of the picture; or nothing.
+    """
 
     source: Source
     old: Old = field(default_factory=dict)
+    first: str = ""
+    kept: str = ""
 
 
 @dataclass
@@ -108,6 +123,8 @@ class Worker:
         self.marks = Marks(self.output, spec.run_id, spec.pool.name)
         self._turn = threading.Lock()
         self.runner = StageRunner(spec.pool)
+        self._files: dict[str, dict[str, dict[str, State]]] = {}
+        self._reading = threading.Lock()
 
     def start(self, tasks: Sequence[Task]) -> list[PendingItem]:
         """Reads the sources of a batch; what cannot be read comes back as failed."""
@@ -130,7 +147,13 @@ class Worker:
             own = Batch(self.output, [each.item.id for each in batch])
             planned = list(self._storage.map(lambda work: self._look(work, own), batch))
             own.begin([entry for pair in zip(batch, planned, strict=True) for entry in _entries(*pair)])
+            states = {each.item.id: each.item.states for each in batch}
             rows = list(self._storage.map(self._write, batch, planned))
+            kept = write_kept(
+                self.output, self.spec.run_id, {row["id"]: states[row["id"]] for row in rows if row["status"] == "ok"}
+            )
+            for row in rows:
+                row["kept"] = kept if row["status"] == "ok" else ""
             own.check()
             yield rows
             own.settle()
@@ -165,8 +188,32 @@ class Worker:
             item.fail("fetch", error)
         except MemoryError:
             item.fail("fetch", PictureError("out_of_memory", "reading the file"))
+        if task.kept and not item.ended:
+            self._restart(item, task)
         item.seconds["fetch"] = time.perf_counter() - started
         return PendingItem(item, task.old)
+
+    def _restart(self, item: Item, task: Task) -> None:
+        """Takes a picture to where it can go on; from the beginning where what was kept cannot be had."""
+        try:
+            states = self._kept(task.kept)[item.id]
+            start = start_of(list(states), task.first, self.spec.order)
+            if start:
+                unpack(item, states[start])
+                before = self.spec.order[: self.spec.order.index(start) + 1]
+                item.done = frozenset(before[:-1])
+                item.states = {stage: state for stage, state in states.items() if stage in before}
+        except (KeyError, ValueError, FileNotFoundError):
+            return
+
+    def _kept(self, name: str) -> dict[str, dict[str, State]]:
+        """A file of kept states; the last few stay, for pictures come in the order in which they were kept."""
+        with self._reading:
+            if name not in self._files:
+                while len(self._files) >= FILES:
+                    self._files.pop(next(iter(self._files)))
+                self._files[name] = read_kept(self.output, name)
+            return self._files[name]
 
     def _look(self, work: PendingItem, own: Batch) -> list[PlannedWrite]:
         """What lies where a picture's products go, and whether it may be replaced."""

@@ -100,13 +100,13 @@ class EachStage(Stage[S]):
 
 
 def run_stage(stage: Stage[S], items: Sequence[Item]) -> None:
-    """Runs one stage over the items that have not ended.
+    """Runs one stage over the items that have not ended, and for which it is not done.
 
     A batch that raises is halved until the broken item is alone; only that one fails. Running out
     of memory halves the same way after the GPU's cache is emptied; a single picture that does not
     fit fails as `out_of_memory`. The wall time is shared equally among the items of a batch.
     """
-    _run_batch(stage, [item for item in items if not item.ended])
+    _run_batch(stage, [item for item in items if not item.ended and stage.name not in item.done])
 
 
 def run_stages(stages: Sequence[Stage[Settings]], items: Sequence[Item]) -> None:

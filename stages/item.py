@@ -18,6 +18,7 @@ from .request import RequestSpec
 
 if TYPE_CHECKING:
     from .decode.picture import Picture
+    from .state import State
 
 Status = Literal["pending", "ok", "filtered", "failed"]
 U8 = NDArray[np.uint8]
@@ -116,6 +117,8 @@ class Item(Facts):
         limits: what is refused before it is decoded.
         request: what one request wants otherwise than the settings say, or None.
         dropped: whether nobody waits for it any more; the stages leave it alone.
+        done: stages whose facts an earlier run has found; they leave it alone.
+        states: what is kept of it for later runs: stage -> what was known before it.
     """
 
     id: str
@@ -131,6 +134,8 @@ class Item(Facts):
     limits: Limits = DEFAULT_LIMITS
     request: RequestSpec | None = None
     dropped: bool = False
+    done: frozenset[str] = frozenset()
+    states: dict[str, State] = field(default_factory=dict)
     _picture: Picture | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -184,7 +189,7 @@ class Item(Facts):
     def release(self) -> None:
         """Drops what is no longer needed once the products are made."""
         self.data, self._picture, self.alpha, self.request = b"", None, None, None
-        self.subjects, self.crops = [], []
+        self.subjects, self.crops, self.states = [], [], {}
 
     def _end(self, status: Status, stage: str, reason: str, detail: str) -> None:
         self.status, self.stage, self.reason, self.detail = status, stage, reason, detail
@@ -193,14 +198,14 @@ class Item(Facts):
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__, _picture=None)
-        state["alpha"] = _encode(self.alpha) if self.alpha is not None else None
-        state["subjects"] = [(s.box, _encode(s.alpha)) for s in self.subjects]
+        state["alpha"] = encode_alpha(self.alpha) if self.alpha is not None else None
+        state["subjects"] = [(s.box, encode_alpha(s.alpha)) for s in self.subjects]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.alpha = _decode(state["alpha"]) if state["alpha"] is not None else None
-        self.subjects = [Subject(box, _decode(data)) for box, data in state["subjects"]]
+        self.alpha = decode_alpha(state["alpha"]) if state["alpha"] is not None else None
+        self.subjects = [Subject(box, decode_alpha(data)) for box, data in state["subjects"]]
 
 
 def _origin(error: Exception) -> str:
@@ -210,11 +215,14 @@ def _origin(error: Exception) -> str:
     return f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
 
 
-def _encode(alpha: U8) -> bytes:
+def encode_alpha(alpha: U8) -> bytes:
+    """uint8 [H, W] as a PNG, lossless and fast."""
     return bytes(cv2.imencode(".png", alpha, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1])
 
 
-def _decode(png: bytes) -> U8:
+def decode_alpha(png: bytes) -> U8:
+    """The uint8 [H, W] that `encode_alpha` packed. Raises ValueError: these bytes are none."""
     image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
-    assert image is not None
+    if image is None:
+        raise ValueError("no PNG")
     return image.astype(np.uint8, copy=False)

@@ -26,9 +26,10 @@ COLUMNS = {
     "confidence": "1 less the expected error of alpha over the subject's area, 0 to 1; null if nothing was cut out",
     "outputs": "product → path or URL of its file",
     "digests": "product → MD5 of its file, hexadecimal; empty where the same bytes lay there before",
+    "kept": "the file in `kept/` with what a later run can start from; empty without `restart_at`",
     "seconds": "stage → wall-clock time, its picture's share of a batch",
     "attempts": "how often a process began on it",
-    "fingerprint": "hash of settings, products, limits, weights and version; another one means: do it again",
+    "fingerprint": "hash of settings, products, limits, weights and version; `settings/` has what it is made of",
     "run_id": "the run that made this row; they sort by time",
 }
 assert list(COLUMNS) == SCHEMA.names, "results.py describes other columns than the ledger has"

@@ -86,7 +86,7 @@ def test_a_run_and_its_reruns(job_file: Callable[..., Path], catalog: Path, tmp_
     made = {path for row in found.values() for path in row["outputs"].values()}
     assert made == {str(path) for path in (out / "negative").rglob("*") if path.is_file()}
     assert files(catalog) == before
-    assert sorted(path.name for path in out.iterdir()) == ["negative", "report", "results", "runs"]
+    assert sorted(path.name for path in out.iterdir()) == ["negative", "report", "results", "runs", "settings"]
     first = files(out / "negative")
 
     code, summary, text = run(job)
@@ -127,7 +127,7 @@ def test_from_and_to_s3(job_file: Callable[..., Path], catalog: Path, tmp_path: 
     assert made == {f"negative/{name}": digest for name, digest in files(tmp_path / "out" / "negative").items()}
     columns = [name for name in SAME if name not in ("uri", "etag")]
     assert rows(f"{bucket}/out", *columns) == rows(tmp_path / "out", *columns)
-    assert {name.split("/")[0] for name in output.names("")} == {"negative", "report", "results", "runs"}
+    assert {name.split("/")[0] for name in output.names("")} == {"negative", "report", "results", "runs", "settings"}
 
 
 @pytest.mark.usefixtures("_ray")
@@ -163,10 +163,10 @@ def test_a_catalog_in_partitions(
 
     # on a cluster Ray's tasks compare and merge
     parts = [
-        compare(read_catalog(str(catalog), str(out)), Ledger(Folder(str(out))), "f", remote=each)
+        compare(read_catalog(str(catalog), str(out)), Ledger(Folder(str(out))), lambda *row: "fine", remote=each)
         for each in (True, False)
     ]
-    assert parts[0].why == parts[1].why == (0, 0, 20, 0) and parts[0].counts == parts[1].counts
+    assert parts[0].why == parts[1].why == (0, 0, 20, 0) and parts[0].starts == parts[1].starts == {"fine": 20}
 
     def fails(number: int) -> int:
         raise HairlineError(f"no {number}")
@@ -256,7 +256,7 @@ def test_killed_and_interrupted_and_run_again(job_file: Callable[..., Path], tmp
     code, summary, _ = run(job, f"output={tmp_path / 'whole'}")
     assert len(summary["peak_mib"]["workers"]) == min(this_machine().cpus, 5)  # all of them worked
     assert files(out / "negative") == files(tmp_path / "whole" / "negative")
-    assert sorted(path.name for path in out.iterdir()) == ["negative", "report", "results", "runs"]
+    assert sorted(path.name for path in out.iterdir()) == ["negative", "report", "results", "runs", "settings"]
     assert [path.name for path in (out / "results").iterdir()] == ["all-00000.parquet"]
     assert rows(out, *SAME) == rows(tmp_path / "whole", *SAME)
 

@@ -27,6 +27,9 @@ class Job(PipelineConfig):
     input: str = Field(description="a folder, a glob, s3://bucket/prefix, or a manifest (.parquet, .csv)")
     output: str = Field(description="a folder or s3://bucket/prefix")
     patience_s: float = Field(600.0, ge=0, description="how long storage that does not answer is waited for, seconds")
+    wait_for_nodes: float = Field(
+        0.0, ge=0, description="how long a run waits until the smallest pools fit the nodes that are there, seconds"
+    )
     allow_failed: str = Field(
         "0", description="failed pictures, or their share of the catalog such as 1%, that are no error"
     )
@@ -63,11 +66,16 @@ def load_job(path: str, changes: Sequence[str] = (), **given: str | None) -> Job
     Raises:
         HairlineError: names the file, the line, the key and, for a misspelt one, the right one.
     """
+    return check(read_job(path, changes, **given))
+
+
+def read_job(path: str, changes: Sequence[str] = (), **given: str | None) -> Document:
+    """Reads a job file and changes it as `load_job` does; nothing is checked yet. Raises HairlineError likewise."""
     document = read_config(path, changes)
     for key, value in given.items():
         if value is not None:
             document.put(key, value, "--" + key.replace("_", "-"))
-    return check(document)
+    return document
 
 
 def check(document: Document) -> Job:

@@ -113,6 +113,24 @@ def parser() -> argparse.ArgumentParser:
                 metavar="N|P%%",
                 help="so many failed pictures, or such a share, are no error: exit code 0",
             )
+            command.add_argument(
+                "--wait-for-nodes",
+                metavar="SECONDS",
+                help="in a cluster: so long for nodes that the smallest pools fit on; its autoscaler is asked",
+            )
+        else:
+            command.add_argument(
+                "--sample",
+                type=_pictures,
+                default=0,
+                metavar="N",
+                help="measures the pools on N pictures of the catalog",
+            )
+            command.add_argument(
+                "--write", default="", metavar="FILE", help="the job file with what the sample proposes"
+            )
+            command.add_argument("--prices", default="", metavar="FILE", help="price file for the sample's estimate")
+            command.add_argument("--json", action="store_true", help="one JSON object instead of tables")
         _changes(command)
 
     report = commands.add_parser("report", help="writes the HTML report of an output")
@@ -154,17 +172,18 @@ def _run(options: argparse.Namespace) -> int:
     from .configs.job import load_job
     from .pipeline.run import run_job
 
-    given = {"input": options.input, "output": options.output, "allow_failed": options.allow_failed}
+    given = {name: getattr(options, name) for name in ("input", "output", "allow_failed", "wait_for_nodes")}
     job = load_job(options.job, options.changes, **given)
     return run_job(job, _retry(options), _console())
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from .configs.job import load_job
-    from .pipeline.plan import show_plan
+    from .configs.job import check, read_job
+    from .pipeline.plan import PlanOptions, show_plan
 
-    job = load_job(options.job, options.changes, input=options.input, output=options.output)
-    show_plan(job, _retry(options), _console())
+    document = read_job(options.job, options.changes, input=options.input, output=options.output)
+    asked = PlanOptions(options.sample, options.write, options.prices, options.json)
+    show_plan(check(document), document, _retry(options), _console(), asked)
     return 0
 
 
@@ -243,6 +262,12 @@ def _retried(word: str) -> str:
             f"{word} is neither a status nor a reason{did_you_mean(word, [*STATUSES, *MEANINGS])}"
         )
     return word
+
+
+def _pictures(word: str) -> int:
+    if not word.isdigit() or not int(word):
+        raise argparse.ArgumentTypeError(f"{word} is no number of pictures; give one from 1 on, such as 50")
+    return int(word)
 
 
 def _retry(options: argparse.Namespace) -> list[str]:

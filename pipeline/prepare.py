@@ -42,14 +42,19 @@ class Prepared:
     placements: list[Placement]
 
 
-def prepare(job: Job, output: Folder, nodes: Sequence[Node], retry: Sequence[str] = ()) -> Prepared:
+def prepare(
+    job: Job, output: Folder, nodes: Sequence[Node], retry: Sequence[str] = (), at_most: Sequence[Node] = ()
+) -> Prepared:
     """Checks weights, pools and input, and compares the catalog with what is done.
+
+    Args:
+        nodes, at_most: what there is, and what there may be, as in `allocate`.
 
     Raises:
         HairlineError: any mistake of the user's.
     """
     parts = ingredients(job)
-    allocate(job.pools, nodes)
+    allocate(job.pools, nodes, at_most=at_most)
     catalog = read_catalog(job.input, job.output, job.product_names)
     try:
         ledger = Ledger(output)
@@ -69,7 +74,7 @@ def prepare(job: Job, output: Folder, nodes: Sequence[Node], retry: Sequence[str
         todo,
         why,
         Counter({(row["status"], row["reason"]): row["id_count"] for row in settled}),
-        allocate(job.pools, nodes, batches=-(-len(todo) // job.pools[0].batch)),
+        allocate(job.pools, nodes, batches=-(-len(todo) // job.pools[0].batch), at_most=at_most),
     )
 
 

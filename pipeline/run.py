@@ -19,6 +19,7 @@ from rich.console import Console
 
 from ..cluster.session import Cluster
 from ..cluster.stage_runner import pool_specs
+from ..cluster.waiting import wait_for_nodes
 from ..configs.job import Job
 from ..stages.errors import HairlineError
 from .atomic import what_is_wrong
@@ -58,7 +59,8 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
         cluster = Cluster.of_environment()
         if not cluster.machine:
             stack.enter_context(cluster.session())
-        prepared = prepare(job, output, cluster.nodes, retry)
+        nodes, at_most = wait_for_nodes(cluster, job, lambda line: console.print(line, highlight=False))
+        prepared = prepare(job, output, nodes, retry, at_most)
         alone = stack.enter_context(_alone(output))
         stack.callback(leave, output)
         stack.enter_context(present(output))

@@ -96,7 +96,7 @@ def serve(service: Service, cluster: Cluster, listener: socket.socket, ready_fd:
     check_folders(service)
     nodes = cluster.nodes
     # before anything is started that does not fit
-    pixels = room(service, allocate(service.pools, nodes), pools.memory())
+    pixels = room(service, allocate(service.pools, nodes, one_card=True), pools.memory())
     context = ServiceContext(service, pools.Pools(service, pools.deploy(service, nodes), pixels), keys)
     config = uvicorn.Config(
         build(context),

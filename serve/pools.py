@@ -103,7 +103,7 @@ def deploy(service: Service, nodes: Sequence[Node]) -> list[Placement]:
     """
     logging.getLogger("ray.serve").setLevel(logging.CRITICAL)
     serve.start(proxy_location="Disabled", logging_config=QUIET)
-    placements = allocate(service.pools, nodes)
+    placements = allocate(service.pools, nodes, one_card=True)
     running = serve.status().applications
     specs = engine_specs(service, placements)
     changed = [spec for spec in specs if PREFIX + spec.pool.name in running and _running(spec.pool.name) != spec]
@@ -183,7 +183,7 @@ def _application(service: Service, spec: EngineSpec, placement: Placement) -> se
     options: dict[str, Any] = {
         "name": pool.name,
         "max_ongoing_requests": inside,
-        "ray_actor_options": {"num_cpus": pool.cpus, "num_gpus": placement.gpu},
+        "ray_actor_options": {"num_cpus": pool.cpus, "num_gpus": placement.gpu, **_where(placement)},
         "health_check_period_s": service.times.health,
         "health_check_timeout_s": service.times.request,
         "graceful_shutdown_timeout_s": service.times.request,
@@ -205,6 +205,12 @@ def _application(service: Service, spec: EngineSpec, placement: Placement) -> se
         )
     deployment: serve.Deployment = serve.deployment(**options)(PoolReplica)
     return deployment.bind(spec, service.times.health)
+
+
+def _where(placement: Placement) -> dict[str, Any]:
+    """Labels of the nodes with the kind of card that the share was worked out for."""
+    selector = dict(pair for card in placement.cards for pair in card.selector)
+    return {"label_selector": selector} if selector else {}
 
 
 class Pools:

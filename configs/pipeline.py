@@ -21,6 +21,7 @@ from ..stages.base import Settings
 from ..stages.errors import HairlineError
 from ..stages.limits import Limits
 from ..stages.registry import STAGES, stage_class
+from .cluster import ClusterConfig
 from .documents import Document, Key, did_you_mean, dotted
 from .nodes import NodeType
 
@@ -82,6 +83,8 @@ class PipelineConfig(Model):
     nodes: tuple[NodeType, ...] = Field(
         (), description="the kinds of nodes of the cluster, also those that an autoscaler has yet to start"
     )
+
+    cluster: ClusterConfig = ClusterConfig()
 
     @field_validator("nodes")
     @classmethod

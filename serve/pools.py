@@ -24,8 +24,7 @@ from ray.serve.config import AutoscalingConfig
 from ray.serve.exceptions import RayServeException
 from ray.serve.schema import LoggingConfig
 
-from ..cluster.nodes import Node
-from ..cluster.placement import Placement, allocate
+from ..cluster.placement import Placement
 from ..cluster.stage_runner import pool_specs
 from ..configs.service import Service, ServicePool
 from ..stages.errors import HairlineError, PictureError
@@ -92,18 +91,17 @@ def _keep_to_loopback() -> None:
     internals.add_port_to_grpc_server = lambda server, address: add(server, f"127.0.0.1:{address.rpartition(':')[2]}")
 
 
-def deploy(service: Service, nodes: Sequence[Node]) -> list[Placement]:
+def deploy(service: Service, placements: Sequence[Placement]) -> Sequence[Placement]:
     """Starts the pools, or changes the running ones into these, process by process; returns when all are healthy.
 
     Returns:
         How many processes each pool has.
 
     Raises:
-        HairlineError: the pools do not fit, or a process does not start.
+        HairlineError: a process does not start.
     """
     logging.getLogger("ray.serve").setLevel(logging.CRITICAL)
     serve.start(proxy_location="Disabled", logging_config=QUIET)
-    placements = allocate(service.pools, nodes, one_card=True)
     running = serve.status().applications
     specs = engine_specs(service, placements)
     changed = [spec for spec in specs if PREFIX + spec.pool.name in running and _running(spec.pool.name) != spec]
@@ -166,8 +164,13 @@ def retire(pools: Iterable[str]) -> None:
 
 
 def stop() -> None:
-    """Ends everything of ours."""
-    serve.shutdown()  # type: ignore[no-untyped-call]
+    """Ends everything of ours; Serve itself stays where somebody else has an application in it."""
+    running = serve.status().applications
+    ours = [name for name in running if name.startswith(PREFIX)]
+    if len(ours) == len(running):
+        serve.shutdown()  # type: ignore[no-untyped-call]
+    for name in ours if len(ours) < len(running) else ():
+        serve.delete(name)
 
 
 def engine_specs(service: Service, placements: Sequence[Placement]) -> list[EngineSpec]:

@@ -157,7 +157,8 @@ def _serve(
         import ray
 
         if not cluster.machine:
-            allocate(service.pools, cluster.nodes, one_card=True)
+            nodes, at_most = cluster.room(service.nodes)
+            allocate(service.pools, nodes, at_most=at_most, one_card=True)
         events: Events = deque()
         for number in (*ENDS, signal.SIGHUP):
             signal.signal(number, lambda given, _: events.append(given))

@@ -68,9 +68,7 @@ def test_pools_share_cards_as_planned(cluster: Cluster, tmp_path: Path, job_file
     pool = {"name": "one", "stages": ["logical_gpus:One", "own_stages:Invert"], "gpu_memory_gib": 10, "workers": 3}
     stages = {"logical_gpus:One": {"folder": str(folder), "pause_s": 0.5}}
     pool["batch"] = 1
-    done = hairline(
-        "run", job_file(pools=[pool], stages=stages, output=str(tmp_path / "out2")), RAY_ADDRESS=cluster.address
-    )
+    done = hairline("run", job_file(pools=[pool], stages=stages), RAY_ADDRESS=cluster.address)
     assert done.returncode == 0, done.stderr
     shares = sorted(each["gpu"] for each in facts(folder)["one"])
     assert shares == pytest.approx([10 / 79.5, 10 / 79.5, 10 / 14.5], abs=1e-4)

@@ -85,22 +85,31 @@ def test_it_ends_when_the_time_is_over_or_waiting_is_in_vain(asked: list[int]) -
 
 
 RESOURCES = {"CPU": 2, "object_store_memory": 80_000_000}
+NOTHING = (  # lists that Ray wants in the file
+    *("cluster_synced_files", "initialization_commands", "setup_commands", "head_setup_commands"),
+    *("worker_setup_commands", "head_start_ray_commands", "worker_start_ray_commands", "rsync_exclude"),
+    "rsync_filter",
+)
 WORKER = {"resources": RESOURCES, "node_config": {}, "min_workers": 0, "max_workers": 2}
 
 
 @pytest.fixture
 def autoscaling() -> Iterator[tuple[str, str]]:
     """The address of a cluster at rest whose autoscaler may start two nodes of two cores, and its home folder."""
-    import ray
-    import yaml
-
-    example = Path(ray.__file__).parent / "autoscaler/_private/fake_multi_node/example.yaml"
-    config = yaml.safe_load(example.read_text())
     head = {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0}
-    config |= {
-        "available_node_types": {"cpu": WORKER, "ray.head.default": head},
+    config = {
+        "cluster_name": "fake",
         "max_workers": 2,
         "idle_timeout_minutes": 5,
+        "upscaling_speed": 1.0,
+        "provider": {
+            "type": "fake_multinode",
+            **dict.fromkeys(("use_node_id_as_ip", "disable_node_updaters", "disable_launch_config_check"), True),
+        },
+        "available_node_types": {"cpu": WORKER, "ray.head.default": head},
+        "head_node_type": "ray.head.default",
+        **{name: {} for name in ("auth", "file_mounts", "head_node", "worker_nodes")},
+        **{name: [] for name in NOTHING},
     }
     with tempfile.TemporaryDirectory(prefix="h") as folder, socket.socket() as free:  # short, for its sockets
         free.bind(("127.0.0.1", 0))

@@ -94,8 +94,8 @@ def allocate(
         raise HairlineError(_refusal(pools, taken, [low for low, _ in ranges], smallest, room, bool(at_most)))
     if batches is not None:
         ranges = [(min(low, max(batches, 1)), min(high, max(batches, 1))) for low, high in ranges]
-    most = _spread(every, pools, taken, ranges)
-    first = _spread(nodes, pools, taken, ranges) if at_most else most
+    most = _spread(Room(every), pools, taken, ranges)
+    first = _spread(Room(nodes), pools, taken, ranges) if at_most else most
     return [
         Placement(
             pool,
@@ -124,11 +124,31 @@ def _cards(pool: PoolConfig, share: Shares, first: Spread, most: Spread) -> tupl
     )
 
 
+def nodes_in_use(placements: Sequence[Placement], nodes: Sequence[Node]) -> tuple[Counter[str], Counter[str]]:
+    """Of each node group, how many nodes the pools need at their smallest, and at the largest that finds room."""
+    kinds = card_types(nodes)
+    pools = [each.pool for each in placements]
+    taken = [
+        {
+            kind: card.gpu
+            for kind in kinds
+            for card in each.cards
+            if kind.card == card.card and kind.gib >= card.gib - 0.01
+        }
+        for each in placements
+    ]
+    room = Room(nodes)
+    _fill(room, pools, taken, [each.smallest for each in placements])
+    smallest = Counter(nodes[i].group for i in room.used)
+    room = Room(nodes)
+    _spread(room, pools, taken, [(each.smallest, each.largest) for each in placements])
+    return smallest, Counter(nodes[i].group for i in room.used)
+
+
 def _spread(
-    nodes: Sequence[Node], pools: Sequence[PoolConfig], taken: Sequence[Shares], ranges: Sequence[tuple[int, int]]
+    room: Room, pools: Sequence[PoolConfig], taken: Sequence[Shares], ranges: Sequence[tuple[int, int]]
 ) -> list[Spread]:
     """The smallest pools, then what is left one process at a time, so that all pools get a fair part."""
-    room = Room(nodes)
     spreads = _fill(room, pools, taken, [low for low, _ in ranges])
     growing = set(range(len(pools)))
     while growing:

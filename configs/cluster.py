@@ -1,4 +1,4 @@
-"""What `hairline cluster render` needs to know beside pools and nodes: names, the image, secrets, how long things last."""
+"""What `hairline cluster render` needs to know beside pools and nodes: names, the image, secrets, times."""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ class Job(PipelineConfig):
     wait_for_nodes: float = Field(
         0.0, ge=0, description="how long a run waits until the smallest pools fit the nodes that are there, seconds"
     )
+    metrics: str = Field("", description="HOST:PORT where Prometheus reads the run's metrics; empty: nowhere")
     allow_failed: str = Field(
         "0", description="failed pictures, or their share of the catalog such as 1%, that are no error"
     )
@@ -45,6 +46,15 @@ class Job(PipelineConfig):
         text = str(value)
         if not FAILED.fullmatch(text):
             raise ValueError(f"must be a number of pictures or a share of them, such as 5 or 1% (is {text})")
+        return text
+
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _host_and_port(cls, value: Any) -> str:
+        text = str(value)
+        port = text.rpartition(":")[2]
+        if text and not (port.isdigit() and int(port) < 65536):
+            raise ValueError(f"must be HOST:PORT, such as 127.0.0.1:8081 (is {text})")
         return text
 
     @field_validator("input", "output", mode="plain")  # pydantic's own text cannot hold names that are no UTF-8

@@ -20,6 +20,7 @@ from ..cluster.placement import Placement
 from ..cluster.session import logs_folder
 from ..cluster.spread import Spread
 from ..stages.errors import HairlineError
+from .metrics import class_name
 from .worker import Summary, Task, Worker, WorkerSpec
 
 MOST_BLOCKS = 4000  # each costs the driver some milliseconds; larger catalogs get several batches per block
@@ -95,7 +96,7 @@ def run_pools(
     for placement, spec in zip(placements, specs, strict=True):
         spread = Spread(placement)
         data = data.map_batches(
-            PoolWorker,
+            type(class_name(placement.pool.name), (PoolWorker,), {}),  # so that Ray's lists tell the pools apart
             fn_constructor_args=(spec,),
             batch_size=1 if spec.pool.is_first else placement.pool.batch,
             batch_format="pyarrow",

@@ -25,6 +25,7 @@ from ..stages.errors import HairlineError
 from .atomic import what_is_wrong
 from .ledger import Ledger
 from .made import Old, clear_dead, leave, products
+from .metrics import RunCollector, published, workers_of
 from .pools import run_pools
 from .prepare import Prepared, describe, prepare
 from .presence import present
@@ -101,6 +102,10 @@ def _work(prepared: Prepared, output: Folder, cluster: Cluster, tally: Tally, co
     with ExitStack() as stack:
         if cluster.machine:
             stack.enter_context(cluster.session())
+        workers = workers_of([placement.pool.name for placement in prepared.placements])
+        metrics = stack.enter_context(published(prepared.job.metrics, RunCollector(tally, output.run_id, workers)))
+        if metrics:
+            console.print(f"metrics: http://{metrics}/metrics", highlight=False)
         stack.enter_context(Progress(tally, console))
         batches = _batches(prepared, Ledger(output))
         for done in run_pools(prepared.placements, _specs(prepared, output), batches, at_once=bool(cluster.machine)):

@@ -1,4 +1,4 @@
-"""Pools as Ray Serve deployments. The only module that calls ray.serve.
+"""Pools as Ray Serve deployments. The only module that calls ray.serve, beside front.py.
 
 A picture goes ingress -> first pool -> … -> last pool -> ingress: between pools its bytes pass from process to process
 directly, for Serve resolves the answer of one call where it is the argument of the next. Serve's own HTTP proxies

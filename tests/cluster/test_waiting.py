@@ -13,9 +13,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+from ray._private.services import get_node_ip_address
 
 from hairline.cluster import waiting
 from hairline.cluster.nodes import Node
@@ -97,7 +99,7 @@ WORKER = {"resources": RESOURCES, "node_config": {}, "min_workers": 0, "max_work
 def autoscaling() -> Iterator[tuple[str, str]]:
     """The address of a cluster at rest whose autoscaler may start two nodes of two cores, and its home folder."""
     head = {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0}
-    config = {
+    config: dict[str, Any] = {
         "cluster_name": "fake",
         "max_workers": 2,
         "idle_timeout_minutes": 5,
@@ -115,6 +117,7 @@ def autoscaling() -> Iterator[tuple[str, str]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.close()
+        config["provider"]["gcs_address"] = f"{get_node_ip_address()}:{port}"
         (Path(folder) / "ray_bootstrap_config.yaml").write_text(json.dumps(config))
         command = [
             str(Path(sys.executable).parent / "ray"),
@@ -127,7 +130,7 @@ def autoscaling() -> Iterator[tuple[str, str]]:
         command += [f"--temp-dir={folder}", "--object-store-memory=100000000", "--include-dashboard=false"]
         command += ["--disable-usage-stats", f"--autoscaling-config={folder}/ray_bootstrap_config.yaml"]
         environ = {**os.environ, "RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1", "HOME": folder}
-        environ["RAY_AUTH_MODE"] = "disabled"
+        environ |= {"RAY_AUTH_MODE": "disabled", "AUTOSCALER_METRIC_PORT": "0"}
         with open(f"{folder}/said", "wb") as said:
             process = subprocess.Popen(command, env=environ, stdout=said, stderr=said, start_new_session=True)
         deadline = time.monotonic() + 120
@@ -152,7 +155,7 @@ def test_an_autoscaler_is_asked_for_the_nodes(
     done = hairline("plan", job_file(pools=[{**pool, "workers": 5}]), **environment)
     assert done.returncode == 2 and "there is at most 4 CPU" in done.stderr, done.stderr
     assert hairline("plan", job_file(pools=[pool]), **environment).returncode == 0
-    done = hairline("run", job_file(pools=[pool]), "--wait-for-nodes", 300, **environment)
+    done = hairline("run", job_file(pools=[pool]), "--wait-for-nodes", 240, **environment)
     assert done.returncode == 0, done.stderr
-    assert "waiting for nodes (0 of 300 s)" in done.stdout
+    assert "waiting for nodes (0 of 240 s)" in done.stdout
     assert "20 pictures done" in done.stdout

@@ -85,3 +85,16 @@ def test_pools_share_cards_as_planned(cluster: Cluster, tmp_path: Path, job_file
         "one asks for 100 GiB of a GPU; the largest has 79.5 GiB (there is 1 × T4 (14.5 GiB), 1 × A100-80G"
         in done.stderr
     )
+
+    # A sample measures each pool on a node that it would come to, and proposes workers for both kinds of cards.
+    reader = {"name": "first", "stages": ["logical_gpus:Two"], "workers": 1}
+    stages = {"logical_gpus:One": {"folder": str(folder)}, "logical_gpus:Two": {"folder": str(folder)}}
+    file = job_file(pools=[reader, {**pool, "workers": 1}], stages=stages)
+    done = hairline("plan", file, "--output", tmp_path / "out3", "--sample", 4, "--json", RAY_ADDRESS=cluster.address)
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert plan["sample"]["where"] == "a process for each pool, on the cluster's nodes"
+    assert [each["pictures"] for each in plan["sample"]["pools"]] == [4, 4]
+    assert plan["pools"][1]["nodes"] == ["T4"]  # one worker, on the smallest card that holds it
+    assert [each["pool"] for each in plan["proposed"]["pools"]] == ["first", "one"]
+    assert not (tmp_path / "out3").exists()

@@ -47,11 +47,17 @@ class Prepared:
 
 
 def prepare(
-    job: Job, output: Folder, nodes: Sequence[Node], retry: Sequence[str] = (), force: str | None = None
+    job: Job,
+    output: Folder,
+    nodes: Sequence[Node],
+    retry: Sequence[str] = (),
+    at_most: Sequence[Node] = (),
+    force: str | None = None,
 ) -> Prepared:
     """Checks weights, pools and input, and compares the catalog with what is done.
 
     Args:
+        nodes, at_most: what there is, and what there may be, as in `allocate`.
         retry: statuses and reason codes to do again even where nothing changed.
         force: a stage, by its name in the job, from which on everything is done again.
 
@@ -61,7 +67,7 @@ def prepare(
     if force and force not in job.stage_names:
         raise HairlineError(f"--from {force}: no pool runs such a stage{did_you_mean(force, job.stage_names)}")
     parts = ingredients(job)
-    allocate(job.pools, nodes)
+    allocate(job.pools, nodes, at_most=at_most)
     catalog = read_catalog(job.input, job.output, job.product_names)
     try:
         ledger = Ledger(output)
@@ -83,7 +89,7 @@ def prepare(
         why,
         outdated,
         Counter({(row["status"], row["reason"]): row["id_count"] for row in settled}),
-        allocate(job.pools, nodes, batches=-(-len(todo) // job.pools[0].batch)),
+        allocate(job.pools, nodes, batches=-(-len(todo) // job.pools[0].batch), at_most=at_most),
     )
 
 

@@ -9,15 +9,16 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..configs.nodes import NodeType
 from ..stages.errors import HairlineError
 from .join import check_cluster
-from .nodes import Node, cluster_nodes, this_machine
+from .nodes import Node, cluster_nodes, nodes_at_most, nodes_of_autoscaler, this_machine
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -66,6 +67,16 @@ class Cluster:
     def nodes(self) -> list[Node]:
         """What there is to work on. That of a joined cluster is asked for inside its session."""
         return [self.machine] if self.machine else cluster_nodes()
+
+    def room(self, types: Sequence[NodeType]) -> tuple[list[Node], list[Node]]:
+        """The nodes that there are, and all that there may be: of declared types, else as the autoscaler says.
+
+        The second is empty where no more may come. Of a joined cluster it is asked inside its session.
+        """
+        if self.machine:
+            return [self.machine], []
+        present = cluster_nodes(types)
+        return present, nodes_at_most(types) if types else nodes_of_autoscaler(present)
 
     @contextmanager
     def session(self) -> Iterator[None]:

@@ -29,6 +29,10 @@ class Job(PipelineConfig):
     )
     output: str = Field(description="a folder or s3://bucket/prefix")
     patience_s: float = Field(600.0, ge=0, description="how long storage that does not answer is waited for, seconds")
+    wait_for_nodes: float = Field(
+        0.0, ge=0, description="how long a run waits until the smallest pools fit the nodes that are there, seconds"
+    )
+    metrics: str = Field("", description="HOST:PORT where Prometheus reads the run's metrics; empty: nowhere")
     allow_failed: str = Field(
         "0", description="failed pictures, or their share of the catalog such as 1%, that are no error"
     )
@@ -50,6 +54,15 @@ class Job(PipelineConfig):
             raise ValueError(f"must be a number of pictures or a share of them, such as 5 or 1% (is {text})")
         return text
 
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _host_and_port(cls, value: Any) -> str:
+        text = str(value)
+        port = text.rpartition(":")[2]
+        if text and not (port.isdigit() and int(port) < 65536):
+            raise ValueError(f"must be HOST:PORT, such as 127.0.0.1:8081 (is {text})")
+        return text
+
     @field_validator("input", "output", mode="plain")  # pydantic's own text cannot hold names that are no UTF-8
     @classmethod
     def _as_text(cls, value: Any) -> str:
@@ -69,11 +82,16 @@ def load_job(path: str, changes: Sequence[str] = (), **given: str | None) -> Job
     Raises:
         HairlineError: names the file, the line, the key and, for a misspelt one, the right one.
     """
+    return check(read_job(path, changes, **given))
+
+
+def read_job(path: str, changes: Sequence[str] = (), **given: str | None) -> Document:
+    """Reads a job file and changes it as `load_job` does; nothing is checked yet. Raises HairlineError likewise."""
     document = read_config(path, changes)
     for key, value in given.items():
         if value is not None:
             document.put(key, value, "--" + key.replace("_", "-"))
-    return check(document)
+    return document
 
 
 def check(document: Document) -> Job:

@@ -21,7 +21,9 @@ from ..stages.base import Settings
 from ..stages.errors import HairlineError
 from ..stages.limits import Limits
 from ..stages.registry import STAGES, stage_class
+from .cluster import ClusterConfig
 from .documents import Document, Key, did_you_mean, dotted
+from .nodes import NodeType
 
 M = TypeVar("M", bound=BaseModel)
 S = TypeVar("S", bound="PipelineConfig")
@@ -78,6 +80,19 @@ class PipelineConfig(Model):
     pools: tuple[PoolConfig, ...] = Field(min_length=1)
     stages: dict[str, Any] = Field(default_factory=dict)
     limits: Limits = Limits()
+    nodes: tuple[NodeType, ...] = Field(
+        (), description="the kinds of nodes of the cluster, also those that an autoscaler has yet to start"
+    )
+
+    cluster: ClusterConfig = ClusterConfig()
+
+    @field_validator("nodes")
+    @classmethod
+    def _names_once(cls, nodes: tuple[NodeType, ...]) -> tuple[NodeType, ...]:
+        names = [node.name for node in nodes]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"two kinds of nodes are called {twice[0]!r}")
+        return nodes
 
     @property
     def stage_names(self) -> list[str]:
@@ -92,7 +107,7 @@ def check_config(model: type[S], document: Document) -> S:
     """Checks a whole document: keys, values, stage names, their order and every stage's settings."""
     if isinstance(document.data.get("products"), str):
         document.data["products"] = [document.data["products"]]
-    config = _validate(model, document.data, document, ())
+    config = validate(model, document.data, document, ())
     _check_pools(config, document)
     settings: dict[str, Settings] = {}
     for name in config.stages:
@@ -106,9 +121,9 @@ def check_config(model: type[S], document: Document) -> S:
         if not isinstance(raw, dict):
             raise HairlineError(f"{document.location(('stages', name))}: stages.{name}: must be a mapping of settings")
         if name == "products" and "products" in known.model_fields:
-            settings[name] = _validate(known, {"products": config.products, **raw}, document, ("stages", name))
+            settings[name] = validate(known, {"products": config.products, **raw}, document, ("stages", name))
         else:
-            settings[name] = _validate(known, raw, document, ("stages", name))
+            settings[name] = validate(known, raw, document, ("stages", name))
     return config.model_copy(update={"stages": settings})
 
 
@@ -143,7 +158,8 @@ def _check_pools(config: PipelineConfig, document: Document) -> None:
         raise HairlineError(f"{where}: pools: two pools have the same name")
 
 
-def _validate(model: type[M], data: Any, document: Document, above: Key) -> M:
+def validate(model: type[M], data: Any, document: Document, above: Key) -> M:
+    """Checks the part of a document that lies at `above`. Raises HairlineError: the first mistake, with its line."""
     try:
         return model.model_validate(data)
     except ValidationError as error:

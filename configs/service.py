@@ -16,7 +16,7 @@ from ..stages.errors import HairlineError
 from ..stages.limits import Limits
 from ..stages.products.registry import PRODUCTS
 from ..stages.products.stage import ProductsSettings
-from .documents import read_config
+from .documents import Document, read_config
 from .fingerprint import fingerprint, ingredients
 from .network import Address, FetchLimits
 from .pipeline import Model, PipelineConfig, PoolConfig, check_config
@@ -131,13 +131,18 @@ def load_service(path: str, changes: Sequence[str] = ()) -> Service:
     Raises:
         HairlineError: names the file, the line, the key and, for a misspelt one, the right one.
     """
-    service = check_config(Service, read_config(path, changes))
+    return check_service(read_config(path, changes))
+
+
+def check_service(document: Document) -> Service:
+    """Checks a service file's whole document. Raises HairlineError as `load_service` does."""
+    service = check_config(Service, document)
     limits = service.limits
     products: ProductsSettings = service.stages["products"]
     for spec in products.products:
         if spec.settings.most_pixels(0, 0, limits.max_pixels) > limits.max_pixels:
             raise HairlineError(
-                f"{path}: products: {spec.name}: its canvas has more than limits.max_pixels = {limits.max_pixels:,} "
-                "pixels: raise that, or make the canvas smaller"
+                f"{document.name}: products: {spec.name}: its canvas has more than limits.max_pixels = "
+                f"{limits.max_pixels:,} pixels: raise that, or make the canvas smaller"
             )
     return service

@@ -116,6 +116,25 @@ def parser() -> argparse.ArgumentParser:
                 metavar="N|P%%",
                 help="so many failed pictures, or such a share, are no error: exit code 0",
             )
+            command.add_argument("--metrics", metavar="HOST:PORT", help="where Prometheus reads the run's metrics")
+            command.add_argument(
+                "--wait-for-nodes",
+                metavar="SECONDS",
+                help="in a cluster: so long for nodes that the smallest pools fit on; its autoscaler is asked",
+            )
+        else:
+            command.add_argument(
+                "--sample",
+                type=_pictures,
+                default=0,
+                metavar="N",
+                help="measures the pools on N pictures of the catalog",
+            )
+            command.add_argument(
+                "--write", default="", metavar="FILE", help="the job file with what the sample proposes"
+            )
+            command.add_argument("--prices", default="", metavar="FILE", help="price file for the sample's estimate")
+            command.add_argument("--json", action="store_true", help="one JSON object instead of tables")
         _changes(command)
 
     report = commands.add_parser("report", help="writes the HTML report of an output")
@@ -141,10 +160,27 @@ def parser() -> argparse.ArgumentParser:
     keys.add_argument("--metrics", action="store_true", help="a key for /metrics, and for nothing else")
     keys.add_argument("--concurrent", type=int, default=16, metavar="N", help="requests at once (%(default)s)")
 
+    _cluster_commands(commands)
     commands.add_parser("train", help="makes the models: hairline train --help", add_help=False)
     judged = commands.add_parser("evaluate", help="figures of mattes, boxes, categories and defects against the truth")
     evaluation_options(judged)
     return top
+
+
+def _cluster_commands(commands: Any) -> None:
+    cluster = commands.add_parser("cluster", help="manifests of a cluster, and what is wrong in a running one")
+    actions = cluster.add_subparsers(dest="action", metavar="action", required=True, parser_class=Parser)
+    render = actions.add_parser("render", help="manifests for KubeRay, ray up and Docker from a job or service file")
+    render.add_argument("file", metavar="JOB_OR_SERVICE.yaml", help="a job or service file that declares nodes")
+    render.add_argument("--output", required=True, metavar="DIR", help="where to; made if it is not there")
+    render.add_argument("--input", metavar="URI", help="instead of the job's input")
+    render.add_argument("--results", metavar="URI", help="instead of the job's output")
+    render.add_argument("--force", action="store_true", help="also over files that were not rendered, or changed since")
+    _changes(render)
+    check = actions.add_parser("check", help="what is wrong in the running cluster that RAY_ADDRESS names")
+    check.add_argument("file", nargs="?", metavar="JOB_OR_SERVICE.yaml", help="whether its pools and storage would do")
+    check.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    _changes(check)
 
 
 def _changes(command: argparse.ArgumentParser) -> None:
@@ -157,17 +193,18 @@ def _run(options: argparse.Namespace) -> int:
     from .configs.job import load_job
     from .pipeline.run import run_job
 
-    given = {"input": options.input, "output": options.output, "allow_failed": options.allow_failed}
+    given = {name: getattr(options, name) for name in ("input", "output", "allow_failed", "wait_for_nodes", "metrics")}
     job = load_job(options.job, options.changes, **given)
     return run_job(job, _retry(options), _console(), options.force)
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from .configs.job import load_job
-    from .pipeline.plan import show_plan
+    from .configs.job import check, read_job
+    from .pipeline.plan import PlanOptions, show_plan
 
-    job = load_job(options.job, options.changes, input=options.input, output=options.output)
-    show_plan(job, _retry(options), _console(), options.force)
+    document = read_job(options.job, options.changes, input=options.input, output=options.output)
+    asked = PlanOptions(options.sample, options.write, options.prices, options.json, options.force)
+    show_plan(check(document), document, _retry(options), _console(), asked)
     return 0
 
 
@@ -226,6 +263,23 @@ def _keys(options: argparse.Namespace) -> int:
     return 0
 
 
+def _cluster(options: argparse.Namespace) -> int:
+    if options.action == "check":
+        from .pipeline.check import check_cluster
+
+        return check_cluster(options.file, options.changes, options.json, _console())
+    from .cluster.render import render_into
+
+    given = {"input": options.input, "output": options.results}
+    changes = [f"{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
+    names, notes = render_into(options.file, [*options.changes, *changes], options.output, options.force)
+    for name in names:
+        print(Path(options.output, name))
+    for note in notes:
+        print(f"hairline: {note}", file=sys.stderr)
+    return 0
+
+
 def _evaluate(options: argparse.Namespace) -> int:
     from .evaluation.cli import evaluate
 
@@ -248,6 +302,12 @@ def _retried(word: str) -> str:
     return word
 
 
+def _pictures(word: str) -> int:
+    if not word.isdigit() or not int(word):
+        raise argparse.ArgumentTypeError(f"{word} is no number of pictures; give one from 1 on, such as 50")
+    return int(word)
+
+
 def _retry(options: argparse.Namespace) -> list[str]:
     chosen = options.retry or []
     return ["ok", "filtered", "failed"] if "all" in chosen else chosen
@@ -268,5 +328,6 @@ COMMANDS = {
     "compare": _compare,
     "serve": _serve,
     "keys": _keys,
+    "cluster": _cluster,
     "evaluate": _evaluate,
 }

@@ -12,6 +12,7 @@ import logging
 import pickle
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,8 +20,10 @@ import pyarrow as pa
 
 from ..cluster.placement import Placement
 from ..cluster.session import logs_folder
+from ..cluster.spread import Spread
 from ..stages.errors import HairlineError
 from .feed import Feed
+from .metrics import class_name
 from .partitions import Share
 from .worker import Summary, Worker, WorkerSpec
 
@@ -39,6 +42,12 @@ class PoolWorker:
     """A worker as Ray Data calls it: a table of pickled rows in, a table of pickled rows out."""
 
     def __init__(self, spec: WorkerSpec) -> None:
+        if spec.pool.gpu:  # of the kind of card that it came to
+            import ray
+
+            context: Any = ray.get_runtime_context()
+            share = context.get_assigned_resources().get("GPU", spec.pool.gpu)
+            spec = replace(spec, pool=replace(spec.pool, gpu=share))
         self.worker = Worker(spec)
 
     def __call__(self, table: pa.Table) -> pa.Table:
@@ -87,8 +96,9 @@ def run_pools(
         _poll_slowly()
     data = _streamed(feed) if feed.batches > MOST_AT_ONCE else _made_before(feed)
     for placement, spec in zip(placements, specs, strict=True):
+        spread = Spread(placement)
         data = data.map_batches(
-            PoolWorker,
+            type(class_name(placement.pool.name), (PoolWorker,), {}),  # so that Ray's lists tell the pools apart
             fn_constructor_args=(spec,),
             batch_size=1 if spec.pool.is_first else placement.pool.batch,
             batch_format="pyarrow",
@@ -102,7 +112,8 @@ def run_pools(
                 enable_true_multi_threading=True,
             ),
             num_cpus=placement.pool.cpus,
-            num_gpus=placement.gpu,
+            num_gpus=spread.least,
+            ray_remote_args_fn=spread if spread.needed else None,
         )
     try:
         for table in data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):

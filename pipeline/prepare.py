@@ -45,12 +45,14 @@ def prepare(
     output: Folder,
     nodes: Sequence[Node],
     retry: Sequence[str] = (),
+    at_most: Sequence[Node] = (),
     force: str | None = None,
     remote: bool = False,
 ) -> Prepared:
     """Checks weights, pools and input, and compares the catalog with what is done.
 
     Args:
+        nodes, at_most: what there is, and what there may be, as in `allocate`.
         retry: statuses and reason codes to do again even where nothing changed.
         force: a stage, by its name in the job, from which on everything is done again.
         remote: a session with nodes of a cluster lasts, which may help to compare.
@@ -61,7 +63,7 @@ def prepare(
     if force and force not in job.stage_names:
         raise HairlineError(f"--from {force}: no pool runs such a stage{did_you_mean(force, job.stage_names)}")
     parts = ingredients(job)
-    allocate(job.pools, nodes)
+    allocate(job.pools, nodes, at_most=at_most)
     catalog = read_catalog(job.input, job.output, job.product_names)
     try:
         outdated = Outdated(output, parts, digest := fingerprint(parts), force or "")
@@ -74,7 +76,7 @@ def prepare(
         raise HairlineError(
             f"output {job.output}: its results cannot be read: {classify_error(error).detail}"
         ) from error
-    placements = allocate(job.pools, nodes, batches=-(-len(todo) // job.pools[0].batch))
+    placements = allocate(job.pools, nodes, batches=-(-len(todo) // job.pools[0].batch), at_most=at_most)
     return Prepared(job, parts, digest, catalog, todo, outdated, placements)
 
 

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from ..cluster.session import Cluster
 from ..cluster.stage_runner import pool_specs
+from ..cluster.waiting import wait_for_nodes
 from ..configs.job import Job
 from ..stages.errors import HairlineError
 from .atomic import what_is_wrong
@@ -26,6 +27,7 @@ from .feed import Feed
 from .kept import clear_kept
 from .ledger import Ledger
 from .made import clear_dead, leave
+from .metrics import RunCollector, published, workers_of
 from .outdated import save_ingredients
 from .partitions import spread
 from .pools import run_pools
@@ -61,7 +63,8 @@ def run_job(job: Job, retry: Sequence[str], console: Console, force: str | None 
         cluster = Cluster.of_environment()
         if not cluster.machine:
             stack.enter_context(cluster.session())
-        prepared = prepare(job, output, cluster.nodes, retry, force, remote=not cluster.machine)
+        nodes, at_most = wait_for_nodes(cluster, job, lambda line: console.print(line, highlight=False))
+        prepared = prepare(job, output, nodes, retry, at_most, force, remote=not cluster.machine)
         alone = stack.enter_context(_alone(output))
         stack.callback(leave, output)
         stack.enter_context(present(output))
@@ -103,6 +106,10 @@ def _work(prepared: Prepared, output: Folder, cluster: Cluster, tally: Tally, co
     with ExitStack() as stack:
         if cluster.machine:
             stack.enter_context(cluster.session())
+        workers = workers_of([placement.pool.name for placement in prepared.placements])
+        metrics = stack.enter_context(published(prepared.job.metrics, RunCollector(tally, output.run_id, workers)))
+        if metrics:
+            console.print(f"metrics: http://{metrics}/metrics", highlight=False)
         stack.enter_context(Progress(tally, console))
         first = prepared.placements[0]
         feed = Feed(prepared.todo, first.pool.batch, first.first, output)

@@ -36,6 +36,8 @@ class Tally:
 
     Attributes:
         counts: (status, reason) -> pictures done in this run.
+        seconds, passed: stage -> busy seconds, pictures that were in it.
+        retries: reads of sources that were made again.
         curve: [seconds since the start, pictures done], one point per batch, of many batches every other.
     """
 
@@ -44,6 +46,8 @@ class Tally:
         self.done = 0
         self.counts: Counter[tuple[str, str]] = Counter()
         self.seconds: Counter[str] = Counter()
+        self.passed: Counter[str] = Counter()
+        self.retries = 0
         self.peaks: dict[int, float] = {}
         self.curve: list[tuple[float, int]] = []
         self.started = time.monotonic()
@@ -52,6 +56,8 @@ class Tally:
     def add(self, summary: Summary) -> None:
         self.counts.update(summary.counts)
         self.seconds.update(summary.seconds)
+        self.passed.update(summary.passed)
+        self.retries += summary.retries
         self.peaks[summary.pid] = max(summary.peak_mib, self.peaks.get(summary.pid, 0.0))
         self.done += sum(summary.counts.values())
         self.curve.append((round(self.elapsed, 3), self.done))

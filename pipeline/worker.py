@@ -104,7 +104,8 @@ class Summary:
 
     Attributes:
         counts: (status, reason) -> pictures.
-        seconds: stage -> busy seconds.
+        seconds: stage -> busy seconds; passed: stage -> pictures that were in it.
+        retries: reads of sources that were made again.
         peak_mib: largest resident memory of the process so far.
     """
 
@@ -112,6 +113,8 @@ class Summary:
     seconds: dict[str, float]
     pid: int
     peak_mib: float
+    passed: dict[str, int] = field(default_factory=dict)
+    retries: int = 0
 
 
 class Worker:
@@ -164,12 +167,16 @@ class Worker:
             ledger.write_part(self.output, rows, self.spec.partitions)
         counts: dict[tuple[str, str], int] = {}
         seconds: dict[str, float] = {}
+        passed: dict[str, int] = {}
         for each in batch:
             item = each.item
             counts[item.status, item.reason] = counts.get((item.status, item.reason), 0) + 1
             for stage, spent in item.seconds.items():
                 seconds[stage] = seconds.get(stage, 0.0) + spent
-        return Summary(counts, seconds, os.getpid(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+                passed[stage] = passed.get(stage, 0) + 1
+        retries = sum(max(each.item.attempts - 1, 0) for each in batch)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return Summary(counts, seconds, os.getpid(), peak, passed, retries)
 
     @cached_property
     def _storage(self) -> ThreadPoolExecutor:

@@ -94,10 +94,11 @@ def serve(service: Service, cluster: Cluster, listener: socket.socket, ready_fd:
     keys = Keys(Path(service.keys).expanduser()) if service.keys else None
     demand_keys(service.host, keys)
     check_folders(service)
-    nodes = cluster.nodes
+    nodes, at_most = cluster.room(service.nodes)
     # before anything is started that does not fit
-    pixels = room(service, allocate(service.pools, nodes), pools.memory())
-    context = ServiceContext(service, pools.Pools(service, pools.deploy(service, nodes), pixels), keys)
+    placements = allocate(service.pools, nodes, at_most=at_most, one_card=True)
+    pixels = room(service, placements, pools.memory())
+    context = ServiceContext(service, pools.Pools(service, pools.deploy(service, placements), pixels), keys)
     config = uvicorn.Config(
         build(context),
         http=partial(Protocol, context),  # type: ignore[arg-type]

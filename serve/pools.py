@@ -1,4 +1,4 @@
-"""Pools as Ray Serve deployments. The only module that calls ray.serve.
+"""Pools as Ray Serve deployments. The only module that calls ray.serve, beside front.py.
 
 A picture goes ingress -> first pool -> … -> last pool -> ingress: between pools its bytes pass from process to process
 directly, for Serve resolves the answer of one call where it is the argument of the next. Serve's own HTTP proxies
@@ -24,8 +24,7 @@ from ray.serve.config import AutoscalingConfig
 from ray.serve.exceptions import RayServeException
 from ray.serve.schema import LoggingConfig
 
-from ..cluster.nodes import Node
-from ..cluster.placement import Placement, allocate
+from ..cluster.placement import Placement
 from ..cluster.stage_runner import pool_specs
 from ..configs.service import Service, ServicePool
 from ..stages.errors import HairlineError, PictureError
@@ -92,18 +91,17 @@ def _keep_to_loopback() -> None:
     internals.add_port_to_grpc_server = lambda server, address: add(server, f"127.0.0.1:{address.rpartition(':')[2]}")
 
 
-def deploy(service: Service, nodes: Sequence[Node]) -> list[Placement]:
+def deploy(service: Service, placements: Sequence[Placement]) -> Sequence[Placement]:
     """Starts the pools, or changes the running ones into these, process by process; returns when all are healthy.
 
     Returns:
         How many processes each pool has.
 
     Raises:
-        HairlineError: the pools do not fit, or a process does not start.
+        HairlineError: a process does not start.
     """
     logging.getLogger("ray.serve").setLevel(logging.CRITICAL)
     serve.start(proxy_location="Disabled", logging_config=QUIET)
-    placements = allocate(service.pools, nodes)
     running = serve.status().applications
     specs = engine_specs(service, placements)
     changed = [spec for spec in specs if PREFIX + spec.pool.name in running and _running(spec.pool.name) != spec]
@@ -166,8 +164,13 @@ def retire(pools: Iterable[str]) -> None:
 
 
 def stop() -> None:
-    """Ends everything of ours."""
-    serve.shutdown()  # type: ignore[no-untyped-call]
+    """Ends everything of ours; Serve itself stays where somebody else has an application in it."""
+    running = serve.status().applications
+    ours = [name for name in running if name.startswith(PREFIX)]
+    if len(ours) == len(running):
+        serve.shutdown()  # type: ignore[no-untyped-call]
+    for name in ours if len(ours) < len(running) else ():
+        serve.delete(name)
 
 
 def engine_specs(service: Service, placements: Sequence[Placement]) -> list[EngineSpec]:
@@ -183,7 +186,7 @@ def _application(service: Service, spec: EngineSpec, placement: Placement) -> se
     options: dict[str, Any] = {
         "name": pool.name,
         "max_ongoing_requests": inside,
-        "ray_actor_options": {"num_cpus": pool.cpus, "num_gpus": placement.gpu},
+        "ray_actor_options": {"num_cpus": pool.cpus, "num_gpus": placement.gpu, **_where(placement)},
         "health_check_period_s": service.times.health,
         "health_check_timeout_s": service.times.request,
         "graceful_shutdown_timeout_s": service.times.request,
@@ -205,6 +208,12 @@ def _application(service: Service, spec: EngineSpec, placement: Placement) -> se
         )
     deployment: serve.Deployment = serve.deployment(**options)(PoolReplica)
     return deployment.bind(spec, service.times.health)
+
+
+def _where(placement: Placement) -> dict[str, Any]:
+    """Labels of the nodes with the kind of card that the share was worked out for."""
+    selector = dict(pair for card in placement.cards for pair in card.selector)
+    return {"label_selector": selector} if selector else {}
 
 
 class Pools:

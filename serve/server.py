@@ -137,7 +137,7 @@ def _checked(path: str, changes: Sequence[str]) -> tuple[Service, Cluster]:
     service.model  # noqa: B018  (finds and checks the weights before anything starts)
     cluster = Cluster.of_environment()
     if cluster.machine:
-        allocate(service.pools, cluster.nodes)
+        allocate(service.pools, cluster.nodes, one_card=True)
     check_folders(service)
     return service, cluster
 
@@ -157,7 +157,8 @@ def _serve(
         import ray
 
         if not cluster.machine:
-            allocate(service.pools, cluster.nodes)
+            nodes, at_most = cluster.room(service.nodes)
+            allocate(service.pools, nodes, at_most=at_most, one_card=True)
         events: Events = deque()
         for number in (*ENDS, signal.SIGHUP):
             signal.signal(number, lambda given, _: events.append(given))

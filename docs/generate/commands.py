@@ -20,13 +20,23 @@ CODES = (
 
 def page_parts() -> Iterator[str]:
     """A section for each command."""
-    commands = next(a for a in command_line()._actions if isinstance(a, argparse._SubParsersAction))
-    about = {choice.dest: choice.help or "" for choice in commands._choices_actions}
     own = {"train": training()}  # it reads its own arguments
-    for name, parser in commands.choices.items():
-        yield from _command(own.get(name, parser), about[name])
+    for name, parser, about in _inner(command_line()):
+        actions = list(_inner(parser)) if name not in own else []
+        for _, action, what in actions:
+            yield from _command(action, what)
+        if not actions:
+            yield from _command(own.get(name, parser), about)
         if name == "train":
             yield from _command(labelling(), "")
+
+
+def _inner(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser, str]]:
+    """The commands of a parser, or the actions of a command: name, parser, what it is for."""
+    for group in parser._actions:
+        if isinstance(group, argparse._SubParsersAction):
+            about = {choice.dest: choice.help or "" for choice in group._choices_actions}
+            yield from ((name, inner, about[name]) for name, inner in group.choices.items())
 
 
 def page_of_commands() -> str:

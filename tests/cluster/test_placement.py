@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from hairline.cluster.nodes import Node, cores, this_machine
+from hairline.cluster.nodes import Node, cores, nodes_at_most, this_machine
 from hairline.cluster.placement import Placement, allocate
 from hairline.cluster.quota import quota
+from hairline.configs.nodes import NodeType
 from hairline.configs.pipeline import PoolConfig
 from hairline.stages.errors import HairlineError
 
@@ -32,13 +33,82 @@ def test_several_pools_share_it() -> None:
     assert sizes(allocate([a, b], [Node(8)])) == [(1, 8, 5), (1, 3, 3)]
 
 
-def test_gpu_memory_becomes_a_share_of_the_smallest_card() -> None:
-    nodes = [Node(8, 1, 80.0), Node(8, 2, 16.0)]
-    (got,) = allocate([pool(gpu_memory_gib=4, workers=[1, 9])], nodes)
-    assert got.gpu == 0.25
-    assert got.first == 9
+def test_each_kind_of_card_has_its_own_share() -> None:
+    nodes = [Node(8, 1, 80.0, "A100-80G"), Node(8, 2, 16.0, "T4")]
+    (got,) = allocate([pool(gpu_memory_gib=12, workers=[1, 20])], nodes)
+    small, large = got.cards
+    assert (small.card, small.gpu, small.most) == ("T4", 0.75, 2)
+    assert (large.card, large.gpu, large.most) == ("A100-80G", 0.15, 6)
+    assert (got.first, got.gpu) == (8, 0.75)
+    assert small.selector == (("ray.io/accelerator-type", "T4"),)
     (got,) = allocate([pool(gpu_memory_gib=4)], nodes)
-    assert got.largest == 12
+    assert got.largest == 16  # eight on the small cards, at four a card; on the large one as many as cores
+
+
+def test_what_is_too_much_for_one_kind_of_card_goes_to_another() -> None:
+    nodes = [Node(8, 1, 80.0, "A100-80G"), Node(8, 2, 16.0, "T4")]
+    (got,) = allocate([pool(gpu_memory_gib=20, workers=[1, 9])], nodes)
+    assert [(card.card, card.gpu, card.most) for card in got.cards] == [("A100-80G", 0.25, 4)]
+    assert got.cards[0].selector  # or Ray would put a quarter of a small card
+    (got,) = allocate([pool(gpu_memory_gib=20, workers=[1, 9])], nodes[:1])
+    assert not got.cards[0].selector  # one kind alone: nothing to choose
+    (got,) = allocate([pool(gpu=0.5, workers=[1, 9])], nodes)
+    assert got.gpu == 0.5 and not any(card.selector for card in got.cards)
+
+
+def test_a_service_keeps_to_one_kind_of_card() -> None:
+    nodes = [Node(8, 1, 80.0, "A100-80G"), Node(8, 1, 16.0, "T4")]
+    (got,) = allocate([pool(gpu_memory_gib=12, workers=[1, 9])], nodes, one_card=True)
+    assert (got.gpu, [card.card for card in got.cards]) == (0.15, ["A100-80G"])
+
+
+@pytest.mark.parametrize(
+    ("nodes", "selectors"),
+    [
+        ([Node(8, 1, 80, "A100", "a"), Node(8, 1, 15, "T4", "b")],
+         [("ray.io/accelerator-type", "T4"), ("ray.io/accelerator-type", "A100")]),
+        ([Node(8, 1, 80, "A100", "a"), Node(8, 1, 40, "A100", "b"), Node(8, 1, 40.2, "A100", "c")],
+         [("ray.io/node-group", "in(b,c)"), ("ray.io/node-group", "in(a)")]),
+        ([Node(8, 1, 80, "", "", "x"), Node(8, 1, 24, "", "", "y")],
+         [("ray.io/node-id", "in(y)"), ("ray.io/node-id", "in(x)")]),
+        ([Node(8, 1, 80, "", "", "x"), Node(8, 1, 79.6, "", "", "y")], []),
+    ],
+)  # fmt: skip
+def test_how_ray_is_told_which_cards(nodes: list[Node], selectors: list[tuple[str, str]]) -> None:
+    (got,) = allocate([pool(gpu_memory_gib=8, workers=[1, 9])], nodes)
+    assert [pair for card in got.cards for pair in card.selector] == selectors
+
+
+def test_cards_whose_memory_nobody_knows_are_to_be_declared() -> None:
+    with pytest.raises(HairlineError, match=r"memory of the card GX of node gpus is not known.*nodes: \[\{name: gpus"):
+        allocate([pool(gpu_memory_gib=8)], [Node(8, 1, 0, "GX", "gpus")])
+    allocate([pool(gpu=0.5)], [Node(8, 1, 0, "GX", "gpus")])
+
+
+def test_a_cluster_at_rest_is_planned_with_what_may_come() -> None:
+    read, fine = pool("read", workers=[8, 64]), pool("fine", gpu_memory_gib=12, cpus=2, workers=[2, 32])
+    types = (
+        NodeType(name="cpu", cpus=16, max=4),
+        NodeType(name="gpu", cpus=8, gpus=1, card="A100-80G", max=2),
+    )
+    at_most = nodes_at_most(types)
+    with pytest.raises(HairlineError, match="fine asks for 12 GiB of a GPU; there is none"):
+        allocate([read, fine], [Node(0)])
+    got = allocate([read, fine], [Node(0)], at_most=at_most)
+    assert sizes(got) == [(8, 64, 8), (2, 32, 2)]  # at first no more than the least: nothing is there yet
+    assert got[1].cards[0].most == 8
+    assert sizes(allocate([read, fine], [Node(16), *at_most[4:5]], at_most=at_most)) == [(8, 64, 16), (2, 32, 4)]
+    with pytest.raises(HairlineError) as caught:
+        allocate([read, pool("fine", gpu_memory_gib=12, cpus=2, workers=12)], [Node(0)], at_most=at_most)
+    assert "there is at most 80 CPU and 2 GPU in 6 nodes; 8 of fine have room, so workers: 8 would fit" in str(
+        caught.value
+    )
+
+
+def test_processes_without_a_card_leave_the_nodes_with_cards_to_others() -> None:
+    read, fine = pool("read", workers=[1, 99]), pool("fine", gpu=0.1, workers=[1, 99])
+    got = allocate([read, fine], [Node(4, 1, 16), Node(4)])
+    assert sizes(got) == [(1, 99, 4), (1, 99, 4)]
 
 
 def test_a_share_lies_on_one_card() -> None:
@@ -54,11 +124,23 @@ def test_a_share_lies_on_one_card() -> None:
     ("pools", "node", "message"),
     [
         ([pool(cpus=16)], Node(8), "all asks for 1 × 16 CPU; there is 8 CPU and no GPU"),
-        ([pool(workers=9)], Node(8), "all asks for 9 × 1 CPU; there is 8 CPU"),
-        ([pool("a", cpus=5), pool("b", cpus=4)], Node(8), "a asks for 1 × 5 CPU, b asks for 1 × 4 CPU"),
+        (
+            [pool(workers=9)],
+            Node(8),
+            "9 × 1 CPU; there is 8 CPU and no GPU; 8 of all have room, so workers: 8",
+        ),
+        (
+            [pool("a", cpus=5), pool("b", cpus=4)],
+            Node(8),
+            "a asks for 1 × 5 CPU, b asks for 1 × 4 CPU; there is 8 CPU and no GPU; no room for b",
+        ),
         ([pool(gpu=0.5)], Node(8), "all asks for 1 × 1 CPU and 0.5 GPU; there is 8 CPU and no GPU"),
         ([pool(gpu_memory_gib=8)], Node(8), "all asks for 8 GiB of a GPU; there is none"),
-        ([pool(gpu_memory_gib=24)], Node(8, 1, 16), "24 GiB of a GPU; the smallest has 16 GiB"),
+        (
+            [pool(gpu_memory_gib=24)],
+            Node(8, 1, 16),
+            "the largest has 16 GiB (there is 1 × 16 GiB): ask for 16 or less",
+        ),
     ],
 )
 def test_what_does_not_fit(pools: list[PoolConfig], node: Node, message: str) -> None:

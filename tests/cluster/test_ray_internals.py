@@ -10,13 +10,16 @@ import grpc
 import pytest
 import ray
 from ray import _raylet
-from ray._private import services, utils
+from ray._private import services, state, utils
 from ray._private.authentication import authentication_token_setup as token_setup
 from ray._private.authentication.authentication_utils import is_token_auth_enabled
 from ray._private.grpc_utils import init_grpc_channel
-from ray.core.generated import gcs_pb2, gcs_service_pb2, gcs_service_pb2_grpc
+from ray._private.thirdparty import pynvml
+from ray.core.generated import autoscaler_pb2, gcs_pb2, gcs_service_pb2, gcs_service_pb2_grpc
+from ray.data._internal.execution.operators.actor_pool_map_operator import ActorPoolMapOperator
+from ray.runtime_context import RuntimeContext
 
-from hairline.cluster import session
+from hairline.cluster import nodes, session
 
 
 def test_the_mode_and_the_token_are_read_anew_when_they_change() -> None:
@@ -75,3 +78,21 @@ def test_the_calls_of_the_clusters_head_are_as_they_were() -> None:
             assert callable(getattr(getattr(gcs_service_pb2_grpc, stub)(channel), name))
         with pytest.raises(grpc.RpcError):
             gcs_service_pb2_grpc.InternalKVGcsServiceStub(channel).InternalKVGet(wanted, timeout=0.2)
+
+
+def test_what_cards_and_an_autoscaler_are_asked_by_is_there() -> None:
+    """`cluster_nodes`, `nodes_of_autoscaler`, `Spread`, `workers_of`: what they call, and the fields that they read."""
+    assert callable(state.available_resources_per_node) and callable(state.actors)
+    assert callable(state.state.get_cluster_config)
+    assert {"name", "resources", "max_count"} <= set(autoscaler_pb2.NodeGroupConfig.DESCRIPTOR.fields_by_name)
+    assert issubclass(pynvml.NVMLError, Exception) and callable(pynvml.nvmlDeviceGetMemoryInfo)
+    assert callable(RuntimeContext.get_assigned_resources)
+    names = (_raylet.RAY_NODE_ACCELERATOR_TYPE_KEY, _raylet.RAY_NODE_GROUP_KEY, _raylet.RAY_NODE_ID_KEY)
+    assert names == (nodes.CARD_LABEL, nodes.GROUP_LABEL, nodes.ID_LABEL)
+
+
+def test_each_process_of_a_pool_may_have_options_of_its_own() -> None:
+    """`Spread` is called for every process that Ray Data starts, and what it says counts."""
+    source = inspect.getsource(ActorPoolMapOperator._merge_ray_remote_args)
+    assert "remote_args.update(self._ray_remote_args_fn())" in source
+    assert "_merge_ray_remote_args" in inspect.getsource(ActorPoolMapOperator._start_actor)

@@ -124,7 +124,9 @@ def test_every_command_and_option_is_there() -> None:
     text = PAGES["reference/command-line.md"]()
     commands = next(action for action in command_line()._actions if action.dest == "command").choices
     assert len(commands) >= 10  # type: ignore[arg-type]
-    for name, parser in commands.items():  # type: ignore[union-attr]
+    every = dict(commands)  # type: ignore[arg-type]
+    actions = next(action for action in every.pop("cluster")._actions if action.dest == "action").choices
+    for name, parser in [*every.items(), *((f"cluster {name}", parser) for name, parser in actions.items())]:
         section = text.partition(f"\n## hairline {name}\n")[2].partition("\n## ")[0]
         assert section, name
         options = {option for action in parser._actions for option in action.option_strings} - {"-h", "--help"}

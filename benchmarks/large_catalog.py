@@ -107,6 +107,7 @@ def ledger_rows(folder: Folder, names: list[str], seed: int, printed: str) -> pa
         "confidence": chance.random(n),
         "outputs": pa.MapArray.from_arrays(made, pa.array(products, pa.string()), pa.array(outputs, pa.string())),
         "digests": pa.MapArray.from_arrays(made, pa.array(products, pa.string()), pa.array(digests, pa.string())),
+        "kept": [""] * n,
         "seconds": numbers(STAGES, n, chance),
         "attempts": [1] * n,
         "fingerprint": [printed] * n,

@@ -25,7 +25,7 @@ DEAD_S = 3600.0
 CUT = "cut-"  # begins the run ids of cuts
 OURS = re.compile(
     rf"{re.escape(WORK)}/(?:([^/]+)/(?:{UNFINISHED}|made-[0-9a-f]{{32}}\.json|marks-[0-9a-f]{{8}}/[0-9a-f]{{32}}"
-    r"|[0-9a-f]{32})|[0-9a-f]{32})"
+    r"|[0-9a-f]{32})|[0-9a-f]{32}|lease)"
 )  # what runs and cuts put into WORK; whatever else lies there is somebody's
 
 

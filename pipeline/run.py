@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -20,13 +18,14 @@ from rich.console import Console
 from ..cluster.session import Cluster
 from ..cluster.stage_runner import pool_specs
 from ..configs.job import Job
-from ..stages.errors import HairlineError
-from .atomic import what_is_wrong
+from ..stages.errors import HairlineError, OutageError
+from . import lease
+from .credentials import Environment
 from .ledger import Ledger
-from .made import Old, clear_dead, leave, products
+from .made import Old, clear_dead, products
 from .pools import run_pools
+from .preflight import Errand, own_versions, preflight
 from .prepare import Prepared, describe, prepare
-from .presence import present
 from .progress import Progress, clock, outcome_table
 from .retry import classify_error
 from .source import Source
@@ -59,9 +58,8 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
         if not cluster.machine:
             stack.enter_context(cluster.session())
         prepared = prepare(job, output, cluster.nodes, retry)
-        alone = stack.enter_context(_alone(output))
-        stack.callback(leave, output)
-        stack.enter_context(present(output))
+        if stack.enter_context(lease.held(output, job.lease_wait_s, console)):
+            prepared = prepare(job, output, cluster.nodes, retry)  # the other run has done some
         output.patience_s = job.patience_s  # up to here a mistake is told at once
         console.print(describe(prepared), soft_wrap=True, highlight=False)
         tally.total = len(prepared.todo)
@@ -74,13 +72,13 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
                 if prepared.todo:
                     _work(prepared, output, cluster, tally, console)
                 counts += tally.counts
-                facts = _finalize(prepared, output, tally, alone, console)
+                facts = _finalize(prepared, output, tally, console)
                 facts.update(counts=by_status(counts), pictures=counts.total())
                 with output.writing():
                     write_summary(output, summary(tally, run_id, facts))
         except (KeyboardInterrupt, HairlineError) as error:
-            if isinstance(error, HairlineError) and not tally.done:
-                raise
+            if isinstance(error, HairlineError) and not isinstance(error, OutageError) and not tally.done:
+                raise  # a mistake that shows only where the work is done
             why = f"aborted: {error}" if isinstance(error, HairlineError) else "interrupted"
             Console(stderr=True).print(
                 f"hairline: {why} after {tally.done:,} of {tally.total:,} pictures; what is done is kept: "
@@ -96,21 +94,58 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
 
 
 def _work(prepared: Prepared, output: Folder, cluster: Cluster, tally: Tally, console: Console) -> None:
+    environment = None if cluster.machine else Environment.of_driver()
+    readable = preflight(_errand(prepared, output, environment), joined=not cluster.machine)
     with ExitStack() as stack:
         if cluster.machine:
             stack.enter_context(cluster.session())
         stack.enter_context(Progress(tally, console))
+        specs = _specs(prepared, output, readable, environment)
         batches = _batches(prepared, Ledger(output))
-        for done in run_pools(prepared.placements, _specs(prepared, output), batches, at_once=bool(cluster.machine)):
+        for done in run_pools(prepared.placements, specs, batches, at_once=bool(cluster.machine)):
             tally.add(done)
 
 
-def _specs(prepared: Prepared, output: Folder) -> list[WorkerSpec]:
+def _errand(prepared: Prepared, output: Folder, environment: Environment | None) -> Errand:
+    """What every node is to try: with the first, the middle and the last source to do."""
+    job, last = prepared.job, len(prepared.todo) - 1
+    sources = _sources(prepared.todo.take(sorted({0, last // 2, last})))
+    return Errand(
+        tuple(source for source in sources if not source.problem),
+        job.limits,
+        tuple(job.stages.items()),
+        prepared.parts["weights"],
+        output.root,
+        output.run_id,
+        own_versions(),
+        environment,
+    )
+
+
+def _specs(
+    prepared: Prepared, output: Folder, readable: tuple[str, ...], environment: Environment | None
+) -> list[WorkerSpec]:
     job = prepared.job
     return [
-        WorkerSpec(pool, job.limits, output.root, prepared.fingerprint, output.run_id, job.patience_s)
+        WorkerSpec(
+            pool,
+            job.limits,
+            output.root,
+            prepared.fingerprint,
+            output.run_id,
+            job.patience_s,
+            witnesses=readable,
+            environment=environment,
+            leased=True,
+        )
         for pool in pool_specs(job, prepared.placements)
     ]
+
+
+def _sources(rows: pa.Table) -> list[Source]:
+    """Rows of the catalog as sources."""
+    for_each = zip(*(column.to_pylist() for column in rows.columns), strict=True)
+    return [Source(id, os.fsdecode(uri), *rest) for id, uri, *rest in for_each]
 
 
 def _batches(prepared: Prepared, ledger: Ledger) -> Iterator[list[Task]]:
@@ -123,9 +158,7 @@ def _batches(prepared: Prepared, ledger: Ledger) -> Iterator[list[Task]]:
         part = todo.slice(start, min(placement.pool.batch, max(fair, SMALLEST_BATCH)))
         start += len(part)
         outputs = _old_outputs(before, part["id"])
-        for_each = zip(*(column.to_pylist() for column in part.columns), strict=True)
-        sources = [Source(id, os.fsdecode(uri), *rest) for id, uri, *rest in for_each]
-        yield [Task(source, outputs.get(source.id, {})) for source in sources]
+        yield [Task(source, outputs.get(source.id, {})) for source in _sources(part)]
 
 
 def _old_outputs(before: pa.Table | None, ids: pa.ChunkedArray) -> Mapping[str, Old]:
@@ -138,11 +171,12 @@ def _old_outputs(before: pa.Table | None, ids: pa.ChunkedArray) -> Mapping[str, 
     return found
 
 
-def _finalize(prepared: Prepared, output: Folder, tally: Tally, alone: bool, console: Console) -> dict[str, Any]:
+def _finalize(prepared: Prepared, output: Folder, tally: Tally, console: Console) -> dict[str, Any]:
     """Brings the results in order, checks that no picture is lost, and sweeps what was left half-made."""
     with output.writing():
+        lease.check(output)
         ledger = Ledger(output)
-        around = [other for other in clear_dead(output, alone=alone, also=output.run_id) if not other.is_cut]
+        around = [other for other in clear_dead(output, alone=True, also=output.run_id) if not other.is_cut]
         if not around:
             ledger.compact(output.run_id)
         ids = ledger.read(["id"])["id"]
@@ -201,33 +235,6 @@ def _mention_strangers(output: Folder, stood: Sequence[str], console: Console) -
             soft_wrap=True,
             highlight=False,
         )
-
-
-@contextmanager
-def _alone(output: Folder) -> Iterator[bool]:
-    """Keeps a second run out of the same local output; the lock ends with the process, however it ends.
-
-    Gives whether there is such a lock: S3 and some file systems have none.
-    """
-    if not output.local:
-        yield False
-        return
-    try:
-        Path(output.root).mkdir(parents=True, exist_ok=True)
-        folder = os.open(output.root, os.O_RDONLY)
-    except OSError as error:
-        raise HairlineError(f"output {output.root}: cannot be written: {what_is_wrong(error)}") from error
-    locked = True
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise HairlineError(f"output {output.root}: another run is writing there; wait for it or stop it") from error
-    except OSError:  # a file system without locks
-        locked = False
-    try:
-        yield locked
-    finally:
-        os.close(folder)
 
 
 @contextmanager

@@ -21,12 +21,14 @@ from ..cluster.stage_runner import PoolSpec, StageRunner
 from ..stages.errors import PictureError
 from ..stages.item import Item
 from ..stages.limits import Limits
-from . import ledger
+from . import lease, ledger
 from .atomic import Found, md5
+from .credentials import Environment
 from .fetch import fetch
 from .made import Batch, Entry, Old
 from .marks import Marks
 from .names import output_name
+from .outage import Witnesses
 from .presence import CUT
 from .retry import WRONG_NAME, classify_error
 from .source import Source
@@ -42,7 +44,10 @@ class WorkerSpec:
     Attributes:
         pool: the first reads sources, the last writes products and results.
         output: the output folder.
-        patience_s: how long storage that does not answer is waited for, seconds.
+        patience_s: how long storage that is away is waited for, seconds.
+        witnesses: objects of the input that could be read before the start.
+        environment: for the process, where the driver's does not reach it by itself.
+        leased: whether it may write only while its run holds the lease on the output.
     """
 
     pool: PoolSpec
@@ -51,6 +56,9 @@ class WorkerSpec:
     fingerprint: str
     run_id: str
     patience_s: float = 0.0
+    witnesses: tuple[str, ...] = ()
+    environment: Environment | None = None
+    leased: bool = False
 
 
 @dataclass
@@ -102,6 +110,9 @@ class Worker:
 
     def __init__(self, spec: WorkerSpec) -> None:
         self.spec = spec
+        if spec.environment:
+            spec.environment.enter()
+        self.witnesses = Witnesses(spec.witnesses)
         self.output = Folder(spec.output, spec.run_id, spec.patience_s)
         self.marks = Marks(self.output, spec.run_id, spec.pool.name)
         self._turn = threading.Lock()
@@ -125,11 +136,13 @@ class Worker:
             HairlineError: nothing can be written any more (disk full, permission gone, no answer from S3).
         """
         with self.output.writing():
+            self._check_lease()
             own = Batch(self.output, [each.item.id for each in batch])
             planned = list(self._storage.map(lambda work: self._look(work, own), batch))
             own.begin([entry for pair in zip(batch, planned, strict=True) for entry in _entries(*pair)])
             rows = list(self._storage.map(self._write, batch, planned))
             own.check()
+            self._check_lease()
             yield rows
             own.settle()
 
@@ -146,6 +159,11 @@ class Worker:
                 seconds[stage] = seconds.get(stage, 0.0) + spent
         return Summary(counts, seconds, os.getpid(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
+    def _check_lease(self) -> None:
+        """Raises HairlineError when another run has taken the output over."""
+        if self.spec.leased:
+            lease.check(self.output)
+
     @cached_property
     def _storage(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(THREADS, thread_name_prefix="storage")
@@ -158,7 +176,7 @@ class Worker:
         try:
             if source.problem:
                 raise PictureError("manifest_row", source.problem)
-            item.data, item.attempts = fetch(source.uri, limits, source.size, self.spec.patience_s)
+            item.data, item.attempts = fetch(source.uri, limits, source.size, self.spec.patience_s, self.witnesses)
         except PictureError as error:
             item.fail("fetch", error)
         except MemoryError:
@@ -175,7 +193,7 @@ class Worker:
             try:
                 found = self.output.look(name, {digest, work.old.get(name) or digest})
             except OSError as error:
-                if error.errno not in WRONG_NAME:
+                if not _is_name(error):
                     raise
                 found = None  # writing will say what is wrong with the name
             mine = found is None or own.owns(name, found.digest, work.old)
@@ -192,7 +210,7 @@ class Worker:
                 digests[each.product] = self._write_product(each)
                 outputs[each.product] = self.output.uri(each.name)
         except OSError as error:
-            if error.errno not in WRONG_NAME:
+            if not _is_name(error):
                 raise
             item.fail("write", PictureError("write", classify_error(error).detail))
         except PictureError as error:
@@ -233,6 +251,11 @@ class Worker:
         """Deletes a product that is none any more, unless somebody has changed it."""
         if digest is None or (digest and (found := self.output.look(name, {digest})) and found.digest == digest):
             self.output.delete(name)
+
+
+def _is_name(error: OSError) -> bool:
+    """Whether it is the name that the storage does not take, and not the storage that is away."""
+    return error.errno in WRONG_NAME and not classify_error(error).again
 
 
 def _entries(work: PendingItem, planned: Sequence[PlannedWrite]) -> Iterator[Entry]:

@@ -1,0 +1,64 @@
+"""Credentials of object storages: fetched anew when they have expired, and handed from the driver to the workers.
+
+They are never written anywhere: not into the output, not into a log. Ray's runtime environments are not used for them,
+for Ray logs those with their values, on every node.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from fsspec.asyn import sync
+
+RENEW_S = 5.0  # at most so often
+HANDED_ON = (
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_REGION",
+    "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3",
+)  # fmt: skip
+
+_lock = threading.Lock()
+_renewed: dict[int, float] = {}
+
+
+class Environment:
+    """The driver's `AWS_…` variables, for workers on other nodes. Its text shows the names alone."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = dict(variables)
+
+    @classmethod
+    def of_driver(cls) -> Environment:
+        return cls({name: os.environ[name] for name in HANDED_ON if name in os.environ})
+
+    def __repr__(self) -> str:
+        return f"Environment({', '.join(self._variables)})"
+
+    def enter(self) -> None:
+        """Puts them into the environment of this process.
+
+        Where the driver has keys, those that the node had, with their session token, are put aside as a whole.
+        """
+        if "AWS_ACCESS_KEY_ID" in self._variables:
+            os.environ.pop("AWS_SESSION_TOKEN", None)
+        os.environ.update(self._variables)
+
+
+def renew(files: Any) -> None:
+    """Lets a file system of s3fs look for its credentials again: in ~/.aws, with a web identity, at the instance.
+
+    Those of environment variables cannot change while a process lives.
+    """
+    if not hasattr(files, "set_session"):
+        return
+    with _lock:
+        now = time.monotonic()
+        if now - _renewed.get(id(files), -RENEW_S) < RENEW_S:
+            return
+        _renewed[id(files)] = now
+        with contextlib.suppress(Exception):  # the action that is tried again will say what is wrong
+            sync(files.loop, files.set_session, refresh=True)

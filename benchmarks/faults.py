@@ -27,10 +27,11 @@ from pathlib import Path
 import psutil
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(1, str(Path(__file__).parents[1] / "tests"))
 from command import hairline_run
-from failing_s3 import Answer, FailingS3, Request
 from pictures import make
 
+from failing_s3 import Answer, FailingS3, Request
 from hairline.pipeline.ledger import SCHEMA, Ledger
 from hairline.pipeline.storage import Folder, filesystem
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.failing_s3 import Answer, FailingS3, Request
+from failing_s3 import Answer, FailingS3, Request
 from hairline.cluster.stage_runner import PoolSpec
 from hairline.pipeline import credentials, retry
 from hairline.pipeline.credentials import Environment

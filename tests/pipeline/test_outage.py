@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from benchmarks.failing_s3 import Answer, FailingS3, Request
+from failing_s3 import Answer, FailingS3, Request
 from hairline.pipeline import retry
 from hairline.pipeline.fetch import fetch
 from hairline.pipeline.ledger import Ledger

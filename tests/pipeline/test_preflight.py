@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from ray.cluster_utils import Cluster
 
-from benchmarks.failing_s3 import Answer, FailingS3
+from failing_s3 import Answer, FailingS3
 from hairline.pipeline.preflight import Errand, Finding, _problems, look, own_versions, preflight
 from hairline.pipeline.presence import present
 from hairline.pipeline.source import Source, local_source

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
+import aiohttp
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from s3fs.core import ClientError
 from s3fs.errors import translate_boto_error
 
 from hairline.pipeline import retry
@@ -50,7 +51,7 @@ class Fails:
         (s3_error("NoSuchKey", 404), Trouble.FINAL),
         (s3_error("ExpiredToken", 400), Trouble.STALE),
         (s3_error("InvalidAccessKeyId"), Trouble.STALE),
-        (EndpointConnectionError(endpoint_url="http://x"), Trouble.PASSING),
+        (aiohttp.ServerDisconnectedError(), Trouble.PASSING),
         (PermissionError(errno.EACCES, "Permission denied"), Trouble.FINAL),
     ],
 )

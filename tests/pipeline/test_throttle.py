@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from benchmarks.failing_s3 import Answer, FailingS3, Request
+from failing_s3 import Answer, FailingS3, Request
 from hairline.pipeline import fetch, retry, storage
 from hairline.pipeline.storage import filesystem
 from hairline.pipeline.throttle import MOST, Throttle

@@ -15,14 +15,14 @@ from typing import Any
 
 from fsspec.asyn import sync
 
-RENEW_S = 5.0  # at most so often
+RENEW_S = 30.0  # at most so often; a connection made anew takes 13 MB, for the old one is still in use
 HANDED_ON = (
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_REGION",
     "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3",
 )  # fmt: skip
 
 _lock = threading.Lock()
-_renewed: dict[int, float] = {}
+_renewed: dict[int, tuple[float, tuple[str, ...]]] = {}  # file system -> when, and with which
 
 
 class Environment:
@@ -53,12 +53,20 @@ def renew(files: Any) -> None:
 
     Those of environment variables cannot change while a process lives.
     """
-    if not hasattr(files, "set_session"):
+    if getattr(files, "session", None) is None:
         return
-    with _lock:
-        now = time.monotonic()
-        if now - _renewed.get(id(files), -RENEW_S) < RENEW_S:
+    with _lock, contextlib.suppress(Exception):  # the action that is tried again will say what is wrong
+        last, before = _renewed.get(id(files), (-RENEW_S, ()))
+        if time.monotonic() - last < RENEW_S:
             return
-        _renewed[id(files)] = now
-        with contextlib.suppress(Exception):  # the action that is tried again will say what is wrong
+        _renewed[id(files)] = time.monotonic(), before
+        found = sync(files.loop, _look, type(files.session))
+        if found != before:
             sync(files.loop, files.set_session, refresh=True)
+            _renewed[id(files)] = time.monotonic(), found
+
+
+async def _look(session_class: Any) -> tuple[str, ...]:
+    """The key, its secret and its token, as a new session of aiobotocore finds them."""
+    found = await session_class().get_credentials()
+    return tuple(map(str, await found.get_frozen_credentials())) if found else ()

@@ -70,6 +70,7 @@ def held(output: Folder, wait_s: float, console: Console) -> Iterator[bool]:
     Raises:
         HairlineError: another run holds it, or nothing can be written there.
     """
+    output = Folder(output.root, output.run_id)  # without patience: the end must not wait for storage that is away
     lease = _Lease(output)
     with ExitStack() as stack:
         until, waited = time.monotonic() + wait_s, False

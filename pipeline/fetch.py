@@ -12,7 +12,7 @@ from ..stages.errors import HairlineError, OutageError, PictureError
 from ..stages.limits import Limits
 from .credentials import renew
 from .outage import Witnesses
-from .retry import HttpError, StorageDown, classify_error, with_retries
+from .retry import HttpError, StorageDown, classify_error, telling, with_retries
 from .storage import THROTTLE, filesystem, is_local, local_path, remote
 
 CHUNK = 1 << 18
@@ -56,7 +56,9 @@ def _fetch_object(uri: str, limit: int, size: int, patience_s: float, witnesses:
     files, path = remote(uri)
     try:
         found = with_retries(
-            lambda: _read_remote(files, path, limit, size),
+            lambda: telling(
+                lambda: _read_remote(files, path, limit, size), lambda: files.cat_file(path, start=0, end=1)
+            ),
             patience_s,
             (lambda: witnesses.are_away(files, path)) if patience_s else None,
             lambda: renew(files),

@@ -135,6 +135,25 @@ def s3_code(error: BaseException | None) -> str:
     return ""
 
 
+def telling(action: Callable[[], T], read: Callable[[], object]) -> T:
+    """Runs an action of S3, and says more of an error than a HEAD can: its answer has no body, and 400 may be anything.
+
+    Args:
+        read: a GET there, whose answer names credentials that have expired.
+    """
+    try:
+        return action()
+    except OSError as error:
+        if s3_code(error) != "400":
+            raise
+        try:
+            read()
+        except Exception as told:
+            if classify_error(told).trouble is Trouble.STALE:
+                raise
+        raise
+
+
 NETWORK_ERRORS = {  # by name: their libraries are only loaded by who needs them
     # botocore
     "ConnectionError",

@@ -21,7 +21,7 @@ import fsspec
 from ..stages.errors import HairlineError, OutageError
 from .atomic import Found, http_status, link, look_local, md5, s3_etag, what_is_wrong, write_file
 from .credentials import renew
-from .retry import classify_error, with_retries
+from .retry import classify_error, telling, with_retries
 from .throttle import Throttle
 
 T = TypeVar("T")
@@ -241,8 +241,12 @@ class Folder:
             raise (OutageError if away else HairlineError)(f"output {self.root}: cannot be written: {what}") from error
 
     def _retry(self, action: Callable[[], T]) -> tuple[T, int]:
-        files = remote(self.root)[0]
-        return with_retries(action, self.patience_s, renew=lambda: renew(files), throttle=THROTTLE)
+        files, root = remote(self.root)
+
+        def tried() -> T:
+            return telling(action, lambda: files.cat_file(f"{root}/{WORK}/"))
+
+        return with_retries(tried, self.patience_s, renew=lambda: renew(files), throttle=THROTTLE)
 
     def _put(self, name: str, data: bytes, move: Callable[[str, str], None]) -> None:
         """Writes a file into WORK and moves it to its name; what fails leaves nothing."""

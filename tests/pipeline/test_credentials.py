@@ -15,7 +15,7 @@ from hairline.cluster.stage_runner import PoolSpec
 from hairline.pipeline import credentials, retry
 from hairline.pipeline.credentials import Environment
 from hairline.pipeline.fetch import fetch
-from hairline.pipeline.storage import filesystem
+from hairline.pipeline.storage import Folder, filesystem
 from hairline.pipeline.worker import Worker, WorkerSpec
 from hairline.stages.limits import Limits
 
@@ -57,6 +57,17 @@ def test_credentials_of_a_file_are_read_anew(
     (tmp_path / "credentials").replace(tmp_path / "old")
     assert fetch(f"{bucket}/a", Limits(), 1) == (b"x", 2)
     assert {request.key for request in proxy.asked} == {"oldkey", "newkey"}
+    write(tmp_path / "old", "oldkey")
+    new_connections()
+    output = Folder(f"{bucket}/out", "r1", 60.0)
+    filesystem("s3").connect()
+    write(tmp_path / "old", "newkey")
+    assert output.look("negative/a.png") is None  # a HEAD, whose answer does not say what the matter is
+    write(tmp_path / "old", "oldkey")
+    new_connections()
+    filesystem("s3").connect()
+    write(tmp_path / "old", "newkey")
+    assert fetch(f"{bucket}/a", Limits(), -1, 60.0) == (b"x", 2)
     proxy.close()
 
 

@@ -11,6 +11,7 @@ attempt) that differ from the unharmed run's.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -106,9 +107,10 @@ def workers_killed(bench: Bench) -> None:
     run = bench.start()
     for _ in range(3):
         bench.under_way(run)
-        workers = [each for each in psutil.Process(run.pid).children(recursive=True) if "MapWorker" in each.name()]
-        if workers:
-            bench.random.choice(workers).kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # the run, or the worker, has ended
+            workers = [each for each in psutil.Process(run.pid).children(recursive=True) if "MapWorker" in each.name()]
+            if workers:
+                bench.random.choice(workers).kill()
     bench.end(run)
 
 
@@ -133,6 +135,17 @@ def access_lost(bench: Bench) -> None:
     run = bench.start()
     bench.under_way(run)
     bench.proxy.rule = rule
+    time.sleep(15)
+    bench.proxy.rule = lambda request: None
+    bench.end(run)
+
+
+def credentials_expired(bench: Bench) -> None:
+    """No request's credentials are taken for 15 s."""
+    expired = Answer(400, "ExpiredToken", "The provided token has expired.")
+    run = bench.start()
+    bench.under_way(run)
+    bench.proxy.rule = lambda request: expired
     time.sleep(15)
     bench.proxy.rule = lambda request: None
     bench.end(run)
@@ -175,11 +188,12 @@ FAULTS: dict[str, tuple[Callable[[Bench], None], list[set[int]]]] = {  # what ha
     "workers killed": (workers_killed, [{0}]),
     "storage away 20 s, then 503 to a third": (storage_away, [{0}]),
     "inputs refused (403) for 15 s": (access_lost, [{0}]),
+    "credentials expired for 15 s": (credentials_expired, [{0}]),
     "driver killed and run again": (driver_killed, [{-signal.SIGKILL, 0}, {0}]),
     "two drivers, the first killed": (two_drivers, [{2}, {-signal.SIGKILL, 0}, {0}]),
     "driver stopped until it lost its lease": (driver_stopped, [{0}, {1, 2}]),
 }
-QUICK = list(FAULTS)[:5]
+QUICK = list(FAULTS)[:6]
 
 
 def judged(bench: Bench, whole: tuple[dict[str, str], list[dict]]) -> dict[str, int]:
@@ -243,7 +257,7 @@ def main() -> int:
             keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
             os.environ.update(keys)
             command = [sys.executable, "-c", SERVER]
-            server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            server = subprocess.Popen(command, stdin=-1, stdout=-1, stderr=subprocess.DEVNULL, text=True)
             assert server.stdout is not None
             endpoint = server.stdout.readline().strip()
         os.environ["AWS_ENDPOINT_URL"] = endpoint

@@ -12,7 +12,7 @@ from ..stages.errors import HairlineError, OutageError, PictureError
 from ..stages.limits import Limits
 from .credentials import renew
 from .outage import Witnesses
-from .retry import HttpError, StorageDown, classify_error, telling, with_retries
+from .retry import HttpError, StorageDown, Trouble, classify_error, telling, with_retries
 from .storage import THROTTLE, filesystem, is_local, local_path, remote
 
 CHUNK = 1 << 18
@@ -54,11 +54,19 @@ def fetch(
 
 def _fetch_object(uri: str, limit: int, size: int, patience_s: float, witnesses: Witnesses) -> tuple[bytes, int]:
     files, path = remote(uri)
+    refused = False
+
+    def read() -> bytes:
+        nonlocal refused
+        try:
+            return telling(lambda: _read_remote(files, path, limit, size), lambda: files.cat_file(path, start=0, end=1))
+        except OSError as error:
+            refused = refused or classify_error(error).trouble is Trouble.REFUSED
+            raise
+
     try:
         found = with_retries(
-            lambda: telling(
-                lambda: _read_remote(files, path, limit, size), lambda: files.cat_file(path, start=0, end=1)
-            ),
+            read,
             patience_s,
             (lambda: witnesses.are_away(files, path)) if patience_s else None,
             lambda: renew(files),
@@ -68,7 +76,7 @@ def _fetch_object(uri: str, limit: int, size: int, patience_s: float, witnesses:
         raise OutageError(
             f"input {uri}: {error} (waited for {patience_s:g} s, and nothing else there can be read)"
         ) from error
-    witnesses.add(path)
+    witnesses.add(path, refused)
     return found
 
 

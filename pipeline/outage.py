@@ -8,6 +8,7 @@ that cannot be had now either, nothing is wrong with the picture.
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
@@ -16,6 +17,7 @@ from .retry import Trouble, classify_error
 from .storage import is_local, remote
 
 FOLDERS = 256  # whose witnesses are kept
+BURST_S = 30.0  # so long after an object that was refused could be read after all, refusals say nothing of an object
 AWAY = {Trouble.PASSING, Trouble.THROTTLED, Trouble.STALE}
 
 
@@ -25,13 +27,16 @@ class Witnesses:
     def __init__(self, uris: Iterable[str] = ()) -> None:
         self._paths: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.Lock()
+        self._relented = -BURST_S
         for uri in uris:
             if not is_local(uri):
                 self.add(remote(uri)[1])
 
-    def add(self, path: str) -> None:
-        """An object (`bucket/key`) has been read."""
+    def add(self, path: str, refused: bool = False) -> None:
+        """An object (`bucket/key`) has been read. `refused`: only after it had been refused."""
         with self._lock:
+            if refused:
+                self._relented = time.monotonic()
             folder = path.rpartition("/")[0]
             self._paths[folder] = path
             self._paths.move_to_end(folder)
@@ -46,10 +51,13 @@ class Witnesses:
             return same or next((each for each in reversed(self._paths.values()) if each.startswith(bucket)), "")
 
     def are_away(self, files: Any, path: str) -> bool:
-        """Whether what could be read cannot be read either. Without a witness the bucket itself is asked for.
+        """Whether what could be read cannot be read either, or only now and then.
 
+        Without a witness the bucket itself is asked for.
         That it may not be asked for says nothing then: many may read objects, but not look at their bucket.
         """
+        if time.monotonic() - self._relented < BURST_S:
+            return True
         witness = self.of(path)
         try:
             if witness:

@@ -2,13 +2,14 @@
 
 On each node that has cores for workers one small task reads a source, writes and deletes an object of its own in the
 output, and compares versions and weights with those of the driver. Without a cluster the driver does it itself; what it
-costs there is one source read and one small file written. Nodes that join later are not asked; what is wrong with them
-their workers say.
+costs there is one source read and one small file written. A worker of a cluster tries the same when it starts, for its
+node may have joined since.
 """
 
 from __future__ import annotations
 
 import platform
+import socket
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from ..stages.base import Settings
-from ..stages.errors import HairlineError, PictureError
+from ..stages.errors import HairlineError, OutageError, PictureError
 from ..stages.limits import Limits
 from ..stages.registry import stage_class
 from .cause import cause
@@ -43,6 +44,7 @@ class Errand:
         weights: stage -> {role: SHA-256 in hex}, as the driver has them.
         output, run_id: of the run, which is `present` there.
         versions: {what: version} of the driver.
+        patience_s: how long storage that is away is waited for, seconds.
     """
 
     sources: tuple[Source, ...]
@@ -53,6 +55,7 @@ class Errand:
     run_id: str
     versions: Mapping[str, str]
     environment: Environment | None = None
+    patience_s: float = 0.0
 
 
 class Finding(NamedTuple):
@@ -96,7 +99,7 @@ def look(errand: Errand) -> Finding:
         for role, digest in found_weights.items():
             if digest != errand.weights[name].get(role):
                 problems.append(f"stage {name}: the weights of {role} are others there: copy those of the driver")
-    problems += _write(Folder(errand.output, errand.run_id))
+    problems += _write(Folder(errand.output, errand.run_id, errand.patience_s))
     return _read(errand)._replace(problems=tuple(problems))
 
 
@@ -111,6 +114,8 @@ def _write(output: Folder) -> list[str]:
             name = f"{output.work}/{uuid.uuid4().hex}"
             output.write(name, OBJECT)
             output.delete(name)
+    except OutageError:
+        raise
     except HairlineError as error:
         return [str(error)]
     return []
@@ -120,12 +125,14 @@ def _read(errand: Errand) -> Finding:
     why, shared = "", False
     for source in errand.sources:
         try:
-            fetch(source.uri, errand.limits, source.size)
+            fetch(source.uri, errand.limits, source.size, errand.patience_s)
         except PictureError as error:
             if error.reason == "too_many_bytes":
                 return Finding(read=(source.uri,))
             why = f"input {display(source.uri)}: {error.detail or error.reason}"
             shared = error.reason in ("permission", "fetch") and source.uri.startswith("s3")
+        except OutageError:
+            raise
         except HairlineError as error:
             why, shared = str(error), True
         else:
@@ -160,6 +167,17 @@ def preflight(errand: Errand, joined: bool) -> tuple[str, ...]:
     raise HairlineError(f"{len(wrong)} of {len(found)} nodes cannot do the work{more}; nothing has been started")
 
 
+def admit(errand: Errand) -> None:
+    """Tries the same in a worker that starts, with sources that others could read.
+
+    Raises:
+        HairlineError: its node cannot do the work.
+        OutageError: the storage is away.
+    """
+    if problems := _problems(look(errand), True, errand):
+        raise HairlineError(f"node {socket.gethostname()}: {problems[0]}")
+
+
 def _problems(finding: Finding, some_read: bool, errand: Errand) -> list[str]:
     """What speaks against a node. Sources that nobody can read end as rows that say so, unless it is the storage."""
     problems = list(finding.problems)
@@ -182,6 +200,8 @@ def _ask(errand: Errand) -> dict[str, Finding]:
             strategy = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
             name = f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
             asked[task.options(scheduling_strategy=strategy).remote(errand)] = _apart(name, asked.values(), node)
+    if not asked:  # an autoscaled cluster at rest
+        return {}
     ready, late = ray.wait(list(asked), num_returns=len(asked), timeout=ANSWER_S)
     found = {asked[each]: Finding((f"no answer within {ANSWER_S:g} s",)) for each in late}
     for each in ready:

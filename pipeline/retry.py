@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 ATTEMPTS = 6
 BASE_S, LONGEST_S = 0.4, 20.0
+SURE_S = 3.0  # so long an object must be refused, while others are not, until it is to blame
 PASSING = {errno.EBUSY, errno.EREMOTEIO, errno.EIO, errno.EAGAIN, errno.ETIMEDOUT, errno.ESTALE}  # 503, 500 from S3
 WRONG_NAME = {errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP}
 THROTTLING = {
@@ -195,7 +196,7 @@ def with_retries(
         Exception: the action's last error, where it is final, or came too often and for too long.
     """
     started = time.monotonic()
-    alone = 0  # how often in a row something else could be had
+    alone, since = 0, started  # how often in a row something else could be had, and since when
     for attempt in itertools.count(1):
         try:
             with throttle.turn() if throttle else nullcontext() as turn:
@@ -212,12 +213,14 @@ def with_retries(
             enough = attempt >= FREE.get(trouble, ATTEMPTS)
             if enough and is_away and trouble in (Trouble.PASSING, Trouble.REFUSED):
                 alone = 0 if is_away() else alone + 1
-                if alone > 1:  # twice, for the outage may have ended between the action and the question
+                since = time.monotonic() if alone < 2 else since
+                # twice, for an outage may have ended between the action and the question; and one may come in bursts
+                if alone > 1 and (trouble is Trouble.PASSING or time.monotonic() - since >= SURE_S):
                     raise
             if enough and not alone and time.monotonic() - started >= patience_s:
                 if is_away:
                     raise StorageDown(classify_error(error).detail) from error
                 raise
-            wait = random.uniform(0, min(LONGEST_S, BASE_S * 2 ** (0 if alone else min(attempt, 10))))
+            wait = random.uniform(0, min(LONGEST_S, BASE_S * 2 ** (min(alone, 2) if alone else min(attempt, 10))))
             time.sleep(max(wait, min(getattr(error, "wait_s", 0.0), LONGEST_S)))
     raise AssertionError("unreachable")

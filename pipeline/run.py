@@ -8,6 +8,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
@@ -94,19 +95,19 @@ def run_job(job: Job, retry: Sequence[str], console: Console) -> int:
 
 
 def _work(prepared: Prepared, output: Folder, cluster: Cluster, tally: Tally, console: Console) -> None:
-    environment = None if cluster.machine else Environment.of_driver()
-    readable = preflight(_errand(prepared, output, environment), joined=not cluster.machine)
+    errand = _errand(prepared, output, cluster)
+    readable = preflight(errand, joined=not cluster.machine)
     with ExitStack() as stack:
         if cluster.machine:
             stack.enter_context(cluster.session())
         stack.enter_context(Progress(tally, console))
-        specs = _specs(prepared, output, readable, environment)
+        specs = _specs(prepared, output, cluster, errand, readable)
         batches = _batches(prepared, Ledger(output))
         for done in run_pools(prepared.placements, specs, batches, at_once=bool(cluster.machine)):
             tally.add(done)
 
 
-def _errand(prepared: Prepared, output: Folder, environment: Environment | None) -> Errand:
+def _errand(prepared: Prepared, output: Folder, cluster: Cluster) -> Errand:
     """What every node is to try: with the first, the middle and the last source to do."""
     job, last = prepared.job, len(prepared.todo) - 1
     sources = _sources(prepared.todo.take(sorted({0, last // 2, last})))
@@ -118,14 +119,16 @@ def _errand(prepared: Prepared, output: Folder, environment: Environment | None)
         output.root,
         output.run_id,
         own_versions(),
-        environment,
+        None if cluster.machine else Environment.of_driver(),
     )
 
 
 def _specs(
-    prepared: Prepared, output: Folder, readable: tuple[str, ...], environment: Environment | None
+    prepared: Prepared, output: Folder, cluster: Cluster, errand: Errand, readable: Sequence[str]
 ) -> list[WorkerSpec]:
     job = prepared.job
+    sources = tuple(source for source in errand.sources if source.uri in readable)
+    first = None if cluster.machine else replace(errand, sources=sources, patience_s=job.patience_s)
     return [
         WorkerSpec(
             pool,
@@ -134,8 +137,8 @@ def _specs(
             prepared.fingerprint,
             output.run_id,
             job.patience_s,
-            witnesses=readable,
-            environment=environment,
+            witnesses=tuple(readable),
+            errand=first,
             leased=True,
         )
         for pool in pool_specs(job, prepared.placements)

@@ -23,12 +23,12 @@ from ..stages.item import Item
 from ..stages.limits import Limits
 from . import lease, ledger
 from .atomic import Found, md5
-from .credentials import Environment
 from .fetch import fetch
 from .made import Batch, Entry, Old
 from .marks import Marks
 from .names import output_name
 from .outage import Witnesses
+from .preflight import Errand, admit
 from .presence import CUT
 from .retry import WRONG_NAME, classify_error
 from .source import Source
@@ -46,7 +46,7 @@ class WorkerSpec:
         output: the output folder.
         patience_s: how long storage that is away is waited for, seconds.
         witnesses: objects of the input that could be read before the start.
-        environment: for the process, where the driver's does not reach it by itself.
+        errand: what it is to try first, on a cluster.
         leased: whether it may write only while its run holds the lease on the output.
     """
 
@@ -57,7 +57,7 @@ class WorkerSpec:
     run_id: str
     patience_s: float = 0.0
     witnesses: tuple[str, ...] = ()
-    environment: Environment | None = None
+    errand: Errand | None = None
     leased: bool = False
 
 
@@ -110,8 +110,8 @@ class Worker:
 
     def __init__(self, spec: WorkerSpec) -> None:
         self.spec = spec
-        if spec.environment:
-            spec.environment.enter()
+        if spec.errand:
+            admit(spec.errand)
         self.witnesses = Witnesses(spec.witnesses)
         self.output = Folder(spec.output, spec.run_id, spec.patience_s)
         self.marks = Marks(self.output, spec.run_id, spec.pool.name)

@@ -15,6 +15,8 @@ from hairline.cluster.stage_runner import PoolSpec
 from hairline.pipeline import credentials, retry
 from hairline.pipeline.credentials import Environment
 from hairline.pipeline.fetch import fetch
+from hairline.pipeline.preflight import Errand, own_versions
+from hairline.pipeline.presence import present
 from hairline.pipeline.storage import Folder, filesystem
 from hairline.pipeline.worker import Worker, WorkerSpec
 from hairline.stages.limits import Limits
@@ -78,7 +80,9 @@ def test_the_driver_s_variables_reach_a_worker_and_are_never_shown(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden-secret")
     monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
     pool = PoolSpec("all", (), 1, 0, 8)
-    spec = WorkerSpec(pool, Limits(), str(tmp_path), "f", "r1", environment=Environment.of_driver())
+    there = str(tmp_path / "out")
+    errand = Errand((), Limits(), (), {}, there, "r1", own_versions(), Environment.of_driver())
+    spec = WorkerSpec(pool, Limits(), there, "f", "r1", errand=errand)
     sent = pickle.dumps(spec)
     for shown in (repr(spec), str(spec), str(dataclasses.asdict(spec))):
         assert "hidden-secret" not in shown and "AWS_SECRET_ACCESS_KEY" in shown
@@ -86,6 +90,7 @@ def test_the_driver_s_variables_reach_a_worker_and_are_never_shown(
     for name, value in here.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    Worker(pickle.loads(sent))
+    with present(Folder(there, "r1")):
+        Worker(pickle.loads(sent))
     assert os.environ["AWS_ACCESS_KEY_ID"] == "drivers" and os.environ["AWS_SECRET_ACCESS_KEY"] == "hidden-secret"
     assert os.environ["AWS_CA_BUNDLE"] == "stays" and "AWS_SESSION_TOKEN" not in os.environ

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from failing_s3 import Answer, FailingS3, Request
-from hairline.pipeline import retry
+from hairline.pipeline import outage, retry
 from hairline.pipeline.fetch import fetch
 from hairline.pipeline.ledger import Ledger
 from hairline.pipeline.outage import Witnesses
@@ -108,6 +108,7 @@ def proxy(s3_server: str, monkeypatch: pytest.MonkeyPatch, new_connections: Call
     made = FailingS3(s3_server)
     monkeypatch.setenv("AWS_ENDPOINT_URL", made.url)
     monkeypatch.setattr(retry, "BASE_S", 0.002)
+    monkeypatch.setattr(retry, "SURE_S", 0.05)
     new_connections()
     yield made
     made.close()
@@ -134,6 +135,20 @@ def test_one_object_that_is_refused_is_its_own_fault(objects: str, proxy: Failin
         fetch(f"{objects}/a/1", Limits(), 1, 600.0, seen)
     assert caught.value.reason == "permission"
     assert fetch(f"{objects}/a/2", Limits(), 1, 600.0, seen)[0] == b"x"
+
+
+def test_while_refusals_come_and_go_no_object_is_to_blame(
+    objects: str, proxy: FailingS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = Witnesses([f"{objects}/a/0"])
+    proxy.rule = lambda request: DENIED if proxy.failed < 1 else None
+    assert fetch(f"{objects}/a/1", Limits(), 1, 600.0, seen)[0] == b"x"
+    proxy.rule = refuse(DENIED, "a/2")
+    with pytest.raises(OutageError):
+        fetch(f"{objects}/a/2", Limits(), 1, 0.5, seen)
+    monkeypatch.setattr(outage, "BURST_S", 0.0)
+    with pytest.raises(PictureError, match="permission"):
+        fetch(f"{objects}/a/2", Limits(), 1, 600.0, seen)
 
 
 def test_a_bucket_of_which_nothing_was_read_may_be_forbidden_altogether(objects: str, proxy: FailingS3) -> None:

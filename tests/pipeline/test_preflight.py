@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ import pytest
 from ray.cluster_utils import Cluster
 
 from failing_s3 import Answer, FailingS3
-from hairline.pipeline.preflight import Errand, Finding, _problems, look, own_versions, preflight
+from hairline.pipeline.preflight import Errand, Finding, _problems, admit, look, own_versions, preflight
 from hairline.pipeline.presence import present
 from hairline.pipeline.source import Source, local_source
 from hairline.pipeline.storage import WORK, Folder, filesystem
@@ -73,6 +74,18 @@ def test_what_is_wrong_with_a_node(tmp_path: Path, picture: Source) -> None:
     assert line.startswith(f"output {elsewhere}: is another folder there") and not any(Path(elsewhere).iterdir())
     with pytest.raises(HairlineError, match="is another folder there"):
         preflight(errand(elsewhere, picture), joined=False)
+
+
+def test_a_worker_on_a_node_that_joined_later_does_not_start(tmp_path: Path, picture: Source, missing: Source) -> None:
+    folder = Folder(str(tmp_path / "out"), "r1")
+    with present(folder):
+        admit(errand(folder.root, picture))
+        with pytest.raises(
+            HairlineError, match=rf"^node {socket.gethostname()}: input {missing.uri}: .*other nodes can"
+        ):
+            admit(errand(folder.root, missing))
+        with pytest.raises(HairlineError, match=r"torch is .* there, and 1\.0 where the command runs"):
+            admit(errand(folder.root, picture, versions=own_versions() | {"torch": "1.0"}))
 
 
 def test_pictures_that_nobody_can_read_end_as_rows(tmp_path: Path, picture: Source, missing: Source) -> None:

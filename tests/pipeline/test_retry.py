@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Callable
 
 import aiohttp
@@ -17,6 +18,7 @@ from hairline.pipeline.retry import ATTEMPTS, StorageDown, Trouble, classify_err
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "BASE_S", 0.0001)
+    monkeypatch.setattr(retry, "SURE_S", 0.0)
 
 
 def s3_error(code: str, status: int = 403) -> Exception:
@@ -100,3 +102,11 @@ def test_an_outage_that_ends_before_the_question_is_none_of_the_picture(error: E
     answers: dict[int, Callable[[], bool]] = {}
     action = Fails(*[error] * most)
     assert with_retries(action, 600.0, is_away=lambda: answers.get(action.tries, lambda: False)()) == ("done", most + 1)
+
+
+def test_a_refusal_must_last_until_the_object_is_to_blame(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "SURE_S", 0.3)
+    action, started = Fails(s3_error("AccessDenied"), ends=False), time.monotonic()
+    with pytest.raises(PermissionError):
+        with_retries(action, 600.0, is_away=lambda: False)
+    assert time.monotonic() - started >= 0.3 and action.tries > 2

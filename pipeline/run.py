@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
@@ -21,16 +20,18 @@ from ..cluster.session import Cluster
 from ..cluster.stage_runner import pool_specs
 from ..cluster.waiting import wait_for_nodes
 from ..configs.job import Job
-from ..stages.errors import HairlineError
-from .atomic import what_is_wrong
+from ..stages.errors import HairlineError, OutageError
+from . import lease
+from .catalog import SCHEMA as CATALOG
+from .credentials import Environment
 from .kept import clear_kept
 from .ledger import Ledger
-from .made import Old, clear_dead, leave, products
+from .made import Old, clear_dead, products
 from .metrics import RunCollector, published, workers_of
 from .outdated import save_ingredients
 from .pools import run_pools
+from .preflight import Errand, own_versions, preflight
 from .prepare import Prepared, describe, prepare
-from .presence import present
 from .progress import Progress, clock, outcome_table
 from .retry import classify_error
 from .source import Source
@@ -65,9 +66,8 @@ def run_job(job: Job, retry: Sequence[str], console: Console, force: str | None 
             stack.enter_context(cluster.session())
         nodes, at_most = wait_for_nodes(cluster, job, lambda line: console.print(line, highlight=False))
         prepared = prepare(job, output, nodes, retry, at_most, force)
-        alone = stack.enter_context(_alone(output))
-        stack.callback(leave, output)
-        stack.enter_context(present(output))
+        if stack.enter_context(lease.held(output, job.lease_wait_s, console)):
+            prepared = prepare(job, output, nodes, retry, at_most, force)  # the other run has done some
         output.patience_s = job.patience_s  # up to here a mistake is told at once
         console.print(describe(prepared), soft_wrap=True, highlight=False)
         tally.total = len(prepared.todo)
@@ -81,13 +81,13 @@ def run_job(job: Job, retry: Sequence[str], console: Console, force: str | None 
                 if prepared.todo:
                     _work(prepared, output, cluster, tally, console)
                 counts += tally.counts
-                facts = _finalize(prepared, output, tally, alone, console)
+                facts = _finalize(prepared, output, tally, console)
                 facts.update(counts=by_status(counts), pictures=counts.total())
                 with output.writing():
                     write_summary(output, summary(tally, run_id, facts))
         except (KeyboardInterrupt, HairlineError) as error:
-            if isinstance(error, HairlineError) and not tally.done:
-                raise
+            if isinstance(error, HairlineError) and not isinstance(error, OutageError) and not tally.done:
+                raise  # a mistake that shows only where the work is done
             why = f"aborted: {error}" if isinstance(error, HairlineError) else "interrupted"
             Console(stderr=True).print(
                 f"hairline: {why} after {tally.done:,} of {tally.total:,} pictures; what is done is kept: "
@@ -103,6 +103,8 @@ def run_job(job: Job, retry: Sequence[str], console: Console, force: str | None 
 
 
 def _work(prepared: Prepared, output: Folder, cluster: Cluster, tally: Tally, console: Console) -> None:
+    errand = _errand(prepared, output, cluster)
+    readable = preflight(errand, joined=not cluster.machine)
     with ExitStack() as stack:
         if cluster.machine:
             stack.enter_context(cluster.session())
@@ -111,13 +113,34 @@ def _work(prepared: Prepared, output: Folder, cluster: Cluster, tally: Tally, co
         if metrics:
             console.print(f"metrics: http://{metrics}/metrics", highlight=False)
         stack.enter_context(Progress(tally, console))
+        specs = _specs(prepared, output, cluster, errand, readable)
         batches = _batches(prepared, Ledger(output))
-        for done in run_pools(prepared.placements, _specs(prepared, output), batches, at_once=bool(cluster.machine)):
+        for done in run_pools(prepared.placements, specs, batches, at_once=bool(cluster.machine)):
             tally.add(done)
 
 
-def _specs(prepared: Prepared, output: Folder) -> list[WorkerSpec]:
+def _errand(prepared: Prepared, output: Folder, cluster: Cluster) -> Errand:
+    """What every node is to try: with the first, the middle and the last source to do."""
+    job, last = prepared.job, len(prepared.todo) - 1
+    sources = _sources(prepared.todo.take(sorted({0, last // 2, last})))
+    return Errand(
+        tuple(source for source in sources if not source.problem),
+        job.limits,
+        tuple(job.stages.items()),
+        prepared.parts["weights"],
+        output.root,
+        output.run_id,
+        own_versions(),
+        None if cluster.machine else Environment.of_driver(),
+    )
+
+
+def _specs(
+    prepared: Prepared, output: Folder, cluster: Cluster, errand: Errand, readable: Sequence[str]
+) -> list[WorkerSpec]:
     job = prepared.job
+    sources = tuple(source for source in errand.sources if source.uri in readable)
+    first = None if cluster.machine else replace(errand, sources=sources, patience_s=job.patience_s)
     return [
         WorkerSpec(
             pool,
@@ -126,10 +149,19 @@ def _specs(prepared: Prepared, output: Folder) -> list[WorkerSpec]:
             prepared.fingerprint,
             output.run_id,
             job.patience_s,
-            tuple(prepared.outdated.order),
+            order=tuple(prepared.outdated.order),
+            witnesses=tuple(readable),
+            errand=first,
+            leased=True,
         )
         for pool in pool_specs(job, prepared.placements, job.restart_at)
     ]
+
+
+def _sources(rows: pa.Table) -> list[Source]:
+    """Rows of the catalog as sources."""
+    for_each = zip(*(rows[name].to_pylist() for name in CATALOG.names), strict=True)
+    return [Source(id, os.fsdecode(uri), *rest) for id, uri, *rest in for_each]
 
 
 def _batches(prepared: Prepared, ledger: Ledger) -> Iterator[list[Task]]:
@@ -143,10 +175,10 @@ def _batches(prepared: Prepared, ledger: Ledger) -> Iterator[list[Task]]:
         start += len(part)
         rows = _rows(before, part["id"])
         outputs, kept = _old_outputs(rows), dict(zip(rows["id"].to_pylist(), rows["kept"].to_pylist(), strict=True))
-        for_each = zip(*(column.to_pylist() for column in part.columns), strict=True)
+        firsts = part["first"].to_pylist()
         yield [
-            Task(Source(id, os.fsdecode(uri), *rest), outputs.get(id, {}), first, (first and kept.get(id)) or "")
-            for id, uri, *rest, first in for_each
+            Task(source, outputs.get(source.id, {}), first, (first and kept.get(source.id)) or "")
+            for source, first in zip(_sources(part), firsts, strict=True)
         ]
 
 
@@ -163,11 +195,12 @@ def _old_outputs(rows: pa.Table) -> Mapping[str, Old]:
     return found
 
 
-def _finalize(prepared: Prepared, output: Folder, tally: Tally, alone: bool, console: Console) -> dict[str, Any]:
+def _finalize(prepared: Prepared, output: Folder, tally: Tally, console: Console) -> dict[str, Any]:
     """Brings the results in order, checks that no picture is lost, and sweeps what was left half-made."""
     with output.writing():
+        lease.check(output)
         ledger = Ledger(output)
-        around = [other for other in clear_dead(output, alone=alone, also=output.run_id) if not other.is_cut]
+        around = [other for other in clear_dead(output, alone=True, also=output.run_id) if not other.is_cut]
         if not around:
             ledger.compact(output.run_id)
             clear_kept(output, ledger)
@@ -227,33 +260,6 @@ def _mention_strangers(output: Folder, stood: Sequence[str], console: Console) -
             soft_wrap=True,
             highlight=False,
         )
-
-
-@contextmanager
-def _alone(output: Folder) -> Iterator[bool]:
-    """Keeps a second run out of the same local output; the lock ends with the process, however it ends.
-
-    Gives whether there is such a lock: S3 and some file systems have none.
-    """
-    if not output.local:
-        yield False
-        return
-    try:
-        Path(output.root).mkdir(parents=True, exist_ok=True)
-        folder = os.open(output.root, os.O_RDONLY)
-    except OSError as error:
-        raise HairlineError(f"output {output.root}: cannot be written: {what_is_wrong(error)}") from error
-    locked = True
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise HairlineError(f"output {output.root}: another run is writing there; wait for it or stop it") from error
-    except OSError:  # a file system without locks
-        locked = False
-    try:
-        yield locked
-    finally:
-        os.close(folder)
 
 
 @contextmanager

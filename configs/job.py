@@ -28,7 +28,14 @@ class Job(PipelineConfig):
         description="a folder, a glob, s3://bucket/prefix, or a manifest (.parquet, .csv, .jsonl, a table)"
     )
     output: str = Field(description="a folder or s3://bucket/prefix")
-    patience_s: float = Field(600.0, ge=0, description="how long storage that does not answer is waited for, seconds")
+    patience_s: float = Field(
+        600.0,
+        ge=0,
+        description="how long storage that does not answer, throttles or refuses what it gave is waited for, seconds",
+    )
+    lease_wait_s: float = Field(
+        0.0, ge=0, description="how long another run into the same output is waited for, seconds; 0: it is refused"
+    )
     wait_for_nodes: float = Field(
         0.0, ge=0, description="how long a run waits until the smallest pools fit the nodes that are there, seconds"
     )

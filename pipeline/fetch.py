@@ -8,51 +8,76 @@ from urllib.parse import urlsplit
 
 from fsspec.asyn import sync
 
-from ..stages.errors import HairlineError, PictureError
+from ..stages.errors import HairlineError, OutageError, PictureError
 from ..stages.limits import Limits
-from .retry import HttpError, StorageDown, classify_error, with_retries
-from .storage import filesystem, is_local, local_path, remote
+from .credentials import renew
+from .outage import Witnesses
+from .retry import HttpError, StorageDown, Trouble, classify_error, telling, with_retries
+from .storage import THROTTLE, filesystem, is_local, local_path, remote
 
 CHUNK = 1 << 18
 
 
-def fetch(uri: str, limits: Limits, size: int = -1, patience_s: float = 0.0) -> tuple[bytes, int]:
+def fetch(
+    uri: str, limits: Limits, size: int = -1, patience_s: float = 0.0, witnesses: Witnesses | None = None
+) -> tuple[bytes, int]:
     """Reads one source whole, but nothing that is larger than the limit.
 
     Args:
         uri: a path (undecodable bytes as surrogates) or URL.
         size: its size if it is known, bytes; spares a question.
-        patience_s: how long a bucket that does not answer at all is waited for, seconds. Web servers are not: each
-            picture may have its own.
+        patience_s: how long a bucket that gives nothing is waited for, seconds. Web servers are not: each picture may
+            have its own.
+        witnesses: objects that this process has read; what is read from a bucket is added.
 
     Returns:
         Its bytes, and at which attempt they came.
 
     Raises:
         PictureError: `not_found`, `permission`, `not_a_file`, `too_many_bytes` or `fetch`.
-        HairlineError: the bucket has not answered for so long; that is no fault of the picture.
+        OutageError: the bucket gave nothing for so long; that is no fault of the picture.
     """
     try:
         if is_local(uri):
             return with_retries(lambda: _read_local(local_path(uri), limits.max_bytes))
         if uri.startswith(("http://", "https://")):
             return with_retries(lambda: _read_http(uri, limits.max_bytes))
-        files, path = remote(uri)
-        bucket = path.partition("/")[0]
-        return with_retries(
-            lambda: _read_remote(files, path, limits.max_bytes, size),
-            patience_s,
-            (lambda: files.info(bucket)) if patience_s else None,
-        )
-    except (PictureError, MemoryError):
+        return _fetch_object(uri, limits.max_bytes, size, patience_s, witnesses or Witnesses())
+    except (PictureError, MemoryError, OutageError):
         raise
     except HairlineError as error:
         raise PictureError("fetch", str(error)) from error
-    except StorageDown as error:
-        raise HairlineError(f"input {uri}: {error}; the bucket has not answered for {patience_s:g} s") from error
     except Exception as error:
         verdict = classify_error(error)
         raise PictureError(verdict.reason, verdict.detail) from error
+
+
+def _fetch_object(uri: str, limit: int, size: int, patience_s: float, witnesses: Witnesses) -> tuple[bytes, int]:
+    files, path = remote(uri)
+    refused = False
+
+    def read() -> bytes:
+        nonlocal refused
+        try:
+            return telling(lambda: _read_remote(files, path, limit, size), lambda: files.cat_file(path, start=0, end=1))
+        except OSError as error:
+            refused = refused or classify_error(error).trouble is Trouble.REFUSED
+            raise
+
+    try:
+        found = with_retries(
+            read,
+            patience_s,
+            (lambda: witnesses.are_away(files, path)) if patience_s else None,
+            lambda: renew(files),
+            THROTTLE,
+        )
+    except StorageDown as error:
+        raise OutageError(
+            f"input {uri}: {error} (waited for {patience_s:g} s, and nothing else there can be read)"
+        ) from error
+    witnesses.add(path, refused)
+    return found
 
 
 def _read_local(path: str, limit: int) -> bytes:

@@ -91,7 +91,7 @@ class Batch:
         """Raises HairlineError when this run was taken for dead and swept: the products may be gone."""
         if self._watched and not is_present(self._output):
             raise HairlineError(
-                f"output {self._output.root}: another run took this one for dead, after an hour without a sign of life"
+                f"output {self._output.root}: another run took this one for dead, for it gave no sign of life"
             )
 
     def settle(self) -> None:

@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..stages.errors import HairlineError
+from .credentials import Environment
 
 T = TypeVar("T")
 ROWS = 100_000  # rows of a partition, at most, when their number is chosen
@@ -90,7 +91,10 @@ def spread(work: Callable[..., T], arguments: Iterable[tuple[Any, ...]], remote:
     if remote:
         import ray
 
+        environment = Environment.of_driver()
+
         def call(*arguments: Any) -> T:
+            environment.enter()
             return work(*arguments)
 
         task = ray.remote(num_cpus=0.5, max_retries=3)(call)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import pickle
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -21,7 +20,7 @@ import pyarrow as pa
 from ..cluster.placement import Placement
 from ..cluster.session import logs_folder
 from ..cluster.spread import Spread
-from ..stages.errors import HairlineError
+from .cause import explain
 from .feed import Feed
 from .metrics import class_name
 from .partitions import Share
@@ -120,7 +119,7 @@ def run_pools(
             for row in table["row"]:
                 yield pickle.loads(row.as_py())
     except RayError as error:
-        raise _explain(error) from error
+        raise explain(error, logs_folder()) from error
 
 
 def _made_before(feed: Feed) -> Any:
@@ -166,14 +165,3 @@ def _poll_slowly() -> None:
 
     if hasattr(streaming_executor_state, "WAIT_FOR_TASK_COMPLETION_TIMEOUT_S"):
         streaming_executor_state.WAIT_FOR_TASK_COMPLETION_TIMEOUT_S = POLL_S
-
-
-def _explain(error: Exception) -> HairlineError:
-    """One line out of an error that a worker raised: Ray sends its traceback as text, and may add advice after it."""
-    lines = [line.strip() for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
-    for line in reversed(lines):
-        kind, _, message = line.partition(": ")
-        if kind.rpartition(".")[2] == HairlineError.__name__:
-            return HairlineError(message)
-    what = lines[-1][:300] if lines else type(error).__name__
-    return HairlineError(f"a worker cannot go on: {what} (Ray's logs: {logs_folder()})")

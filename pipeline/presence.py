@@ -2,8 +2,8 @@
 
 Each run and each cut has a folder of its own, OUTPUT/.partial/<run id>/. Its file `unfinished` names the process and
 is written again every minute while that lives. A process of this machine is asked of the system; what works
-elsewhere (a cluster, another container) counts as dead after an hour without a sign, by the storage's clock. In
-doubt it lives, and nothing of it is touched.
+elsewhere (a cluster, another container) counts as dead after an hour without a sign, by the storage's clock, or where
+its lease is over (lease.py). In doubt it lives, and nothing of it is touched.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DEAD_S = 3600.0
 CUT = "cut-"  # begins the run ids of cuts
 OURS = re.compile(
     rf"{re.escape(WORK)}/(?:([^/]+)/(?:{UNFINISHED}|made-[0-9a-f]{{32}}\.json|marks-[0-9a-f]{{8}}/[0-9a-f]{{32}}"
-    r"|[0-9a-f]{32})|[0-9a-f]{32})"
+    r"|[0-9a-f]{32})|[0-9a-f]{32}|lease)"
 )  # what runs and cuts put into WORK; whatever else lies there is somebody's
 
 
@@ -120,7 +120,7 @@ def present(output: Folder) -> Iterator[None]:
 
 
 def is_present(output: Folder) -> bool:
-    """Whether nobody took this run for dead, after an hour without a sign of life, and swept what it was making."""
+    """Whether nobody took this run for dead, for want of signs of life, and swept what it was making."""
     return output.has(f"{output.work}/{UNFINISHED}")
 
 
@@ -129,7 +129,7 @@ def others(output: Folder, makers: Sequence[tuple[str, Process]] = (), alone: bo
 
     Args:
         makers: (run id, process) of workers whose lists are still there; a run is dead when all of its processes are.
-        alone: whether a lock says that no other run is under way, wherever it may be.
+        alone: whether a lease says that no other run is under way, wherever it may be.
     """
     folders: dict[str, list[str]] = {}
     for name in output.names(WORK):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
@@ -20,21 +18,23 @@ from ..cluster.session import Cluster
 from ..cluster.stage_runner import pool_specs
 from ..cluster.waiting import wait_for_nodes
 from ..configs.job import Job
-from ..stages.errors import HairlineError
-from .atomic import what_is_wrong
+from ..stages.errors import HairlineError, OutageError
+from . import lease
 from .compaction import compact
+from .credentials import Environment
 from .feed import Feed
 from .kept import clear_kept
 from .ledger import Ledger
-from .made import clear_dead, leave
+from .made import clear_dead
 from .metrics import RunCollector, published, workers_of
 from .outdated import save_ingredients
 from .partitions import spread
 from .pools import run_pools
+from .preflight import Errand, own_versions, preflight
 from .prepare import Prepared, describe, prepare
-from .presence import present
 from .progress import Progress, clock, outcome_table
 from .retry import classify_error
+from .source import as_sources
 from .storage import Folder, display
 from .strangers import MOST, strangers
 from .tally import Tally, by_status, new_run_id, summary, write_summary
@@ -65,9 +65,10 @@ def run_job(job: Job, retry: Sequence[str], console: Console, force: str | None 
             stack.enter_context(cluster.session())
         nodes, at_most = wait_for_nodes(cluster, job, lambda line: console.print(line, highlight=False))
         prepared = prepare(job, output, nodes, retry, at_most, force, remote=not cluster.machine)
-        alone = stack.enter_context(_alone(output))
-        stack.callback(leave, output)
-        stack.enter_context(present(output))
+        if stack.enter_context(lease.held(output, job.lease_wait_s, console)):
+            prepared = prepare(
+                job, output, nodes, retry, at_most, force, remote=not cluster.machine
+            )  # the other run has done some
         output.patience_s = job.patience_s  # up to here a mistake is told at once
         console.print(describe(prepared), soft_wrap=True, highlight=False)
         tally.total = len(prepared.todo)
@@ -81,13 +82,13 @@ def run_job(job: Job, retry: Sequence[str], console: Console, force: str | None 
                 if len(prepared.todo):
                     _work(prepared, output, cluster, tally, console)
                 counts += tally.counts
-                facts = _finalize(prepared, output, cluster, alone, console)
+                facts = _finalize(prepared, output, cluster, console)
                 facts.update(counts=by_status(counts), pictures=counts.total())
                 with output.writing():
                     write_summary(output, summary(tally, run_id, facts))
         except (KeyboardInterrupt, HairlineError) as error:
-            if isinstance(error, HairlineError) and not tally.done:
-                raise
+            if isinstance(error, HairlineError) and not isinstance(error, OutageError) and not tally.done:
+                raise  # a mistake that shows only where the work is done
             why = f"aborted: {error}" if isinstance(error, HairlineError) else "interrupted"
             Console(stderr=True).print(
                 f"hairline: {why} after {tally.done:,} of {tally.total:,} pictures; what is done is kept: "
@@ -103,6 +104,8 @@ def run_job(job: Job, retry: Sequence[str], console: Console, force: str | None 
 
 
 def _work(prepared: Prepared, output: Folder, cluster: Cluster, tally: Tally, console: Console) -> None:
+    errand = _errand(prepared, output, cluster)
+    readable = preflight(errand, joined=not cluster.machine)
     with ExitStack() as stack:
         if cluster.machine:
             stack.enter_context(cluster.session())
@@ -111,14 +114,38 @@ def _work(prepared: Prepared, output: Folder, cluster: Cluster, tally: Tally, co
         if metrics:
             console.print(f"metrics: http://{metrics}/metrics", highlight=False)
         stack.enter_context(Progress(tally, console))
+        specs = _specs(prepared, output, cluster, errand, readable)
         first = prepared.placements[0]
         feed = Feed(prepared.todo, first.pool.batch, first.first, output)
-        for done in run_pools(prepared.placements, _specs(prepared, output), feed, at_once=bool(cluster.machine)):
+        for done in run_pools(prepared.placements, specs, feed, at_once=bool(cluster.machine)):
             tally.add(done)
 
 
-def _specs(prepared: Prepared, output: Folder) -> list[WorkerSpec]:
+def _errand(prepared: Prepared, output: Folder, cluster: Cluster) -> Errand:
+    """What every node is to try: with the first, the middle and the last source to do."""
+    job, todo = prepared.job, prepared.todo
+    shares = list(todo.shares)
+    some = pa.concat_tables(todo.read(share) for share in sorted({shares[0], shares[len(shares) // 2], shares[-1]}))
+    last = len(some) - 1
+    sources = as_sources(some.take(sorted({0, last // 2, last})))
+    return Errand(
+        tuple(source for source in sources if not source.problem),
+        job.limits,
+        tuple(job.stages.items()),
+        prepared.parts["weights"],
+        output.root,
+        output.run_id,
+        own_versions(),
+        None if cluster.machine else Environment.of_driver(),
+    )
+
+
+def _specs(
+    prepared: Prepared, output: Folder, cluster: Cluster, errand: Errand, readable: Sequence[str]
+) -> list[WorkerSpec]:
     job = prepared.job
+    sources = tuple(source for source in errand.sources if source.uri in readable)
+    first = None if cluster.machine else replace(errand, sources=sources, patience_s=job.patience_s)
     return [
         WorkerSpec(
             pool,
@@ -128,18 +155,22 @@ def _specs(prepared: Prepared, output: Folder) -> list[WorkerSpec]:
             output.run_id,
             job.patience_s,
             prepared.todo.partitions,
-            tuple(prepared.outdated.order),
+            order=tuple(prepared.outdated.order),
+            witnesses=tuple(readable),
+            errand=first,
+            leased=True,
         )
         for pool in pool_specs(job, prepared.placements, job.restart_at)
     ]
 
 
-def _finalize(prepared: Prepared, output: Folder, cluster: Cluster, alone: bool, console: Console) -> dict[str, Any]:
+def _finalize(prepared: Prepared, output: Folder, cluster: Cluster, console: Console) -> dict[str, Any]:
     """Brings the results in order, checks that no picture is lost, and sweeps what was left half-made."""
     todo = prepared.todo
     with output.writing():
-        around = [other for other in clear_dead(output, alone=alone, also=output.run_id) if not other.is_cut]
+        lease.check(output)
         ledger = Ledger(output)
+        around = [other for other in clear_dead(output, alone=True, also=output.run_id) if not other.is_cut]
         if not around:
             compact(ledger, output.run_id, todo.partitions, remote=not cluster.machine)
             clear_kept(output, ledger)
@@ -203,33 +234,6 @@ def _mention_strangers(output: Folder, stood: Sequence[str], console: Console) -
             soft_wrap=True,
             highlight=False,
         )
-
-
-@contextmanager
-def _alone(output: Folder) -> Iterator[bool]:
-    """Keeps a second run out of the same local output; the lock ends with the process, however it ends.
-
-    Gives whether there is such a lock: S3 and some file systems have none.
-    """
-    if not output.local:
-        yield False
-        return
-    try:
-        Path(output.root).mkdir(parents=True, exist_ok=True)
-        folder = os.open(output.root, os.O_RDONLY)
-    except OSError as error:
-        raise HairlineError(f"output {output.root}: cannot be written: {what_is_wrong(error)}") from error
-    locked = True
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise HairlineError(f"output {output.root}: another run is writing there; wait for it or stop it") from error
-    except OSError:  # a file system without locks
-        locked = False
-    try:
-        yield locked
-    finally:
-        os.close(folder)
 
 
 @contextmanager

@@ -18,11 +18,14 @@ from urllib.parse import unquote_to_bytes
 
 import fsspec
 
-from ..stages.errors import HairlineError
+from ..stages.errors import HairlineError, OutageError
 from .atomic import Found, http_status, link, look_local, md5, s3_etag, what_is_wrong, write_file
-from .retry import classify_error, with_retries
+from .credentials import renew
+from .retry import classify_error, telling, with_retries
+from .throttle import Throttle
 
 T = TypeVar("T")
+THROTTLE = Throttle()  # of this process's requests to object storages
 WORK = ".partial"  # in the output, while a run lasts: unfinished files and marks of what is being worked on
 CUTS = ".cut"  # in the output: notes of what cuts have made
 UNFINISHED = "unfinished"  # in a run's folder there: who works, and when they last gave a sign of life
@@ -89,7 +92,8 @@ class Folder:
     Args:
         uri: its path or URL.
         run_id: the run that writes; it has a folder of its own in WORK and clears it. Empty outside of runs.
-        patience_s: how long storage that does not answer is waited for, seconds, beyond the usual attempts.
+        patience_s: how long storage that does not answer, or refuses what it did a moment ago, is waited for, seconds,
+            beyond the usual attempts.
 
     Every method raises OSError, FileNotFoundError and PermissionError as Python's own files do.
     """
@@ -233,10 +237,16 @@ class Folder:
             what = (
                 what_is_wrong(error) if isinstance(error, OSError) and error.strerror else classify_error(error).detail
             )
-            raise HairlineError(f"output {self.root}: cannot be written: {what}") from error
+            away = self.patience_s and not self.local and classify_error(error).again
+            raise (OutageError if away else HairlineError)(f"output {self.root}: cannot be written: {what}") from error
 
     def _retry(self, action: Callable[[], T]) -> tuple[T, int]:
-        return with_retries(action, self.patience_s)
+        files, root = remote(self.root)
+
+        def tried() -> T:
+            return telling(action, lambda: files.cat_file(f"{root}/{WORK}/"))
+
+        return with_retries(tried, self.patience_s, renew=lambda: renew(files), throttle=THROTTLE)
 
     def _put(self, name: str, data: bytes, move: Callable[[str, str], None]) -> None:
         """Writes a file into WORK and moves it to its name; what fails leaves nothing."""

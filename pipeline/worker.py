@@ -22,14 +22,16 @@ from ..stages.errors import PictureError
 from ..stages.item import Item
 from ..stages.limits import Limits
 from ..stages.state import State, unpack
-from . import ledger
+from . import lease, ledger
 from .atomic import Found, md5
 from .fetch import fetch
 from .kept import read_kept, write_kept
 from .made import Batch, Entry, Old
 from .marks import Marks
 from .names import output_name
+from .outage import Witnesses
 from .outdated import start_of
+from .preflight import Errand, admit
 from .presence import CUT
 from .retry import WRONG_NAME, classify_error
 from .source import Source
@@ -46,9 +48,12 @@ class WorkerSpec:
     Attributes:
         pool: the first reads sources, the last writes products and results.
         output: the output folder.
-        patience_s: how long storage that does not answer is waited for, seconds.
+        patience_s: how long storage that is away is waited for, seconds.
         partitions: of the ledger.
         order: all stages of the job, as they run, by their names in rows.
+        witnesses: objects of the input that could be read before the start.
+        errand: what it is to try first, on a cluster.
+        leased: whether it may write only while its run holds the lease on the output.
     """
 
     pool: PoolSpec
@@ -59,6 +64,9 @@ class WorkerSpec:
     patience_s: float = 0.0
     partitions: int = 1
     order: tuple[str, ...] = ()
+    witnesses: tuple[str, ...] = ()
+    errand: Errand | None = None
+    leased: bool = False
 
 
 @dataclass
@@ -122,6 +130,9 @@ class Worker:
 
     def __init__(self, spec: WorkerSpec) -> None:
         self.spec = spec
+        if spec.errand:
+            admit(spec.errand)
+        self.witnesses = Witnesses(spec.witnesses)
         self.output = Folder(spec.output, spec.run_id, spec.patience_s)
         self.marks = Marks(self.output, spec.run_id, spec.pool.name)
         self._turn = threading.Lock()
@@ -147,6 +158,7 @@ class Worker:
             HairlineError: nothing can be written any more (disk full, permission gone, no answer from S3).
         """
         with self.output.writing():
+            self._check_lease()
             own = Batch(self.output, [each.item.id for each in batch])
             planned = list(self._storage.map(lambda work: self._look(work, own), batch))
             own.begin([entry for pair in zip(batch, planned, strict=True) for entry in _entries(*pair)])
@@ -158,6 +170,7 @@ class Worker:
             for row in rows:
                 row["kept"] = kept if row["status"] == "ok" else ""
             own.check()
+            self._check_lease()
             yield rows
             own.settle()
 
@@ -178,6 +191,11 @@ class Worker:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         return Summary(counts, seconds, os.getpid(), peak, passed, retries)
 
+    def _check_lease(self) -> None:
+        """Raises HairlineError when another run has taken the output over."""
+        if self.spec.leased:
+            lease.check(self.output)
+
     @cached_property
     def _storage(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(THREADS, thread_name_prefix="storage")
@@ -190,7 +208,7 @@ class Worker:
         try:
             if source.problem:
                 raise PictureError("manifest_row", source.problem)
-            item.data, item.attempts = fetch(source.uri, limits, source.size, self.spec.patience_s)
+            item.data, item.attempts = fetch(source.uri, limits, source.size, self.spec.patience_s, self.witnesses)
         except PictureError as error:
             item.fail("fetch", error)
         except MemoryError:
@@ -231,7 +249,7 @@ class Worker:
             try:
                 found = self.output.look(name, {digest, work.old.get(name) or digest})
             except OSError as error:
-                if error.errno not in WRONG_NAME:
+                if not _is_name(error):
                     raise
                 found = None  # writing will say what is wrong with the name
             mine = found is None or own.owns(name, found.digest, work.old)
@@ -248,7 +266,7 @@ class Worker:
                 digests[each.product] = self._write_product(each)
                 outputs[each.product] = self.output.uri(each.name)
         except OSError as error:
-            if error.errno not in WRONG_NAME:
+            if not _is_name(error):
                 raise
             item.fail("write", PictureError("write", classify_error(error).detail))
         except PictureError as error:
@@ -289,6 +307,11 @@ class Worker:
         """Deletes a product that is none any more, unless somebody has changed it."""
         if digest is None or (digest and (found := self.output.look(name, {digest})) and found.digest == digest):
             self.output.delete(name)
+
+
+def _is_name(error: OSError) -> bool:
+    """Whether it is the name that the storage does not take, and not the storage that is away."""
+    return error.errno in WRONG_NAME and not classify_error(error).again
 
 
 def _entries(work: PendingItem, planned: Sequence[PlannedWrite]) -> Iterator[Entry]:

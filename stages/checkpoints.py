@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from . import downloads
 from .errors import HairlineError
 
 FOLDER = Path(__file__).parent / "weights"
@@ -23,14 +24,18 @@ def find(setting: str, builtin: str, sha256: str = "") -> Path:
     """The weight file that a setting names, its hash checked.
 
     Args:
-        setting: `builtin` or a path.
+        setting: `builtin`, a path, or a URL, see downloads.py.
         builtin: the file name below `stages/weights/` that `builtin` stands for.
         sha256: the hash that the file must have, hex; empty: a file of the user's is not checked, one in the tree is
-            checked against `stages/weights/index.json`.
+            checked against `stages/weights/index.json`. Behind a URL it is needed.
 
     Raises:
         HairlineError: the file is missing, or its hash is another one.
     """
+    if downloads.is_url(setting):
+        url, expected = downloads.named(setting, sha256)
+        path = downloads.fetched(url, expected)
+        return path if digest(path) == expected else downloads.fetched(url, expected, anew=True)
     path = FOLDER / builtin if setting == "builtin" else Path(setting).expanduser()
     if not path.is_file():
         hint = "reinstall hairline-matting, or train it (see training/)" if setting == "builtin" else "check the path"

@@ -1,8 +1,12 @@
-"""The two kinds of trouble: the user's (`HairlineError`) and one picture's (`PictureError`)."""
+"""The kinds of trouble: the user's (`HairlineError`), a storage's (`OutageError`), one picture's (`PictureError`)."""
 
 
 class HairlineError(Exception):
     """A mistake in the job, a path or a flag. The message says what, where and what to do; exit code 2."""
+
+
+class OutageError(HairlineError):
+    """A storage was away for longer than it is waited for. Nobody's mistake: run again later; exit code 1."""
 
 
 class PictureError(Exception):

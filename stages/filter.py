@@ -56,7 +56,8 @@ class FilterSettings(NetworkSettings):
     """Settings of the filter stage."""
 
     weights: str = Field(
-        "builtin", description="builtin, the path of other weights, or none to judge by the classical signals alone"
+        "builtin",
+        description="builtin, the path or URL of other weights, or none to judge by the classical signals alone",
     )
     min_side: int = Field(64, ge=1, description="a picture whose shorter side is less is too_small, pixels")
     thresholds: Thresholds = Thresholds()

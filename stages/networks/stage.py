@@ -17,8 +17,8 @@ from .blocks import fold_bn
 class NetworkSettings(Settings):
     """Settings of a stage around one network."""
 
-    weights: str = Field("builtin", description="builtin, or the path of other weights")
-    sha256: str = Field("", description="hash that a weights file of yours must have")
+    weights: str = Field("builtin", description="builtin, or the path or URL of other weights")
+    sha256: str = Field("", description="hash that a weights file of yours must have; needed behind a URL")
 
     def weight_files(self, network: str) -> dict[str, Path]:
         """The weight files that the settings name, as {role: path}, their hashes checked.
@@ -35,8 +35,10 @@ class NetworkSettings(Settings):
 class RoutedSettings(NetworkSettings):
     """Settings of a stage that has a set of weights for each route; the roles are the routes."""
 
-    weights: str = Field("builtin", description="builtin, or the path of other weights for every route")
-    route_weights: dict[str, str] = Field({}, description="{route: path}: other weights for single routes")
+    weights: str = Field("builtin", description="builtin, or the path or URL of other weights for every route")
+    route_weights: dict[str, str] = Field(
+        {}, description="{route: path, or URL#sha256=…}: other weights for single routes"
+    )
 
     def weight_files(self, network: str) -> dict[str, Path]:
         return checkpoints.by_route(network, self.weights, self.route_weights, self.sha256)

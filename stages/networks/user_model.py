@@ -18,6 +18,7 @@ from pydantic import Field
 
 from .. import checkpoints
 from ..base import Settings
+from ..downloads import FRAGMENT, suffix
 from ..errors import HairlineError
 
 F32 = NDArray[np.float32]
@@ -29,8 +30,12 @@ FORMATS = {".onnx": "onnx", ".pt": "torchscript", ".ts": "torchscript", ".pt2": 
 class UserModelSettings(Settings):
     """Which model, and how its input is made and its output read."""
 
-    path: str = Field(min_length=1, description="the model: .onnx, .pt or .ts (TorchScript), .pt2 (torch.export)")
-    sha256: str = Field("", description="hash that the file must have; a model is a program, so name it")
+    path: str = Field(
+        min_length=1, description="the model, a path or URL: .onnx, .pt or .ts (TorchScript), .pt2 (torch.export)"
+    )
+    sha256: str = Field(
+        "", description="hash that the file must have; a model is a program, so name it; needed behind a URL"
+    )
     size: int | tuple[int, int] = Field(320, description="what the model takes, pixels: a side, or [height, width]")
     mean: Triple = Field((0.485, 0.456, 0.406), description="subtracted from RGB in 0..1")
     std: Triple = Field((0.229, 0.224, 0.225), description="then divided by")
@@ -47,15 +52,26 @@ class UserModelSettings(Settings):
     )
     threads: int = Field(1, ge=1, description="threads of the model; the pools share out the cores already")
 
-    def check(self) -> str:
-        """The model's sha256.
+    @property
+    def kind(self) -> str:
+        """What the ending says that it is. Raises HairlineError: of an unknown kind."""
+        ending = suffix(self.path.partition(FRAGMENT)[0])
+        if ending not in FORMATS:
+            raise HairlineError(f"model {self.path}: unknown kind; the ending must be one of {', '.join(FORMATS)}")
+        return FORMATS[ending]
+
+    def file(self) -> Path:
+        """Where it lies on this machine, its hash checked.
 
         Raises:
             HairlineError: the file is missing, of another hash or of an unknown kind.
         """
-        if Path(self.path).suffix.lower() not in FORMATS:
-            raise HairlineError(f"model {self.path}: unknown kind; the ending must be one of {', '.join(FORMATS)}")
-        return checkpoints.digest(checkpoints.find(self.path, "", self.sha256))
+        _ = self.kind  # before anything is fetched
+        return checkpoints.find(self.path, "", self.sha256)
+
+    def check(self) -> str:
+        """The model's sha256. Raises HairlineError as `file` does."""
+        return checkpoints.digest(self.file())
 
 
 class UserModel:
@@ -76,10 +92,9 @@ class UserModel:
         Raises:
             HairlineError: it cannot be loaded, or does not answer as the settings say.
         """
-        self.settings.check()
-        kind = FORMATS[Path(self.settings.path).suffix.lower()]
+        kind, file = self.settings.kind, str(self.settings.file())
         try:
-            self._run = self._onnx(device) if kind == "onnx" else self._torch(kind, device)
+            self._run = self._onnx(file, device) if kind == "onnx" else self._torch(kind, file, device)
             self._probe()
         except HairlineError:
             raise
@@ -164,7 +179,7 @@ class UserModel:
             one = (1 / (1 + np.exp(-np.clip(one, -60, 60)))).astype(np.float32)
         return one
 
-    def _onnx(self, device: torch.device) -> Callable[[F32], Any]:
+    def _onnx(self, file: str, device: torch.device) -> Callable[[F32], Any]:
         try:
             import onnxruntime
         except ImportError as error:
@@ -174,7 +189,7 @@ class UserModel:
         options.log_severity_level = 3
         providers = ["CUDAExecutionProvider"] if device.type == "cuda" else []
         available = [p for p in providers if p in onnxruntime.get_available_providers()]
-        session = onnxruntime.InferenceSession(self.settings.path, options, [*available, "CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(file, options, [*available, "CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]
         name = self.settings.output
         if isinstance(name, int):
@@ -185,11 +200,11 @@ class UserModel:
         dtype = np.float16 if model_input.type == "tensor(float16)" else np.float32
         return lambda x: session.run([name], {model_input.name: x.astype(dtype, copy=False)})[0]
 
-    def _torch(self, kind: str, device: torch.device) -> Callable[[F32], Any]:
+    def _torch(self, kind: str, file: str, device: torch.device) -> Callable[[F32], Any]:
         if kind == "exported":
-            module = torch.export.load(self.settings.path).module().to(device)
+            module = torch.export.load(file).module().to(device)
         else:
-            module = torch.jit.load(self.settings.path, map_location=device).eval()  # type: ignore[no-untyped-call]
+            module = torch.jit.load(file, map_location=device).eval()  # type: ignore[no-untyped-call]
         name: Any = self.settings.output
 
         @torch.inference_mode()

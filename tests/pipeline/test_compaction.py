@@ -116,11 +116,11 @@ def test_compaction_survives_a_kill_at_every_step(
             return False
         return True
 
-    whole = Folder(str(tmp_path / "whole"))
+    whole = Folder(str(tmp_path / "whole"), "r0")
     scattered(whole, before)
     wanted = Ledger(whole).read([name for name in SCHEMA.names if name != "outputs"])
     for steps in range(100):
-        folder = Folder(str(tmp_path / str(steps)))
+        folder = Folder(str(tmp_path / str(steps)), "r0")
         scattered(folder, before)
         finished = attempt(tmp_path / str(steps), steps)
         assert Ledger(folder).read(wanted.column_names).equals(wanted), steps

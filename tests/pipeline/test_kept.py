@@ -1,10 +1,12 @@
 """What a run keeps, and a later one that starts there: the same bytes as from the beginning, and less work."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hairline.cluster.nodes import this_machine
+from hairline.cluster.session import Cluster
 from hairline.configs.job import load_job
 from hairline.pipeline.compaction import compact
 from hairline.pipeline.feed import Feed
@@ -12,7 +14,7 @@ from hairline.pipeline.kept import clear_kept, read_kept, write_kept
 from hairline.pipeline.ledger import Ledger
 from hairline.pipeline.outdated import save_ingredients
 from hairline.pipeline.prepare import Prepared, describe, prepare
-from hairline.pipeline.run import _specs
+from hairline.pipeline.run import _errand, _specs
 from hairline.pipeline.storage import Folder
 from hairline.pipeline.tally import new_run_id
 from hairline.pipeline.worker import Worker
@@ -23,6 +25,7 @@ from kit import jpeg
 from serve_kit import photo
 
 FINER = "stages.fine.sure=0.02"
+HERE = Cluster(this_machine())
 RUN = "20260101T000000.000Z-0000"
 
 
@@ -51,7 +54,10 @@ class Output:
         """One run; picture -> the stages that it went through."""
         prepared, output = self.prepared(*changes, force=force)
         save_ingredients(output, prepared.fingerprint, prepared.parts)
-        (spec,) = _specs(prepared, output)
+        if not len(prepared.todo):
+            return {}
+        (spec,) = _specs(prepared, output, HERE, _errand(prepared, output, HERE), [])
+        spec = replace(spec, leased=False)
         worker, done = Worker(spec), {}
         for tasks in Feed(prepared.todo, 8, 1, output):
             batch = worker.start(tasks)

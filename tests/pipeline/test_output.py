@@ -3,6 +3,7 @@ killed, or that run at the same time, have a process of their own."""
 
 import contextlib
 import io
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from rich.console import Console
 from hairline.cli import main
 from hairline.cluster.nodes import this_machine
 from hairline.cluster.session import Cluster
+from hairline.pipeline import lease
 from hairline.pipeline.cut import cut
 from hairline.pipeline.ledger import Ledger
 from hairline.pipeline.storage import WORK, Folder
@@ -98,19 +100,26 @@ def test_a_cut_then_a_killed_run_then_a_run(
 def test_two_runs_and_a_cut_at_once_in_s3(
     job_file: Callable[..., Path], catalog: Path, tmp_path: Path, bucket: str
 ) -> None:
-    """S3 has no locks: both go through, and neither touches what the other or the cut is making."""
-    job = job_file(pools=[POOL], stages={"own_stages:Judge": {"pause_s": 0.2}})
+    """One works, one waits for it, one is refused; and nobody touches what the cut is making."""
+    job = job_file(pools=[POOL], stages={"own_stages:Judge": {"pause_s": 0.5}})
     folder, plain = Folder(f"{bucket}/out"), Folder(str(tmp_path / "plain"))
-    runs = [start("run", job, "--output", folder.root) for _ in range(2)]
+    first = start("run", job, "--output", folder.root)
     deadline = time.monotonic() + 200
+    while not folder.has(lease.NAME) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    holder = lease.Holder.decode(folder.read(lease.NAME))
+    waiting = start("run", job, "--output", folder.root, "--set", "lease_wait_s=250")
+    code, said, error = run(job, "--output", folder.root)
+    assert (code, said) == (2, "")
+    assert f"another run is writing there: {holder.run_id} on {socket.gethostname()} (process {first.pid})" in error
     while not folder.names("results") and time.monotonic() < deadline:
         time.sleep(0.05)
     (tmp_path / "other.jpg").write_bytes(jpeg(99))
     cut_into(tmp_path / "other.jpg", folder.root)
-    for each in runs:
+    for each, done in ((first, "20 pictures done"), (waiting, "0 pictures done")):
         said, error = each.communicate(timeout=250)
-        assert (each.returncode, error) == (0, ""), said + error
-    assert run(job, "--output", folder.root)[0] == 0
+        assert (each.returncode, error) == (0, "") and done in said, said + error
+    assert f"waiting: output {folder.root}: another run is writing there: {holder.run_id}" in said
     assert run(job, "--output", plain.root)[0] == 0
     others = {"negative/other.jpg.png"}
     assert {name: data for name, data in made(folder).items() if name not in others} == made(plain)

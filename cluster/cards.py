@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import subprocess
-from typing import Any
+import sys
 
 
 def cards_here() -> list[float]:
-    """The memory of each NVIDIA card of this machine, GiB: by nvidia-smi, the driver's library, or torch.
+    """The memory of each NVIDIA card of this machine, GiB: by nvidia-smi or, as containers often lack that, by torch.
 
-    Containers often lack the first, and some the second.
+    Ray's own wrapper of the driver's library is out of the question: importing Ray settles where it listens, which a
+    service says only later.
     """
-    return _by_nvidia_smi() or _by_driver() or _by_torch()
+    return _by_nvidia_smi() or _by_torch()
 
 
 def _by_nvidia_smi() -> list[float]:
@@ -23,28 +24,15 @@ def _by_nvidia_smi() -> list[float]:
         return []
 
 
-def _by_driver() -> list[float]:
-    """By NVML, which Ray brings a wrapper of and the driver the library."""
-    from ray._private.thirdparty import pynvml
-
-    nvml: Any = pynvml
-    try:
-        nvml.nvmlInit()
-    except nvml.NVMLError:
-        return []
-    try:
-        handles = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
-        return [nvml.nvmlDeviceGetMemoryInfo(handle).total / (1 << 30) for handle in handles]
-    except nvml.NVMLError:
-        return []
-    finally:
-        nvml.nvmlShutdown()
-
-
 def _by_torch() -> list[float]:
+    """Asked of another process: to tell, torch makes itself at home on the card."""
     import torch
 
     if not torch.cuda.is_available():
         return []
-    sizes = [torch.cuda.get_device_properties(i).total_memory for i in range(torch.cuda.device_count())]
-    return [size / (1 << 30) for size in sizes]
+    ask = "import torch.cuda as c; print(*(c.get_device_properties(i).total_memory for i in range(c.device_count())))"
+    try:
+        told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, timeout=120, check=True)
+        return [int(size) / (1 << 30) for size in told.stdout.split()]
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return []

@@ -89,7 +89,7 @@ def classify_error(error: Exception) -> Verdict:
     if code in STALE:
         return Verdict("permission", line, Trouble.STALE)
     if code == "NoSuchBucket":
-        return Verdict("not_found", line, Trouble.REFUSED)
+        return Verdict("not_found", "no such bucket" if line == "None" else line, Trouble.REFUSED)
     if isinstance(error, HttpError):
         if error.status in (404, 410):
             return Verdict("not_found", line, Trouble.FINAL)

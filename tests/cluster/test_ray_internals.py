@@ -14,7 +14,6 @@ from ray._private import services, state, utils
 from ray._private.authentication import authentication_token_setup as token_setup
 from ray._private.authentication.authentication_utils import is_token_auth_enabled
 from ray._private.grpc_utils import init_grpc_channel
-from ray._private.thirdparty import pynvml
 from ray.core.generated import autoscaler_pb2, gcs_pb2, gcs_service_pb2, gcs_service_pb2_grpc
 from ray.data._internal.execution.operators.actor_pool_map_operator import ActorPoolMapOperator
 from ray.runtime_context import RuntimeContext
@@ -85,7 +84,6 @@ def test_what_cards_and_an_autoscaler_are_asked_by_is_there() -> None:
     assert callable(state.available_resources_per_node) and callable(state.actors)
     assert callable(state.state.get_cluster_config)
     assert {"name", "resources", "max_count"} <= set(autoscaler_pb2.NodeGroupConfig.DESCRIPTOR.fields_by_name)
-    assert issubclass(pynvml.NVMLError, Exception) and callable(pynvml.nvmlDeviceGetMemoryInfo)
     assert callable(RuntimeContext.get_assigned_resources)
     names = (_raylet.RAY_NODE_ACCELERATOR_TYPE_KEY, _raylet.RAY_NODE_GROUP_KEY, _raylet.RAY_NODE_ID_KEY)
     assert names == (nodes.CARD_LABEL, nodes.GROUP_LABEL, nodes.ID_LABEL)

@@ -59,7 +59,8 @@ def test_an_address_is_fetched_by_the_service(
     address = f"{pictures_on_the_web.url}/a%20cat.jpg"
     page.give_text({"text/plain": address} if way == "paste" else {"text/uri-list": f"# a remark\r\n{address}"}, way)
     page.done(1)
-    assert page.state().startswith("ok") and names(page) == ["a cat.jpg"]
+    assert page.state().startswith("ok"), page.tab.locator("#found").inner_text()
+    assert names(page) == ["a cat.jpg"]
     expect(page.tab.locator(".thumb img")).to_have_js_property("naturalWidth", 320)  # the cut-out: there is no file
     path = page.download("#download", tmp_path)
     assert path.name == "a cat.png" and path.read_bytes() == asked(service, "/v1/cutout", good)

@@ -5,7 +5,7 @@ moment it is made. So notations, names that resolve to inner addresses, redirect
 answer between check and use (DNS rebinding) all end at the same line of code. No proxy, cookie or credential
 of this machine is used.
 
-Not covered: pictures behind a login, and retries; whoever asked may ask again.
+Not covered: pictures behind a login, and more than a second try; whoever asked may ask again.
 """
 
 from __future__ import annotations
@@ -45,9 +45,22 @@ class FetchError(PictureError):
 async def fetch(url: str, limits: FetchLimits) -> bytes:
     """The body that a URL leads to, redirects followed. It may be anything; it is not looked into.
 
+    A connection that cannot be made, or that breaks off, is tried a second time.
+
     Raises:
         FetchError: see there.
     """
+    try:
+        return await _fetch(url, limits)
+    except FetchError as error:
+        if not isinstance(error.__cause__, aiohttp.ClientConnectionError | OSError) or isinstance(
+            error.__cause__, TimeoutError | aiohttp.ClientSSLError
+        ):
+            raise
+    return await _fetch(url, limits)
+
+
+async def _fetch(url: str, limits: FetchLimits) -> bytes:
     connector = aiohttp.TCPConnector(
         # one address after the other: what the socket factory raises then comes through as it is
         socket_factory=lambda info: _socket(info, limits),

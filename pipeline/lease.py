@@ -16,7 +16,6 @@ import fcntl
 import json
 import os
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -29,7 +28,7 @@ from rich.console import Console
 from ..stages.errors import HairlineError
 from .atomic import md5, what_is_wrong
 from .made import leave
-from .presence import Process, lives, me, present
+from .presence import Process, lives, me, present, repeated
 from .storage import UNFINISHED, WORK, Folder
 
 NAME = f"{WORK}/lease"
@@ -152,26 +151,16 @@ class _Lease:
     @contextmanager
     def renewed(self) -> Iterator[None]:
         """Renews the lease while the block lasts, then gives it back."""
-        over = threading.Event()
-
-        def renew() -> None:
-            while not over.wait(RENEW_S):
-                with suppress(Exception):  # the storage is away; what the workers write waits as well
-                    if not self._renew():
-                        return  # the workers, and this process at the end, find out by `check`
-
-        thread = threading.Thread(target=renew, daemon=True, name="lease")
-        thread.start()
         try:
-            yield
+            with repeated(self._renew, RENEW_S, "lease"):
+                yield
         finally:
-            over.set()
-            thread.join()
             with suppress(Exception):  # it expires by itself
                 if Holder.decode(self._output.read(NAME)).run_id == self._output.run_id:
                     self._output.delete(NAME)
 
     def _renew(self) -> bool:
+        """Whether it is still ours; if not, the workers, and this process at the end, find out by `check`."""
         again = self._me._replace(renewals=self._me.renewals + 1)
         ours = {md5(self._me.encode()), md5(again.encode())}  # the second where the answer to an earlier try was lost
         there = self._output.look(NAME, ours)

@@ -10,8 +10,8 @@ from rich.table import Table
 from ..cluster.nodes import Node
 from ..cluster.placement import Placement
 from .cost import Estimate
+from .measure import PoolSample
 from .progress import clock
-from .sample import PoolSample
 from .tuning import Proposal
 
 WORDS = ("pool", "stages", "nodes", "why")  # columns of text; numbers stand on the right

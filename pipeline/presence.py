@@ -13,7 +13,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -100,17 +100,34 @@ def present(output: Folder) -> Iterator[None]:
     Raises:
         HairlineError: nothing can be written there.
     """
-    sign, over = encode(me()), threading.Event()
+    sign = encode(me())
     output.mark_unfinished(sign)
 
-    def beat() -> None:
-        while not over.wait(BEAT_S):
-            with contextlib.suppress(Exception):  # whoever writes results will say what is wrong
-                if not is_present(output):
-                    return
-                output.write(f"{output.work}/{UNFINISHED}", sign)
+    def beat() -> bool:
+        if not is_present(output):
+            return False
+        output.write(f"{output.work}/{UNFINISHED}", sign)
+        return True
 
-    thread = threading.Thread(target=beat, daemon=True, name="signs of life")
+    with repeated(beat, BEAT_S, "signs of life"):
+        yield
+
+
+@contextmanager
+def repeated(action: Callable[[], bool], every_s: float, name: str) -> Iterator[None]:
+    """Calls something again and again while the block lasts, in a thread of that name, until it returns False.
+
+    Its errors are passed over: it is for storage, and whoever writes results says what is wrong with that.
+    """
+    over = threading.Event()
+
+    def loop() -> None:
+        while not over.wait(every_s):
+            with contextlib.suppress(Exception):
+                if not action():
+                    return
+
+    thread = threading.Thread(target=loop, daemon=True, name=name)
     thread.start()
     try:
         yield

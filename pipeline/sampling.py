@@ -20,10 +20,10 @@ from ..configs.prices import Prices
 from ..stages.errors import HairlineError
 from .atomic import what_is_wrong
 from .cost import GIB, Estimate, estimate, requests
+from .measure import PoolSample, Sampling, Start, measure, measure_pool
 from .partitions import shares
 from .plan_table import proposal_rows, sample_rows
 from .prepare import Prepared
-from .sample import PoolSample, Sampling, Start, measure, measure_pool
 from .source import Source, as_sources
 from .tuning import Proposal, needs, propose, throughput, tuned
 

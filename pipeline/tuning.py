@@ -11,7 +11,7 @@ from ..cluster.card_types import card_types, shares
 from ..cluster.nodes import Node
 from ..cluster.packing import Room
 from ..configs.pipeline import PoolConfig
-from .sample import PoolSample
+from .measure import PoolSample
 from .worker import THREADS
 
 TASK_S = 2.0  # a task of Ray's should last about so long: much less and its cost shows, much more and a kill costs more

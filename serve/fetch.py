@@ -53,9 +53,10 @@ async def fetch(url: str, limits: FetchLimits) -> bytes:
     try:
         return await _fetch(url, limits)
     except FetchError as error:
-        if not isinstance(error.__cause__, aiohttp.ClientConnectionError | OSError) or isinstance(
-            error.__cause__, TimeoutError | aiohttp.ClientSSLError
-        ):
+        cause = error.__cause__
+        if isinstance(cause, TimeoutError | aiohttp.ClientSSLError):  # of the kinds below, but would come again
+            raise
+        if not isinstance(cause, aiohttp.ClientConnectionError | OSError):
             raise
     return await _fetch(url, limits)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import s3fs
 import yaml
+from ray.cluster_utils import Cluster
 
 from hairline.pipeline.storage import filesystem
 from kit import Web, fill, small_job
@@ -93,6 +94,16 @@ def bucket(s3_server: str) -> Iterator[str]:
     files.mkdir(name)
     yield f"s3://{name}"
     files.rm(name, recursive=True)
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """A Ray cluster of one node with two cores, in processes of its own; more nodes may join it."""
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+    try:
+        yield made
+    finally:
+        made.shutdown()
 
 
 @pytest.fixture(scope="session")

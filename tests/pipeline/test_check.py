@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,15 +68,6 @@ def test_storage_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
 def test_a_cluster_is_needed() -> None:
     done = hairline("cluster", "check", RAY_ADDRESS="")
     assert done.returncode == 2 and "RAY_ADDRESS names no cluster to look at" in done.stderr
-
-
-@pytest.fixture
-def cluster() -> Iterator[Cluster]:
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
-    try:
-        yield made
-    finally:
-        made.shutdown()
 
 
 @pytest.mark.slow

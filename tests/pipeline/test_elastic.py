@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,15 +14,6 @@ from kit import hairline, jpeg
 
 pytestmark = pytest.mark.slow
 Log = list[tuple[float, int]]  # (seconds, process) of every picture
-
-
-@pytest.fixture
-def cluster() -> Iterator[Cluster]:
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
-    try:
-        yield made
-    finally:
-        made.shutdown()
 
 
 def catalog(folder: Path, slow: range, pictures: int) -> None:

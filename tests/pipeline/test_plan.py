@@ -13,7 +13,7 @@ from hairline.configs.job import load_job
 from hairline.configs.pipeline import PoolConfig
 from hairline.configs.prices import Prices, load_prices
 from hairline.pipeline.cost import estimate, requests
-from hairline.pipeline.sample import PoolSample
+from hairline.pipeline.measure import PoolSample
 from hairline.pipeline.tuning import needs, propose, throughput
 from hairline.stages.errors import HairlineError
 from kit import hairline

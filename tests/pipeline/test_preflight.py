@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -111,15 +111,6 @@ def test_a_bucket_that_may_not_be_read_is_told_before_the_start(
     with present(folder), pytest.raises(HairlineError, match=rf"^input {bucket}/a: Access Denied$"):
         preflight(errand(folder.root, Source("a", f"{bucket}/a", size=1)), joined=False)
     proxy.close()
-
-
-@pytest.fixture
-def cluster() -> Iterator[Cluster]:
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
-    try:
-        yield made
-    finally:
-        made.shutdown()
 
 
 @pytest.mark.slow

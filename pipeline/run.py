@@ -77,7 +77,6 @@ def run_job(job: Job, retry: Sequence[str], console: Console, force: str | None 
             with _interruptible():
                 with output.writing():
                     clear_dead(output, cuts_only=True)
-                    save_ingredients(output, prepared.fingerprint, prepared.parts)
                     stood = [name for name in prepared.job.product_names if output.has(name)]
                 if len(prepared.todo):
                     _work(prepared, output, cluster, tally, console)
@@ -106,6 +105,8 @@ def run_job(job: Job, retry: Sequence[str], console: Console, force: str | None 
 def _work(prepared: Prepared, output: Folder, cluster: Cluster, tally: Tally, console: Console) -> None:
     errand = _errand(prepared, output, cluster)
     readable = preflight(errand, joined=not cluster.machine)
+    with output.writing():  # not before: a run that is refused leaves nothing
+        save_ingredients(output, prepared.fingerprint, prepared.parts)
     with ExitStack() as stack:
         if cluster.machine:
             stack.enter_context(cluster.session())

@@ -200,6 +200,17 @@ def test_a_service_is_one_application_beside_whose_port_the_probes_ask(tmp_path:
     assert compose["ports"] == ["127.0.0.1:8000:8000"] and compose["cap_drop"] == ["ALL"]
 
 
+def test_another_service_file_is_another_cluster(tmp_path: Path) -> None:
+    """KubeRay compares the cluster's specification; a ConfigMap that changed is nothing to it."""
+    marks = []
+    for requests in (8, 9, 8):
+        files = rendered(tmp_path, {**SERVICE, "queue": {"requests": requests}})
+        pods = [each["template"]["metadata"] for cluster in clusters(yaml.safe_load(files["rayservice.yaml"]))
+                for each in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"])]  # fmt: skip
+        marks.append({pod["annotations"]["hairline/file"] for pod in pods})
+    assert len(marks[0]) == len(marks[1]) == 1 and marks[0] != marks[1] and marks[0] == marks[2]
+
+
 def test_spot_secrets_and_cards(tmp_path: Path) -> None:
     files = rendered(tmp_path, {**JOB, "cluster": EVERYTHING})
     (job,) = (each for each in manifests(files) if each["kind"] == "RayJob")
@@ -257,12 +268,13 @@ def test_mistakes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("data", [JOB, SERVICE], ids=["job", "service"])
 def test_the_dockerfile_is_sound(data: Manifest, tmp_path: Path) -> None:
     rendered(tmp_path, data)
-    judged(tool("hadolint"), tmp_path / "out" / "Dockerfile")
+    assert complaints("hadolint", tmp_path / "out" / "Dockerfile") == ""
 
 
 def test_compose_takes_its_file(tmp_path: Path) -> None:
     rendered(tmp_path, SERVICE)
-    judged(tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", tmp_path / "out" / "compose.yaml")
+    file = tmp_path / "out" / "compose.yaml"
+    assert complaints("check-jsonschema", "--builtin-schema", "vendor.compose-spec", file) == ""
 
 
 def test_ray_up_takes_its_file(tmp_path: Path) -> None:
@@ -275,12 +287,10 @@ def test_ray_up_takes_its_file(tmp_path: Path) -> None:
         validate_config({**prepare_config(copy.deepcopy(config)), "max_wrokers": 3})
 
 
-def tool(name: str) -> str:
-    """Where a program of the `dev` extra is; skips the test in an environment that was made without it."""
-    found = which(name, path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
-    return found or pytest.skip(f"no {name} here")
-
-
-def judged(*command: object) -> None:
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+def complaints(name: str, *words: object) -> str:
+    """What a program of the `dev` extra says that is wrong; skips the test in an environment made without it."""
+    program = which(name, path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
+    if not program:
+        pytest.skip(f"no {name} here")
+    done = subprocess.run([program, *map(str, words)], capture_output=True, text=True)
+    return done.stdout + done.stderr if done.returncode else ""

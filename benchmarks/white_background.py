@@ -3,10 +3,10 @@
     python benchmarks/white_background.py [--quick] [--sheets DIR]
 
 Composites: subjects with their alpha and own colours, of pictures that no network was trained on ($HAIRLINE_DATA), over
-photographs. The product is made with the true alpha, so that only its own steps are judged: whether all ground is exactly
+photographs. The product is made with the true alpha, so that its own steps are judged: whether all ground is exactly
 white, and the colour error where alpha is between 0 and 255, beside that of plain blending with the picture's colours.
 
-Verifier: correct files, and files with one of 14 faults planted, each of a picture of its own. Ends with one line of JSON.
+Verifier: correct files, and files with one of 14 faults planted. Ends with one line of JSON.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def against_truth(count: int, rng: np.random.Generator) -> dict[str, Any]:
     }
 
 
-# A fault takes a correct canvas (uint8 [h, w, 3]), its alpha and the picture's own colours there, and gives (file, ending).
+# A fault takes a correct canvas (uint8 [h, w, 3]), its alpha and the colours of the picture there; gives file, ending.
 Fault = Callable[[U8, U8, U8, np.random.Generator], tuple[bytes, str]]
 
 

@@ -8,15 +8,15 @@ lie in `presets/<product>/<name>.yaml`; one of your own is named by its path. No
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, ValidationInfo, model_validator
+from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
+from pydantic_core import CoreSchema
 
 from ..documents import Document, did_you_mean, read_text, validate
 from ..errors import HairlineError
@@ -25,7 +25,7 @@ from .base import ProductSettings
 FOLDER = Path(__file__).parent / "presets"
 BUILTIN: dict[str, Path] = {path.stem: path for path in sorted(FOLDER.glob("*/*.yaml"))}
 ABOUT = "(title, product, sources, make, rules), as a preset"
-NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
+OWN = "own"  # what presets call the source of Hairline's own rules
 Status = Literal["verified", "unverified"]
 
 
@@ -110,7 +110,8 @@ class Preset:
             if rule is not None:
                 source = self.sources[rule.source]
                 known = rule.model_dump(mode="json", exclude_none=True)
-                rules[name] = {**known, "source": source.what, "url": source.url, "date": source.date.isoformat()}
+                told = {"source": source.what, "url": source.url, "date": source.date.isoformat()}
+                rules[name] = {**known, **told, "own": rule.source == OWN}
         return {
             "name": self.name,
             "title": self.title,
@@ -181,11 +182,19 @@ class PresetSettings(ProductSettings):
     )
     rules: SkipJsonSchema[Any] = Field(None, description="what the preset asks for; filled in from it")
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The presets that come with Hairline are a choice: a form can show them."""
+        schema = handler.resolve_ref_schema(handler(core))
+        names = [name for name, path in BUILTIN.items() if path.parent.name == cls.product]
+        schema["properties"]["preset"]["enum"] = ["", *names]
+        return schema
+
     @model_validator(mode="before")
     @classmethod
     def _from_preset(cls, data: Any, info: ValidationInfo) -> Any:
         if not isinstance(data, Mapping) or not data.get("preset"):
-            return data
+            return {**data, "rules": None} if isinstance(data, Mapping) else data
         if data.get("rules") is not None:  # as dumped
             return {**data, "rules": cls.Rules.model_validate(data["rules"])}
         name = str(data["preset"])

@@ -29,7 +29,9 @@ class WhiteRules(Data):
     cut_off: Between | None = Field(None, description="share of a side of the frame along which the subject is cut off")
     shadow: Between | None = Field(None, description="how dark the darkest shadow is, 0 to 255; 0: none is there")
     halo: Between | None = Field(None, description="by how much the edge differs from the subject's colours, 0 to 255")
-    artefacts: Between | None = Field(None, description="mean deviation from white beside the subject, 0 to 255")
+    artefacts: Between | None = Field(
+        None, description="steps at the borders of a JPEG's blocks beside the subject, levels"
+    )
     blur: Between | None = Field(
         None, description="width of the sharpest edges, pixels; enlarged pictures have wide ones"
     )

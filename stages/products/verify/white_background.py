@@ -8,6 +8,7 @@ as a shadow does, the checks that depend on it are `unknown`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,6 +32,8 @@ STEEP = 9.0  # levels per pixel at that size: an edge, where a shadow has none
 TINT = 14  # levels between the channels of a shadow, at most
 SHADOW_AREA = 0.001  # of the frame: less is grain
 PART = 0.1  # of the largest part's area: smaller ones are bits of it
+SOLID = 24  # levels below white: no edge's faint end, and no ripple of a JPEG that is any good
+SOFT_EDGE = (16, 0.03)  # pixels, and share of the longer side: so far a soft edge reaches, and a JPEG's blocks
 SPECK = 2e-5  # of the frame: dust, which no subject is judged by
 TOUCH = 0.01  # of a side: shorter contact is a touch
 OF_SUBJECT = ("fill", "off_centre", "subjects", "cut_off", "shadow", "halo", "artefacts", "blur")
@@ -101,7 +104,7 @@ def _on_ground(rgb: U8, rules: WhiteRules) -> list[Check]:
             "cut_off": (max(contact) if max(contact) > TOUCH else 0.0, "of a side"),
             "shadow": (seen.shadow, "levels"),
             "halo": (halo(rgb, seen.subject), "levels"),
-            "artefacts": (artefacts(rgb, seen.ground, seen.subject, seen.soft), "levels"),
+            "artefacts": (artefacts(rgb, _solid(rgb)), "levels"),
             "blur": (sharpest_edges(rgb, (x, y, x + w, y + h)), "px"),
         },
         rules,
@@ -156,13 +159,15 @@ def _shadows(rgb: U8, thing: Mask, ground: Mask) -> tuple[Mask, float | None]:
     reached = _from_frame(smooth | free)
     fading = reached & ~free
     least = max(8, round(SHADOW_AREA * fading.size))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(fading.astype(np.uint8))
-    large = np.zeros(count, bool)
-    large[1:] = stats[1:, cv2.CC_STAT_AREA] >= least
+    whole = cv2.resize(thing.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
+    rows = np.flatnonzero(whole.any(1))
+    middle = (rows[0] + rows[-1]) / 2 if len(rows) else 0.0
+    count, labels, stats, middles = cv2.connectedComponentsWithStats(fading.astype(np.uint8))
+    large = np.zeros(count, bool)  # and low: a smooth grey place higher up is the subject's own
+    large[1:] = (stats[1:, cv2.CC_STAT_AREA] >= least) & (middles[1:, 1] > middle)
     soft = large[labels]
     if not soft.any():
         return soft, 0.0
-    whole = cv2.resize(thing.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
     if soft.sum() > 0.5 * whole.sum():  # nothing with an edge is left that throws it
         return np.zeros_like(soft), None
     return soft, float(255 - np.percentile(grey[soft], 2))
@@ -181,19 +186,22 @@ def _contact(subject: Mask) -> tuple[float, float, float, float]:
     return tuple(float(side.mean()) for side in (subject[:, 0], subject[0], subject[:, -1], subject[-1]))  # type: ignore[return-value]
 
 
+def _solid(rgb: U8) -> Mask:
+    """The subject without its softest edge and without what compression leaves beside it."""
+    return _without_specks(rgb.min(2) < 255 - SOLID)
+
+
 def _white(rgb: U8, seen: Seen, rules: WhiteRules) -> list[Check]:
-    """Share of the ground that is exactly white, without the blocks of 8 × 8 that also hold some of the subject and
-    without shadows; `unknown` where a large part is so nearly white that it may be either."""
+    """Share of the ground that is exactly white, further from the subject than its soft edge reaches and without
+    shadows; `unknown` where a large part is so nearly white that it may be either."""
     if rules.white is None:
         return []
     height, width = seen.ground.shape
-    thing = ~seen.ground
-    pad = ((0, -height % 8), (0, -width % 8))
-    blocks = np.pad(thing, pad).reshape((height + 7) // 8, 8, (width + 7) // 8, 8).any((1, 3))
-    mixed = np.repeat(np.repeat(blocks, 8, 0), 8, 1)[:height, :width]
+    away = cv2.distanceTransform((~_solid(rgb)).astype(np.uint8), cv2.DIST_L2, 3)
+    beside = away <= max(SOFT_EDGE[0], SOFT_EDGE[1] * max(height, width))
     soft = cv2.dilate(seen.soft.astype(np.uint8), np.ones((5, 5), np.uint8))
     shade = cv2.resize(soft, (width, height), interpolation=cv2.INTER_NEAREST) > 0
-    judged = seen.ground & ~mixed & ~shade
+    judged = seen.ground & ~beside & ~shade
     if not judged.any():
         return [between("white", None, rules.white.min, rules.white.max)]
     off = judged & (rgb.min(2) < 255)
@@ -224,21 +232,40 @@ def _subjects(rgb: U8, subject: Mask, rules: WhiteRules) -> list[Check]:
     size = max(1, round(width * shrink)), max(1, round(height * shrink))
     small = cv2.resize(subject.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) > 64
     joined = cv2.morphologyEx(small.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    if not len(areas):
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
+    parts = _groups(stats[1:])
+    areas = np.array([sum(stats[k, cv2.CC_STAT_AREA] for k in part) for part in parts])
+    if not parts:
         return [between("subjects", None, rules.subjects.min, rules.subjects.max)]
-    large = [number for number in range(1, count) if areas[number - 1] >= PART * areas.max()]
+    large = [part for part, area in zip(parts, areas, strict=True) if area >= PART * areas.max()]
     check = between("subjects", len(large), rules.subjects.min, rules.subjects.max)
     if check.verdict == "fail" and len(large) == 2:
         picture = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-        first, second = (picture[(labels == number) & small] for number in large)
+        first, second = (picture[np.isin(labels, part) & small] for part in large)
         if _alike(first, second):
             check.verdict = "unknown"
     return [check]
 
 
-def _alike(first: U8, second: U8) -> bool:
+def _groups(stats: NDArray[Any]) -> list[list[int]]:
+    """Numbers, from 1 on, of components that belong together: their boxes, (x, y, w, h, area) a row, overlap."""
+    groups: list[tuple[list[int], tuple[int, int, int, int]]] = []
+    for number, (x, y, w, h, _) in enumerate(stats.tolist(), 1):
+        numbers, box = [number], (x, y, x + w, y + h)
+        met = True
+        while met:
+            met = False
+            for other in groups:
+                (a0, b0, a1, b1), (c0, d0, c1, d1) = box, other[1]
+                if a0 < c1 and c0 < a1 and b0 < d1 and d0 < b1:
+                    numbers, box, met = numbers + other[0], (min(a0, c0), min(b0, d0), max(a1, c1), max(b1, d1)), True
+                    groups.remove(other)
+                    break
+        groups.append((numbers, box))
+    return [numbers for numbers, _ in groups]
+
+
+def _alike(first: NDArray[Any], second: NDArray[Any]) -> bool:
     """Whether two parts, uint8 [n, 3] each, may be a pair: of like size and colours."""
     if min(len(first), len(second)) < 0.6 * max(len(first), len(second)):
         return False

@@ -201,7 +201,7 @@ def wrong_ending(pixels: U8, alpha: U8, own: U8, rng: np.random.Generator) -> tu
 
 
 def too_many_bytes(pixels: U8, alpha: U8, own: U8, rng: np.random.Generator) -> tuple[bytes, str]:
-    return png_file(pixels)[0] + bytes(16_000_000), "png"
+    return png_file(pixels)[0] + rng.bytes(16_000_000), "png"
 
 
 FAULTS: dict[str, tuple[Fault, str]] = {  # fault -> (what plants it, the check that must fail)

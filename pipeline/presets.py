@@ -104,7 +104,7 @@ def _tell(preset: dict[str, Any], console: Console) -> None:
     if preset["note"]:
         console.print(f"  {preset['note']}", highlight=False, markup=False)
     console.print(f"  made with {json.dumps(preset['make'])}", highlight=False, markup=False)
-    told = ("source", "url", "date", "status", "note")
+    told = ("source", "url", "date", "status", "note", "own")
     for name, rule in preset["rules"].items():
         bounds = "  ".join(f"{key} {value}" for key, value in rule.items() if key not in told)
         line = f"  {name}: {bounds}  ({rule['status']}, {rule['date']}: {rule['source']}) {rule['note']}"

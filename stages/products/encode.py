@@ -59,7 +59,10 @@ def jpeg(rgb: NDArray, picture: Tagged, quality: int) -> bytes:
     options: dict[str, object] = {"quality": quality, "subsampling": "4:4:4", "optimize": True}
     if picture.dpi:
         options["dpi"] = tuple(min(round(value), 65535) for value in picture.dpi)
-    return _save(rgb, "JPEG", 65_500, icc_profile=picture.icc_profile, **options)
+    try:
+        return _save(rgb, "JPEG", 65_500, icc_profile=picture.icc_profile, **options)
+    except OSError:  # of noise: libjpeg optimises in a buffer that Pillow has made too small
+        return _save(rgb, "JPEG", 65_500, icc_profile=picture.icc_profile, **options | {"optimize": False})
 
 
 def webp(rgba: NDArray, picture: Tagged, quality: int | None, keep_hidden: bool) -> bytes:

@@ -15,6 +15,7 @@ Side = Literal["left", "top", "right", "bottom"]
 SIDES: tuple[Side, ...] = ("left", "top", "right", "bottom")
 CUT_SHARE = 0.02  # of the subject's side: shorter contact with the frame is a touch, not a cut
 CUT_ALPHA = 128
+AREA_SIDE = 0.6  # with `area`, the root of the area, as a share of what fill gives the longest side
 
 
 class Place(NamedTuple):
@@ -66,7 +67,7 @@ def placed_at(
         "longest": most,
         "width": fill * width / wide,
         "height": fill * height / high,
-        "area": fill * (width * height / max(area, 1.0)) ** 0.5 * 0.7,
+        "area": fill * (width * height / max(area, 1.0)) ** 0.5 * AREA_SIDE,
     }[scale_by]
     scale = min(wanted, most)
     x = _middle(width, wide * scale, "left" in cut, "right" in cut)

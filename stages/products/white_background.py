@@ -95,7 +95,7 @@ class WhiteBackground(Product[WhiteBackgroundSettings]):
         if s.srgb:
             foreground = as_srgb(foreground, matte.picture.icc_profile)
         if s.preset:
-            alpha = np.where(alpha < FAINT, np.uint8(0), alpha)
+            alpha = without_faint(alpha)
         pixels = on_white(foreground, alpha)
         shadow = own_shadow(matte.picture.colours(), alpha) if s.shadow == "own" else None
         if s.canvas != "keep":
@@ -141,6 +141,16 @@ class WhiteBackground(Product[WhiteBackgroundSettings]):
                 return Output(data, "png")
         low, high = (limit.min, limit.max) if limit else (None, None)
         return Output(fitted(lambda quality: jpeg(pixels, tags, quality), s.quality, s.min_quality, low, high), "jpg")
+
+
+def without_faint(alpha: U8) -> U8:
+    """Alpha without what is faint everywhere: single levels, and islands that nowhere become half opaque."""
+    there = (alpha >= FAINT).astype(np.uint8)
+    count, labels = cv2.connectedComponents(there)
+    solid = np.zeros(count, bool)
+    solid[np.unique(labels[alpha >= 128])] = True
+    solid[0] = False
+    return np.where(solid[labels], alpha, np.uint8(0))
 
 
 def square_side(subject: int, fill: float, max_pixels: int) -> int:

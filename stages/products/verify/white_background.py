@@ -204,9 +204,11 @@ def _white(rgb: U8, seen: Seen, rules: WhiteRules) -> list[Check]:
     judged = seen.ground & ~beside & ~shade
     if not judged.any():
         return [between("white", None, rules.white.min, rules.white.max)]
-    off = judged & (rgb.min(2) < 255)
-    inside = off & _hull(seen.subject)  # a bright subject may lie there
-    share = 1 - float((off & ~inside).sum()) / float(judged.sum())
+    off, hull = judged & (rgb.min(2) < 255), _hull(seen.subject)
+    inside, outside = off & hull, judged & ~hull  # a bright subject may lie inside
+    if not outside.any():
+        return [between("white", None, rules.white.min, rules.white.max)]
+    share = 1 - float((off & outside).sum()) / float(outside.sum())
     check = between("white", share, rules.white.min, rules.white.max)
     if share < 1:
         check.value = min(share, 0.9999)  # one grey pixel is not white

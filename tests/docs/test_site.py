@@ -109,7 +109,7 @@ def test_every_setting_is_described() -> None:
             assert all(f"`{key}`" in text for key in stage_class(name).Settings.model_fields)
     for name, product in PRODUCTS.items():
         text = pages["products"].partition(f"\n## {name}\n")[2].partition("\n## ")[0]
-        assert all(f"`{key}`" in text for key in product.Settings.model_fields)
+        assert all(f"`{key}`" in text for key in product.Settings.model_json_schema()["properties"])
 
 
 def test_bounds_and_defaults_are_those_of_the_code() -> None:
@@ -128,7 +128,9 @@ def test_every_command_and_option_is_there() -> None:
     every = {}
     for name, parser in commands.items():  # type: ignore[union-attr]
         subs = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-        every |= {f"{name} {action}": parser for sub in subs for action, parser in sub.choices.items()} or {name: parser}
+        every |= {f"{name} {action}": parser for sub in subs for action, parser in sub.choices.items()} or {
+            name: parser
+        }
     assert "cluster render" in every
     for name, parser in every.items():
         section = text.partition(f"\n## hairline {name}\n")[2].partition("\n## ")[0]

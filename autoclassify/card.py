@@ -8,6 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from ..stages.networks.exported import Form
+
 SHOWN = 20  # examples of one kind
 
 
@@ -55,3 +57,48 @@ def data_card(dataset: str, labels: Sequence[str], table: pa.Table, figures: dic
             lines = "\n".join(f"- {row['uri']} {row['why']}".rstrip() for row in some)
             parts.append(f"## Examples: {why}\n{lines}")
     return "\n\n".join(parts) + "\n"
+
+
+def model_card(
+    dataset: str, form: Form, row: dict[str, Any], found: dict[str, Any], history: Sequence[dict[str, Any]], version: str
+) -> str:
+    """What a classifier is: form, data, how it came about, figures on the test part, limits.
+
+    Args:
+        dataset: where its pictures are.
+        form: of the network.
+        row: the trial, see `search`.
+        found: figures, see `export.figures`.
+        history: the rounds.
+        version: of Hairline.
+    """
+    shown = ("pictures", "accuracy", "macro_f1", "kappa", "calibration_error", "sure", "accuracy_where_sure")
+    lines = [(name.replace("_", " "), found[name]) for name in shown if found.get(name) is not None]
+    kind = "ordered classes, from the worst" if form.ordered else "classes"
+    choices = {name: round(value, 5) if isinstance(value, float) else value for name, value in row["config"].items()}
+    how = "; the encoder learned along" if row["config"].get("tuned") else "; the encoder stayed as it was"
+    rounds = [
+        (each["round"], each["score"], each.get("relabelled", 0), each.get("dropped", 0), each.get("note", ""))
+        for each in history
+    ]
+    return (
+        "\n\n".join(
+            [
+                f"# Classifier of {len(form.labels)} {kind}\n\n{', '.join(form.labels)}",
+                f"Made by `hairline autoclassify` {version} from {dataset}. Input: {form.size} pixels a side; "
+                f"{row['parameters']:,} parameters; {row['milliseconds']:g} ms a picture on the machine that searched{how}.",
+                "## Figures on the test part\n" + table_of(("figure", "value"), lines),
+                "## Rounds\n" + table_of(("round", "held-out score", "relabelled", "dropped", "note"), rounds),
+                "## Chosen\n" + table_of(("setting", "value"), choices.items()),
+                "## Use\n`classify.weights: <this folder>`"
+                + ("; or `filter.quality_weights: <this folder>` for grades." if form.ordered else ".")
+                + " Probabilities are calibrated by a temperature on the validation part; below a class's threshold, or "
+                "where a picture is unlike those learned from, the answer is `unsure`.",
+                "## Limits\nIt knows the pictures above and no others. The test part comes from the same source: figures on "
+                "pictures of another season or camera will be lower. Labels of the test part are the data set's, unless a "
+                "person corrected them. The encoder starts from EfficientNet-Lite0's ImageNet weights (Apache-2.0), or from "
+                "the built-in classifier, whose card names its data.",
+            ]
+        )
+        + "\n"
+    )

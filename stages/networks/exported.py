@@ -21,7 +21,6 @@ from .blocks import fold_bn
 from .lite import LiteEncoder
 from .quality import CoralHead
 
-FILE = "model.safetensors"  # within the folder that an export fills
 KEY = "hairline.classifier"  # of the metadata
 
 

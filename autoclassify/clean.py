@@ -33,12 +33,12 @@ class State:
     used: NDArray[np.bool_]
 
 
-def state(prepared: Prepared) -> State:
-    """What the ledger makes of the given labels."""
+def state(prepared: Prepared, before: int = 0) -> State:
+    """What the ledger makes of the given labels. before: as in `Ledger.in_force`."""
     targets = prepared.targets.copy()
     used = np.ones(len(targets), bool)
     number = {label: i for i, label in enumerate(prepared.labels)}
-    decisions = Ledger(prepared.output).in_force()
+    decisions = Ledger(prepared.output).in_force(before)
     for row, uri in enumerate(prepared.table["uri"].to_pylist() if decisions else []):
         decision = decisions.get(uri)
         if decision is None:
@@ -85,7 +85,7 @@ def clean(prepared: Prepared, round_: int, start: str, recipe: Recipe, automatic
     Returns:
         Figures: `suspects`, `decided`, `relabelled`, `dropped`, and `agreement`, the out-of-fold accuracy.
     """
-    ledger, now = Ledger(prepared.output), state(prepared)
+    ledger, now = Ledger(prepared.output), state(prepared, round_)
     parts = prepared.column("split")
     rows = np.nonzero((parts != "test") & now.used)[0]
     targets = now.targets[rows]

@@ -6,6 +6,7 @@ Each part of the pictures becomes one Parquet file, written whole; a run that wa
 from __future__ import annotations
 
 import hashlib
+import logging
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -182,6 +183,8 @@ def examine(listed: pa.Table, folder: Path, starts: Sequence[str], tell: Callabl
     """
     import ray
     import ray.data
+
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # its progress is told here
 
     done = known(folder, ["uri", "etag"])
     key = lambda table: pc.binary_join_element_wise(table["uri"], table["etag"], "\x00")  # noqa: E731

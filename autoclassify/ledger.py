@@ -92,11 +92,18 @@ class Ledger:
             files.write_json(self.folder / f"undo-{len(list(self.folder.glob('undo-*.json'))) + 1:04}.json", new)
         return len(new)
 
-    def in_force(self) -> dict[str, Decision]:
-        """What counts now: {uri: decision}; the latest one, and a person's always before the tool's."""
-        gone, found = self.undone(), {}
+    def in_force(self, before: int = 0) -> dict[str, Decision]:
+        """What counts now: {uri: decision}; the latest one, and a person's always before the tool's.
+
+        Args:
+            before: a round from which on the tool's decisions are left aside; 0: none.
+        """
+        gone: set[str] = self.undone()
+        found: dict[str, Decision] = {}
         for each in self.all():
-            before = found.get(each.uri)
-            if each.id not in gone and not (before and before.by == BY_PERSON and each.by != BY_PERSON):
+            if before and each.by != BY_PERSON and each.round >= before:
+                continue
+            earlier = found.get(each.uri)
+            if each.id not in gone and not (earlier and earlier.by == BY_PERSON and each.by != BY_PERSON):
                 found[each.uri] = each
         return found

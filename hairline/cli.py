@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+OWN = ("train", "autoclassify")  # commands that read their own arguments
 STATUSES = ("failed", "filtered", "all")
 
 
@@ -32,7 +33,7 @@ class Parser(argparse.ArgumentParser):
         if wrong and "command" in message:
             from .configs.documents import did_you_mean
 
-            message = f"unknown command {wrong}{did_you_mean(wrong, [*COMMANDS, 'train'])}"
+            message = f"unknown command {wrong}{did_you_mean(wrong, [*COMMANDS, *OWN])}"
         raise HairlineError(f"{message}  (see {self.prog} --help)")
 
 
@@ -49,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from .training.cli import main as train
 
             return int(train(given[1:]) or 0)
+        if given[:1] == ["autoclassify"]:
+            from .autoclassify.cli import main as autoclassify
+
+            return autoclassify(given[1:])
         options = parser().parse_args(given)
         return int(COMMANDS[options.command](options))
     except HairlineError as error:
@@ -162,6 +167,9 @@ def parser() -> argparse.ArgumentParser:
 
     _cluster_commands(commands)
     commands.add_parser("train", help="makes the models: hairline train --help", add_help=False)
+    commands.add_parser(
+        "autoclassify", help="a classifier of your own categories: hairline autoclassify --help", add_help=False
+    )
     judged = commands.add_parser("evaluate", help="figures of mattes, boxes, categories and defects against the truth")
     evaluation_options(judged)
     return top

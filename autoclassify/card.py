@@ -11,6 +11,11 @@ import pyarrow as pa
 from ..stages.networks.exported import Form
 
 SHOWN = 20  # examples of one kind
+LIMITS = """## Limits
+It knows the pictures above and no others. The test part comes from the same source: figures on pictures of another
+season or camera will be lower. Labels of the test part are the data set's, unless a person corrected them. The encoder
+starts from EfficientNet-Lite0's ImageNet weights (Apache-2.0), or from the built-in classifier, whose card names its
+data."""
 
 
 def table_of(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -60,7 +65,12 @@ def data_card(dataset: str, labels: Sequence[str], table: pa.Table, figures: dic
 
 
 def model_card(
-    dataset: str, form: Form, row: dict[str, Any], found: dict[str, Any], history: Sequence[dict[str, Any]], version: str
+    dataset: str,
+    form: Form,
+    row: dict[str, Any],
+    found: dict[str, Any],
+    history: Sequence[dict[str, Any]],
+    version: str,
 ) -> str:
     """What a classifier is: form, data, how it came about, figures on the test part, limits.
 
@@ -86,18 +96,15 @@ def model_card(
             [
                 f"# Classifier of {len(form.labels)} {kind}\n\n{', '.join(form.labels)}",
                 f"Made by `hairline autoclassify` {version} from {dataset}. Input: {form.size} pixels a side; "
-                f"{row['parameters']:,} parameters; {row['milliseconds']:g} ms a picture on the machine that searched{how}.",
+                f"{row['parameters']:,} parameters; {row['milliseconds']:g} ms a picture where it was searched{how}.",
                 "## Figures on the test part\n" + table_of(("figure", "value"), lines),
                 "## Rounds\n" + table_of(("round", "held-out score", "relabelled", "dropped", "note"), rounds),
                 "## Chosen\n" + table_of(("setting", "value"), choices.items()),
                 "## Use\n`classify.weights: <this folder>`"
                 + ("; or `filter.quality_weights: <this folder>` for grades." if form.ordered else ".")
-                + " Probabilities are calibrated by a temperature on the validation part; below a class's threshold, or "
-                "where a picture is unlike those learned from, the answer is `unsure`.",
-                "## Limits\nIt knows the pictures above and no others. The test part comes from the same source: figures on "
-                "pictures of another season or camera will be lower. Labels of the test part are the data set's, unless a "
-                "person corrected them. The encoder starts from EfficientNet-Lite0's ImageNet weights (Apache-2.0), or from "
-                "the built-in classifier, whose card names its data.",
+                + " Probabilities are calibrated by a temperature on the validation part; below a class's threshold, "
+                "or where a picture is unlike those learned from, the answer is `unsure`.",
+                LIMITS,
             ]
         )
         + "\n"

@@ -10,12 +10,24 @@ import matplotlib
 import numpy as np
 
 matplotlib.use("svg")
-from matplotlib import pyplot as plt  # noqa: E402
-from matplotlib.axes import Axes  # noqa: E402
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 
 COLOURS = plt.get_cmap("viridis")
 STYLE = {"svg.hashsalt": "hairline", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
-PARALLEL = ("start", "levels", "size", "hidden", "schedule", "lr", "weight_decay", "dropout", "augment", "smoothing", "balance")
+PARALLEL = (
+    "start",
+    "levels",
+    "size",
+    "hidden",
+    "schedule",
+    "lr",
+    "weight_decay",
+    "dropout",
+    "augment",
+    "smoothing",
+    "balance",
+)
 LOGARITHMIC = ("lr", "weight_decay")
 
 
@@ -38,7 +50,9 @@ def curves(rows: Sequence[dict[str, Any]]) -> str:
         for place, row in reversed(list(enumerate(rows))):
             best = place == 0
             style = {"color": "#2563eb", "lw": 2.2} if best else {"color": "#888", "lw": 0.8, "alpha": 0.6}
-            axes.plot(range(1, len(row["curve"]) + 1), row["curve"], marker=".", label="best" if best else None, **style)
+            axes.plot(
+                range(1, len(row["curve"]) + 1), row["curve"], marker=".", label="best" if best else None, **style
+            )
         axes.set(xlabel="step", ylabel="held-out score")
         axes.legend(frameon=False)
 
@@ -130,7 +144,9 @@ def reliability(bins: Sequence[Sequence[float]]) -> str:
         most = max(count for *_, count in bins)
         axes.plot([0, 1], [0, 1], color="#888", lw=0.8, ls="--")
         axes.plot([b[0] for b in bins], [b[1] for b in bins], color="#2563eb", lw=1)
-        axes.scatter([b[0] for b in bins], [b[1] for b in bins], s=[12 + 120 * b[2] / most for b in bins], color="#2563eb")
+        axes.scatter(
+            [b[0] for b in bins], [b[1] for b in bins], s=[12 + 120 * b[2] / most for b in bins], color="#2563eb"
+        )
         axes.set(xlabel="probability", ylabel="share that is right", xlim=(0, 1.02), ylim=(0, 1.02))
 
     return draw(into, 4.2, 3.6)

@@ -1,8 +1,8 @@
 """Suspected label errors, by two detectors, and what becomes of them without a person.
 
 The first is confident learning on out-of-fold probabilities (Northcutt, Jiang and Chuang, JAIR 2021; cleanlab), the
-second the margin of the given label in training, averaged over the epochs. Only what both say is decided on by the tool,
-and of the training pictures alone: labels that are held out are a person's business.
+second the margin of the given label in training, averaged over the epochs. Only what both say is decided on by the
+tool, and of the training pictures alone: labels that are held out are a person's business.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def detect(
     from cleanlab.filter import find_label_issues
 
     kinds = {"labels": targets, "pred_probs": found, "n_jobs": 1}
-    first = find_label_issues(**kinds, filter_by="both") if len(np.unique(targets)) > 1 else np.zeros(len(targets), bool)
+    first = (
+        find_label_issues(**kinds, filter_by="both") if len(np.unique(targets)) > 1 else np.zeros(len(targets), bool)
+    )
     second = margin < 0
     shown = (found.argmax(1) != targets) | first
     return shown, first & second

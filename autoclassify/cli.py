@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..stages.errors import HairlineError
 
@@ -26,12 +26,19 @@ STEPS = {
 }
 
 
+class Parser(argparse.ArgumentParser):
+    """Mistakes in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise HairlineError(f"{message}  (see {self.prog} --help)")
+
+
 def parser() -> argparse.ArgumentParser:
     """The options of the whole way."""
-    command = argparse.ArgumentParser(
+    command = Parser(
         prog="hairline autoclassify",
-        description="Makes a classifier of labelled pictures for `classify.weights` or `filter.quality_weights`. The same "
-        f"command again goes on where it was. Each step is a command, too: {', '.join(STEPS)}.",
+        description="Makes a classifier of labelled pictures for `classify.weights` or `filter.quality_weights`. The "
+        f"same command again goes on where it was. Each step is a command, too: {', '.join(STEPS)}.",
     )
     _dataset(command)
     _budget(command)
@@ -44,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
 def step_parsers() -> dict[str, argparse.ArgumentParser]:
     """The options of each step."""
     found = {
-        name: argparse.ArgumentParser(prog=f"hairline autoclassify {name}", description=f"{text[:1].upper()}{text[1:]}.")
+        name: Parser(prog=f"hairline autoclassify {name}", description=f"{text[:1].upper()}{text[1:]}.")
         for name, text in STEPS.items()
     }
     _dataset(found["prepare"])
@@ -55,7 +62,9 @@ def step_parsers() -> dict[str, argparse.ArgumentParser]:
     found["search"].add_argument("--tuned", action="store_true", help="encoders that learn along instead of heads")
     found["clean"].add_argument("--decisions", metavar="FILE", help="what the review page has saved")
     found["clean"].add_argument("--no-automatic", action="store_true", help="the tool itself decides nothing")
-    found["undo"].add_argument("ids", nargs="*", metavar="ID", help="of decisions, as the ledger and the report show them")
+    found["undo"].add_argument(
+        "ids", nargs="*", metavar="ID", help="of decisions, as the ledger and the report show them"
+    )
     found["undo"].add_argument("--round", type=_count, help="all of the tool's decisions of a round")
     return found
 
@@ -65,7 +74,9 @@ def _dataset(command: argparse.ArgumentParser) -> None:
         "dataset", metavar="DATASET", help="a folder with one folder a class, or .csv or .parquet: uri, label[, split]"
     )
     command.add_argument("-o", "--output", required=True, metavar="OUT", help="folder of the tool; made if missing")
-    command.add_argument("--ordered", default="", metavar="A,B,C", help="the classes from the worst to the best: grades")
+    command.add_argument(
+        "--ordered", default="", metavar="A,B,C", help="the classes from the worst to the best: grades"
+    )
     command.add_argument(
         "--encoders", default="imagenet,builtin", metavar="NAMES", help="to start from: imagenet, builtin or both"
     )

@@ -1,6 +1,7 @@
 """One pass over all pictures on Ray Data: decoded once, measured, and described by the encoders.
 
-Each part of the pictures becomes one Parquet file, written whole; a run that was killed goes on with what no file holds.
+Each part of the pictures becomes one Parquet file, written whole; a run that was killed goes on with what no file
+holds.
 """
 
 from __future__ import annotations
@@ -66,7 +67,9 @@ def encoder(start: str) -> LiteEncoder:
     try:
         from ..training.pretrained import load_imagenet
     except ModuleNotFoundError as missing:
-        raise HairlineError(f"autoclassify needs {missing.name}: pip install 'hairline-matting[autoclassify]'") from missing
+        raise HairlineError(
+            f"autoclassify needs {missing.name}: pip install 'hairline-matting[autoclassify]'"
+        ) from missing
     holder = nn.Module()
     holder.encoder = LiteEncoder()
     load_imagenet(holder)
@@ -102,7 +105,9 @@ class Examine:
         return lambda x: pooled(network, x)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        rows = [self._examine(uri, etag) for uri, etag in zip(*(batch[c].to_pylist() for c in ("uri", "etag")), strict=True)]
+        rows = [
+            self._examine(uri, etag) for uri, etag in zip(*(batch[c].to_pylist() for c in ("uri", "etag")), strict=True)
+        ]
         readable = [row for row in rows if not row["error"]]
         if readable:
             images = np.stack([row.pop("input") for row in readable])

@@ -1,4 +1,4 @@
-"""`hairline autoclassify export`: the best trial as a file that the stages load, calibrated and judged on the test part."""
+"""`hairline autoclassify export`: the best trial as a file that the stages load, calibrated, with figures."""
 
 from __future__ import annotations
 
@@ -152,4 +152,3 @@ def _examples(prepared: Prepared, rows: NDArray, predicted: NDArray, targets: ND
         {"row": found[0], "true": prepared.labels[true], "predicted": prepared.labels[wrong], "count": len(found)}
         for (true, wrong), found in most
     ]
-

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import Tensor
 from ..stages.networks.exported import Head, probabilities
 from ..stages.networks.lite import LiteEncoder
 
-BATCH = 128
+BATCH, STEPS = 128, 16  # pictures of a step at most, and steps of an epoch at least
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,17 @@ class Recipe:
     balance: float = 0.0
     levels: int = 5
     epochs: int = 30
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Heads are small: several threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def width(levels: int) -> int:
@@ -74,6 +86,7 @@ def margins(logits: Tensor, targets: Tensor, ordered: bool) -> Tensor:
     return given - others.amax(1)
 
 
+@one_thread()
 def fit(
     features: NDArray[np.float32],
     targets: NDArray[np.int64],
@@ -109,7 +122,8 @@ def fit(
         head = Head(x.shape[1], classes, recipe.hidden, recipe.dropout, ordered)
         head.mean.copy_(x.mean(0))
         head.deviation.copy_(x.std(0) + 1e-3)
-    steps = -(-len(x) // BATCH)
+    batch = min(BATCH, max(8, len(x) // STEPS))
+    steps = -(-len(x) // batch)
     optimizer = torch.optim.AdamW(head.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
     total = torch.zeros(len(x))
     for epoch in range(first, recipe.epochs):
@@ -118,7 +132,7 @@ def fit(
         for step in range(steps):
             for group in optimizer.param_groups:
                 group["lr"] = recipe.lr * 0.5 * (1 + np.cos(np.pi * (epoch + step / steps) / recipe.epochs))
-            chosen = order[step * BATCH : (step + 1) * BATCH]
+            chosen = order[step * batch : (step + 1) * batch]
             optimizer.zero_grad()
             loss(head(x[chosen]), y[chosen], recipe.smoothing, ordered, weights).backward()
             optimizer.step()

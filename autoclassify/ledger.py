@@ -82,7 +82,7 @@ class Ledger:
         return {id_ for path in self.folder.glob("undo-*.json") for id_ in files.read_json(path)}
 
     def undo(self, ids: Iterable[str]) -> int:
-        """Makes decisions not count any more; how many counted until now. Raises HairlineError: there is no such one."""
+        """Makes decisions not count any more; how many did until now. Raises HairlineError: there is no such one."""
         there, gone = {each.id for each in self.all()}, self.undone()
         wanted = set(ids)
         for id_ in sorted(wanted - there):

@@ -125,7 +125,8 @@ def _judge(
     readable = errors == ""
     if not readable.any():
         raise HairlineError(
-            f"data set {dataset}: none of {len(listed)} pictures can be read; the first, {listed['uri'][0]}: {errors[0]}"
+            f"data set {dataset}: none of {len(listed)} pictures can be read; "
+            f"the first, {listed['uri'][0]}: {errors[0]}"
         )
     labels = np.array(listed["label"].to_pylist(), object)
     dropped = np.where(readable, "", "unreadable").astype(object)
@@ -162,7 +163,9 @@ def _judge(
         "etag": listed["etag"].to_pylist(),
         "label": labels.tolist(),
         "dropped": dropped.tolist(),
-        "why": [error or f"of {uris[o]}" if d == "copy" else error for error, d, o in _whys(errors, dropped, at, first)],
+        "why": [
+            error or f"of {uris[o]}" if d == "copy" else error for error, d, o in _whys(errors, dropped, at, first)
+        ],
         "group": [-1] * len(uris),
         "split": [""] * len(uris),
         "issues": [[] for _ in uris],
@@ -183,7 +186,9 @@ def _judge(
     }
     notes = []
     if copies:
-        notes.append(f"{copies} copies left out" + (f", {len(conflicts)} pictures have two labels" if conflicts else ""))
+        notes.append(
+            f"{copies} copies left out" + (f", {len(conflicts)} pictures have two labels" if conflicts else "")
+        )
     if figures["unreadable"]:
         notes.append(f"{figures['unreadable']} pictures cannot be read, the first is {uris[int(np.argmax(~readable))]}")
     if leaked:

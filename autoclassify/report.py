@@ -40,18 +40,22 @@ def write_report(prepared: Prepared) -> Path:
         "confusion": charts.confusion(found["confusion"], prepared.labels) if "confusion" in found else "",
         "reliability": charts.reliability(found["reliability"]) if found.get("reliability") else "",
     }
-    page = environment().get_template(PAGE).render(
-        dataset=files.read_json(prepared.output / "dataset.json")["dataset"],
-        labels=prepared.labels,
-        ordered=prepared.ordered,
-        figures=found,
-        history=files.read_json(prepared.output / HISTORY, []),
-        rows=rows,
-        front=pareto(rows),
-        charts={name: Markup(svg) for name, svg in drawn.items()},
-        examples=examples,
-        changes=list(zip(shown, pictures, strict=True)),
-        decided=len(decisions),
+    page = (
+        environment()
+        .get_template(PAGE)
+        .render(
+            dataset=files.read_json(prepared.output / "dataset.json")["dataset"],
+            labels=prepared.labels,
+            ordered=prepared.ordered,
+            figures=found,
+            history=files.read_json(prepared.output / HISTORY, []),
+            rows=rows,
+            front=pareto(rows),
+            charts={name: Markup(svg) for name, svg in drawn.items()},
+            examples=examples,
+            changes=list(zip(shown, pictures, strict=True)),
+            decided=len(decisions),
+        )
     )
     files.write(prepared.output / PAGE, page)
     return prepared.output / PAGE

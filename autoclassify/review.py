@@ -21,7 +21,10 @@ ACTIONS = ("relabel", "drop", "keep")
 
 def environment() -> Environment:
     return Environment(
-        loader=PackageLoader("hairline.autoclassify"), autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("hairline.autoclassify"),
+        autoescape=select_autoescape(),
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 
@@ -31,11 +34,13 @@ def picture(jpeg: bytes) -> str:
 
 
 def write_review(prepared: Prepared, round_: int) -> Path:
-    """Writes the page of a round: one file that loads nothing. Raises HairlineError: the round has no suspects' list."""
+    """Writes the page of a round: one file that loads nothing. Raises HairlineError: the round was not cleaned."""
     folder = round_folder(prepared.output, round_)
     suspects = files.read_json(folder / SUSPECTS)
     if suspects is None:
-        raise HairlineError(f"output {prepared.output}: round {round_} was not cleaned; run hairline autoclassify clean")
+        raise HairlineError(
+            f"output {prepared.output}: round {round_} was not cleaned; run hairline autoclassify clean"
+        )
     suspects = suspects[:SHOWN]
     decided = Ledger(prepared.output).in_force()
     for one, jpeg in zip(suspects, prepared.thumbnails([each["row"] for each in suspects]), strict=True):
@@ -55,7 +60,10 @@ def take_decisions(prepared: Prepared, path: Path) -> int:
     try:
         data = path.read_bytes()
         saved = json.loads(data)
-        round_, rows = int(saved["round"]), [(each["uri"], each["action"], each.get("label", "")) for each in saved["decisions"]]
+        round_, rows = (
+            int(saved["round"]),
+            [(each["uri"], each["action"], each.get("label", "")) for each in saved["decisions"]],
+        )
     except OSError as error:
         raise HairlineError(f"decisions {path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:

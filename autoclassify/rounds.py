@@ -42,7 +42,9 @@ class Plan:
         return replace(self.budget, trials=self.tuned_trials, minutes=self.budget.minutes * left)
 
 
-def run_rounds(prepared: Prepared, plan: Plan, tell: Callable[[str], None]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def run_rounds(
+    prepared: Prepared, plan: Plan, tell: Callable[[str], None]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Runs what is not done yet, in the Ray session that is there.
 
     Returns:
@@ -103,7 +105,7 @@ def last_round(prepared: Prepared) -> int:
 
 
 def finished_trials(prepared: Prepared) -> list[dict[str, Any]]:
-    """The trials to choose from: of the last round whose score was not worse than the one before, and the tuned ones."""
+    """The trials to choose from: of the last round that was no worse than the one before, and the tuned ones."""
     history = files.read_json(prepared.output / HISTORY, [])
     fell = bool(history) and history[-1]["note"].startswith("the score fell")
     number = last_round(prepared) - fell

@@ -13,7 +13,9 @@ import torch
 from ..stages import checkpoints
 from ..stages.errors import HairlineError
 from ..stages.networks.exported import ExportedNet, Form
+from ..stages.networks.lite import LiteEncoder
 from .examine import SIZE
+from .heads import one_thread
 
 LEVELS = (3, 4, 5)
 SIZES = (128, 160, 192, 224)
@@ -38,29 +40,28 @@ class Limits:
         )
 
 
-@lru_cache(maxsize=64)
 def cost(size: int, levels: int, hidden: int = 0) -> tuple[float, int]:
-    """What a classifier of ten classes costs: milliseconds for one picture, the fastest of several, and parameters."""
+    """What a classifier of ten classes costs: milliseconds for one picture, and parameters."""
+    form = Form(labels=tuple(map(str, range(10))), size=size, levels=levels, hidden=hidden)
+    return milliseconds(size, levels), sum(each.numel() for each in ExportedNet(form).parameters())
+
+
+@lru_cache(maxsize=64)
+def milliseconds(size: int, levels: int) -> float:
+    """What the encoder takes for one picture, the fastest of several; the head takes next to nothing."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = ExportedNet(Form(labels=tuple(map(str, range(10))), size=size, levels=levels, hidden=hidden))
-    parameters = sum(each.numel() for each in network.parameters())
-    encoder = checkpoints.inference(network.encoder.eval(), device)
+    encoder = checkpoints.inference(LiteEncoder(levels).eval(), device)
     x = torch.zeros(1, 3, size, size, device=device, dtype=checkpoints.precision(device))
     x = x.contiguous(memory_format=torch.channels_last)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     took = []
-    try:
-        with torch.inference_mode():
-            for _ in range(6):
-                started = time.perf_counter()
-                encoder(x)
-                if device.type == "cuda":
-                    torch.cuda.synchronize()
-                took.append(time.perf_counter() - started)
-    finally:
-        torch.set_num_threads(threads)
-    return round(1000 * min(took), 2), parameters
+    with one_thread(), torch.inference_mode():
+        for _ in range(6):
+            started = time.perf_counter()
+            encoder(x)
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            took.append(time.perf_counter() - started)
+    return round(1000 * min(took), 2)
 
 
 def allowed(limits: Limits, sizes: Sequence[int]) -> list[tuple[int, int]]:

@@ -32,7 +32,7 @@ def split(
         return found
     names = np.asarray(labels, object)[rest].astype(str)
     folds = np.full(len(rest), FOLDS - 1)
-    if len(np.unique(groups[rest])) >= FOLDS:
+    if len(np.unique(groups[rest])) >= FOLDS and np.unique(names, return_counts=True)[1].max() >= FOLDS:
         cutter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a class with fewer pictures than folds is seen to below
@@ -67,7 +67,8 @@ def _every_class_everywhere(
 
 
 def leaks(groups: NDArray[np.int64], parts: Sequence[str]) -> list[int]:
-    """Pictures of val and train that have a near duplicate in test, and of train that have one in val: their numbers."""
+    """Numbers of pictures that have a near duplicate in a part that is held out from theirs: val from train, test from
+    both."""
     rank = {"train": 0, "val": 1, "test": 2}
     highest: dict[int, int] = {}
     for group, part in zip(groups.tolist(), parts, strict=True):

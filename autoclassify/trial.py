@@ -190,7 +190,7 @@ def plain(jpeg: bytes, size: int) -> NDArray[np.uint8]:
 
 
 def augmented(jpeg: bytes, size: int, strength: float, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A small copy, cut, mirrored, and with other light and colours, the more so the stronger: uint8 [size, size, 3]."""
+    """A small copy, cut, mirrored, in other light, the more so the stronger: uint8 [size, size, 3]."""
     bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert bgr is not None
     height, width = bgr.shape[:2]

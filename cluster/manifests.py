@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import platform
@@ -152,6 +153,7 @@ def _facts(config: Job | Service, document: Document) -> dict[str, Any]:
         "drain_s": math.ceil(config.times.drain) if isinstance(config, Service) else 0,
         "serve_command": command,
     }
+    facts["file_digest"] = hashlib.sha256(facts["file_text"].encode()).hexdigest()[:16]
     facts["rules"] = yaml.safe_dump(rules(_alerts(config)), sort_keys=False, width=100).strip()
     facts["serve_config"] = _serve_config(facts)
     return facts

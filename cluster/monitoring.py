@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
+
+SOURCE = {"type": "prometheus", "uid": "${source}"}  # Grafana's, as the dashboard lets it be chosen
+METRIC = re.compile(r"(hairline_\w+)(?:\{(.*?)\})?")
 
 
 class Panel(NamedTuple):
@@ -15,7 +19,11 @@ class Panel(NamedTuple):
 
 
 class Alert(NamedTuple):
-    """One alert rule: fires when the expression has held for so long. `do`: what a person does then."""
+    """One alert rule: fires when the expression has held for so long, for each job of Prometheus's by itself.
+
+    Attributes:
+        do: what a person does then.
+    """
 
     name: str
     expression: str
@@ -96,7 +104,8 @@ def run_alerts() -> list[Alert]:
     return [
         Alert(
             "HairlineRunStalled",
-            "sum(increase(hairline_pictures_total[15m])) == 0 and sum(hairline_queue_pictures) > 0",
+            "(sum by (job) (increase(hairline_pictures_total[15m])) or 0 * sum by (job) (hairline_run_pictures)) == 0"
+            " and sum by (job) (hairline_queue_pictures) > 0",
             "15m",
             "critical",
             "no picture has been done for half an hour",
@@ -104,8 +113,8 @@ def run_alerts() -> list[Alert]:
         ),
         Alert(
             "HairlineManyFailed",
-            'sum(increase(hairline_pictures_total{status="failed"}[10m]))'
-            " / sum(increase(hairline_pictures_total[10m])) > 0.05",
+            'sum by (job) (increase(hairline_pictures_total{status="failed"}[10m]))'
+            " / sum by (job) (increase(hairline_pictures_total[10m])) > 0.05",
             "10m",
             "warning",
             "more than 5% of the pictures fail",
@@ -113,7 +122,7 @@ def run_alerts() -> list[Alert]:
         ),
         Alert(
             "HairlineStorageRetries",
-            "sum(rate(hairline_storage_retries_total[5m])) > 1",
+            "sum by (job) (rate(hairline_storage_retries_total[5m])) > 1",
             "10m",
             "warning",
             "storage is asked again more than once a second",
@@ -121,7 +130,7 @@ def run_alerts() -> list[Alert]:
         ),
         Alert(
             "HairlineWorkersMissing",
-            'sum by (pool) (hairline_workers{state!="alive"}) > 0',
+            'sum by (job, pool) (hairline_workers{state!="alive"}) > 0',
             "15m",
             "warning",
             "processes of a pool have not come up for a quarter of an hour",
@@ -141,7 +150,8 @@ def service_alerts(slow_s: float, sleeping: tuple[str, ...] = ()) -> list[Alert]
     return [
         Alert(
             "HairlineServiceSilent",
-            "absent(hairline_queue_requests)",
+            "sum by (job) (max_over_time(hairline_queue_requests[1d])) unless sum by (job) (hairline_queue_requests)"
+            " or absent_over_time(hairline_queue_requests[1d])",
             "2m",
             "critical",
             "nothing answers at the service's metrics",
@@ -149,7 +159,8 @@ def service_alerts(slow_s: float, sleeping: tuple[str, ...] = ()) -> list[Alert]
         ),
         Alert(
             "HairlineErrors",
-            'sum(rate(hairline_requests_total{code=~"5.."}[5m])) / sum(rate(hairline_requests_total[5m])) > 0.01',
+            'sum by (job) (rate(hairline_requests_total{code=~"5.."}[5m]))'
+            " / sum by (job) (rate(hairline_requests_total[5m])) > 0.01",
             "5m",
             "critical",
             "more than 1% of the answers are errors of the service",
@@ -157,7 +168,8 @@ def service_alerts(slow_s: float, sleeping: tuple[str, ...] = ()) -> list[Alert]
         ),
         Alert(
             "HairlineTurnedAway",
-            'sum(rate(hairline_requests_total{code="429"}[10m])) / sum(rate(hairline_requests_total[10m])) > 0.05',
+            'sum by (job) (rate(hairline_requests_total{code="429"}[10m]))'
+            " / sum by (job) (rate(hairline_requests_total[10m])) > 0.05",
             "10m",
             "warning",
             "more than 5% of the requests are turned away",
@@ -165,7 +177,7 @@ def service_alerts(slow_s: float, sleeping: tuple[str, ...] = ()) -> list[Alert]
         ),
         Alert(
             "HairlineSlow",
-            f"histogram_quantile(0.95, sum by (le) (rate(hairline_request_seconds_bucket[10m]))) > {slow_s:g}",
+            f"histogram_quantile(0.95, sum by (job, le) (rate(hairline_request_seconds_bucket[10m]))) > {slow_s:g}",
             "10m",
             "warning",
             f"5% of the requests take longer than {slow_s:g} s",
@@ -173,7 +185,7 @@ def service_alerts(slow_s: float, sleeping: tuple[str, ...] = ()) -> list[Alert]
         ),
         Alert(
             "HairlinePoolEmpty",
-            f"sum by (pool) (hairline_replicas{others}) == 0 or absent(hairline_replicas{others})",
+            f"sum by (job, pool) (hairline_replicas{others}) == 0 or absent(hairline_replicas{others})",
             "2m",
             "critical",
             "a pool has no process that answers",
@@ -183,9 +195,21 @@ def service_alerts(slow_s: float, sleeping: tuple[str, ...] = ()) -> list[Alert]
 
 
 def dashboard(name: str, service: bool) -> dict[str, Any]:
-    """A dashboard as Grafana imports it, with the data source left to choose."""
+    """A dashboard as Grafana imports it, with the data source and the jobs of Prometheus's left to choose."""
     panels = [_panel(number, panel, name) for number, panel in enumerate(SERVICE if service else RUN)]
     source = {"name": "source", "label": "Prometheus", "type": "datasource", "query": "prometheus"}
+    there = f"label_values({'hairline_queue_requests' if service else 'hairline_run_info'}, job)"
+    job = {
+        "name": "job",
+        "label": "Job",
+        "type": "query",
+        "datasource": SOURCE,
+        "query": {"query": there, "refId": "job"},
+        "refresh": 2,
+        "includeAll": True,
+        "multi": True,
+        "current": {"text": "All", "value": "$__all"},
+    }
     return {
         "title": f"Hairline: {name}",
         "uid": f"hairline-{name}"[:40],
@@ -193,15 +217,14 @@ def dashboard(name: str, service: bool) -> dict[str, Any]:
         "schemaVersion": 39,
         "refresh": "30s",
         "time": {"from": "now-3h", "to": "now"},
-        "templating": {"list": [source]},
+        "templating": {"list": [source, job]},
         "panels": panels,
     }
 
 
 def _panel(number: int, panel: Panel, name: str) -> dict[str, Any]:
-    source = {"type": "prometheus", "uid": "${source}"}
     targets = [
-        {"refId": chr(65 + i), "expr": expression(query), "legendFormat": legend, "datasource": source}
+        {"refId": chr(65 + i), "expr": expression(query), "legendFormat": legend, "datasource": SOURCE}
         for i, (query, legend) in enumerate(panel.queries)
     ]
     return {
@@ -209,16 +232,19 @@ def _panel(number: int, panel: Panel, name: str) -> dict[str, Any]:
         "type": "timeseries",
         "title": panel.title,
         "description": panel.about,
-        "datasource": source,
+        "datasource": SOURCE,
         "gridPos": {"h": 8, "w": 8, "x": 8 * (number % 3), "y": 8 * (number // 3)},
         "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0}, "overrides": []},
         "targets": targets,
     }
 
 
-def expression(query: str, interval: str = "$__rate_interval") -> str:
-    """A panel's query with how far its rates look; Grafana's own variable by default."""
-    return query.replace("$i", interval)
+def expression(query: str, interval: str = "$__rate_interval", job: str = "$job") -> str:
+    """A panel's query with how far its rates look, and the jobs of Prometheus's that count (a regular expression).
+
+    The defaults are Grafana's own variable and the dashboard's.
+    """
+    return METRIC.sub(rf'\1{{job=~"{job}", \2}}', query).replace(", }", "}").replace("$i", interval)
 
 
 def rules(alerts: list[Alert]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import cv2
 import torch
 
 from ..configs.pipeline import PipelineConfig
-from ..stages.base import Settings, Stage, run_stage
+from ..stages.base import Settings, Stage, is_due, run_stage
 from ..stages.errors import HairlineError, PictureError
 from ..stages.item import Item
 from ..stages.registry import stage_class
@@ -34,6 +34,7 @@ class PoolSpec:
         gpu: share of one card (0 to 1), or number of cards; 0: the stages run on the CPU.
         batch, batch_pixels: pictures, and their pixels, that go through the stages together at most.
         restart_at: stages before which the state of a picture is kept, for a later run to start there.
+        spared: stages that no picture should need; their networks are loaded only when one comes that does.
         is_first, is_last: whether pictures start and end in this pool.
     """
 
@@ -44,6 +45,7 @@ class PoolSpec:
     batch: int
     batch_pixels: int = 50_000_000
     restart_at: frozenset[str] = frozenset()
+    spared: frozenset[str] = frozenset()
     is_first: bool = True
     is_last: bool = True
 
@@ -53,12 +55,16 @@ class PoolSpec:
 
 
 def pool_specs(
-    config: PipelineConfig, placements: Sequence[Placement], restart_at: Sequence[str] = ()
+    config: PipelineConfig,
+    placements: Sequence[Placement],
+    restart_at: Sequence[str] = (),
+    spared: Sequence[str] = (),
 ) -> list[PoolSpec]:
     """One for each pool of a job or service, in the order in which pictures go through them.
 
     Args:
         restart_at: stages, by their names in the job, before which the state of a picture is kept.
+        spared: stages, by their names in rows, that no picture should need.
     """
     last = len(placements) - 1
     return [
@@ -70,6 +76,7 @@ def pool_specs(
             each.pool.batch,
             each.pool.batch_pixels,
             frozenset(stage_class(name).name for name in restart_at),
+            frozenset(spared),
             is_first=number == 0,
             is_last=number == last,
         )
@@ -81,7 +88,7 @@ class StageRunner:
     """The stages of one pool, ready, in a process that is theirs alone."""
 
     def __init__(self, spec: PoolSpec) -> None:
-        """Loads the networks.
+        """Loads the networks, but for those that are spared.
 
         Raises:
             HairlineError: there is no GPU, or weights are missing or damaged.
@@ -94,8 +101,10 @@ class StageRunner:
         if 0 < spec.gpu < 1:
             torch.cuda.set_per_process_memory_fraction(spec.gpu)
         self.stages: list[Stage[Settings]] = [stage_class(name)(settings) for name, settings in spec.stages]
+        self._unloaded = set(spec.spared)
         for stage in self.stages:
-            stage.setup(torch.device("cuda" if spec.gpu else "cpu"))
+            if stage.name not in self._unloaded:
+                self._load(stage)
 
     def run(self, items: Sequence[Item]) -> None:
         """Takes items through the stages, in place; no error of a picture leaves this.
@@ -108,11 +117,17 @@ class StageRunner:
             for stage in self.stages:
                 if stage.name in self.spec.restart_at:
                     _keep(stage.name, group)
+                if stage.name in self._unloaded and any(is_due(stage, item) for item in group):
+                    self._load(stage)
                 run_stage(stage, group)
             for item in group:
                 if self.spec.is_last:
                     item.finish()
                 item.forget_pixels()  # decoded pixels do not wait for the rest of the batch
+
+    def _load(self, stage: Stage[Settings]) -> None:
+        stage.setup(torch.device("cuda" if self.spec.gpu else "cpu"))
+        self._unloaded.discard(stage.name)
 
 
 def _keep(stage: str, items: Sequence[Item]) -> None:

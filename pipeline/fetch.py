@@ -13,7 +13,8 @@ from ..stages.limits import Limits
 from .credentials import renew
 from .outage import Witnesses
 from .retry import HttpError, StorageDown, Trouble, classify_error, telling, with_retries
-from .storage import THROTTLE, filesystem, is_local, local_path, remote
+from .storage import filesystem, is_local, local_path, remote
+from .throttle import THROTTLE
 
 CHUNK = 1 << 18
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from fsspec.asyn import get_loop, sync
 
 from ..stages.errors import HairlineError
 from .manifest_files import HTTP, Manifest
 from .objects import Found, facts
+from .retry import with_retries
 from .source import SCHEMA, lies_among_results, local_source
 from .storage import is_local, local_path, remote
+from .throttle import THROTTLE
 
 ASKED_TOGETHER = 64  # objects whose facts are asked for at the same time
 NUMBERED = SCHEMA.append(pa.field("row", pa.int64()))
@@ -145,18 +146,12 @@ def _facts(uris: Sequence[str]) -> dict[str, Found]:
         except Exception:  # no such bucket, no answer: each picture will say so
             return {}
 
-    async def ask(uri: str, turn: asyncio.Semaphore) -> tuple[str, dict[str, Any]]:
-        async with turn:
-            try:
-                return uri, dict(await files._info(remote(uri)[1]))
-            except Exception:
-                return uri, {}
+    def ask(uri: str) -> tuple[str, dict[str, Any]]:
+        try:
+            return uri, with_retries(lambda: files.info(remote(uri)[1]), throttle=THROTTLE)[0]
+        except Exception:  # the picture will say so
+            return uri, {}
 
-    async def ask_all() -> list[tuple[str, dict[str, Any]]]:
-        turn = asyncio.Semaphore(ASKED_TOGETHER)
-        return await asyncio.gather(*(ask(uri, turn) for uri in uris))
-
-    told: list[tuple[str, dict[str, Any]]] = sync(get_loop(), ask_all)
-    return {
-        uri: Found(uri, str(each.get("ETag", "")).strip('"'), int(each.get("size", -1))) for uri, each in told if each
-    }
+    with ThreadPoolExecutor(ASKED_TOGETHER) as threads:
+        told = [(uri, each) for uri, each in threads.map(ask, uris) if each]
+    return {uri: Found(uri, str(each.get("ETag", "")).strip('"'), int(each.get("size", -1))) for uri, each in told}

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from enum import Enum
 from itertools import islice
 from typing import Any, NamedTuple
 
 from .retry import with_retries
+from .throttle import THROTTLE
 
 PAGE = 1000  # keys, the most that S3 gives
 FEW = 64  # folders that are listed one by one; more are listed together, for most of them may be small
@@ -24,6 +26,17 @@ class Found(NamedTuple):
     key: str
     etag: str = ""
     size: int = -1
+
+
+class Ways(Enum):
+    """How a prefix may still be split."""
+
+    BOTH = "into its folders, or else by characters"
+    CHARACTERS = "by characters"
+    NONE = "not at all"
+
+
+Rest = tuple[str, str, Ways]  # a prefix, the last key that is known of it
 
 
 class Page(NamedTuple):
@@ -45,7 +58,8 @@ def page(files: Any, path: str, after: str = "", folder: bool = False, most: int
     start = after[len(bucket) + 1 :]
     more = ({"StartAfter": start} if start else {}) | ({"Delimiter": "/"} if folder else {})
     answer = with_retries(
-        lambda: files.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=most or PAGE, **more)
+        lambda: files.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=most or PAGE, **more),
+        throttle=THROTTLE,
     )[0]
     found = [
         Found(f"{bucket}/{each['Key']}", str(each.get("ETag", "")).strip('"'), int(each.get("Size", -1)))
@@ -66,38 +80,70 @@ def objects(files: Any, path: str, after: str = "", most: int = 0) -> Iterator[F
 
 
 def folders(files: Any, path: str) -> Iterator[Found]:
-    """All objects below a folder, in no certain order. Its folders are listed at the same time, where they are few."""
+    """All objects below a folder, in no certain order, by several requests at a time.
+
+    A prefix that holds more than a page is split into its folders, where they are few; where they are many or there are
+    none, into what its keys go on with, as long as there is not enough else to list.
+    """
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        waiting = [(path, "", True)]  # a prefix, the last key that is known of it, whether it may be split
-        running: dict[Future[tuple[Page, Page | None]], str] = {}
+        waiting: list[Rest] = [(path, "", Ways.BOTH)]
+        running: set[Future[tuple[list[Found], list[Rest]]]] = set()
         while waiting or running:
             while waiting and len(running) < AT_ONCE:
                 step = waiting.pop()
-                running[threads.submit(_step, files, *step)] = step[0]
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                path = running.pop(future)
-                one, level = future.result()
-                yield from one.objects
-                if one.more:
-                    last = one.objects[-1].key
-                    if level is None:
-                        waiting.append((path, last, False))
-                    else:
-                        yield from (each for each in level.objects if each.key.encode() > last.encode())
-                        for below in level.folders:
-                            if last.startswith(below):
-                                waiting.append((below, last, False))
-                            elif below.encode() > last.encode():
-                                waiting.append((below, "", True))
+                running.add(threads.submit(_step, files, *step, len(waiting) + len(running) < AT_ONCE // 2))
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                found, rest = future.result()
+                yield from found
+                waiting += rest
 
 
-def _step(files: Any, path: str, after: str, split: bool) -> tuple[Page, Page | None]:
-    """The next page of a prefix; and what lies directly below it, where there is more and its folders are few."""
+def _step(files: Any, path: str, after: str, ways: Ways, idle: bool) -> tuple[list[Found], list[Rest]]:
+    """The next page of a prefix, and what remains of it."""
     one = page(files, path, after)
-    if not (split and one.more):
-        return one, None
-    level = page(files, path, folder=True)
-    return one, None if level.more or not 0 < len(level.folders) <= FEW else level
+    if not one.more:
+        return one.objects, []
+    last = one.objects[-1].key
+    if ways is Ways.BOTH:
+        level = page(files, path, folder=True)
+        if not level.more and 0 < len(level.folders) <= FEW:
+            direct = [each for each in level.objects if each.key.encode() > last.encode()]
+            return one.objects + direct, _behind(level.folders, last)
+        ways = Ways.CHARACTERS
+    if idle and ways is Ways.CHARACTERS:
+        branches = _branches(files, path, last)
+        if branches:
+            return one.objects, _behind(branches, last)
+        ways = Ways.NONE
+    return one.objects, [(path, last, ways)]
+
+
+def _behind(prefixes: Sequence[str], last: str) -> list[Rest]:
+    """What remains of some prefixes behind a key."""
+    rest = [(each, last, Ways.CHARACTERS) for each in prefixes if last.startswith(each)]
+    behind = (each for each in prefixes if not last.startswith(each) and each.encode() > last.encode())
+    return rest + [(each, "", Ways.BOTH) for each in behind]
+
+
+def _branches(files: Any, path: str, after: str) -> list[str]:
+    """Prefixes that together hold all keys of a prefix behind one of its keys: by the first character that differs.
+
+    Costs a request for each branch and for each character that all have in common. Nothing where there are too many.
+    """
+    stem = path
+    while True:
+        found: list[str] = []
+        at = after
+        while ahead := page(files, stem, at, most=1).objects:
+            branch = ahead[0].key[: len(stem) + 1]
+            if branch == stem or branch in found or len(found) == FEW:
+                return []
+            found.append(branch)
+            at = f"{branch}\U0010ffff"
+        if len(found) != 1:
+            return found
+        stem = found[0]
 
 
 def facts(files: Any, keys: Sequence[str]) -> dict[str, Found]:

@@ -39,6 +39,14 @@ class Prepared:
     outdated: Outdated
     placements: list[Placement]
 
+    @property
+    def spared(self) -> list[str]:
+        """The stages that no picture to do needs again, where what came of them was kept; by their names in rows."""
+        starts, order = self.todo.starts, self.outdated.order
+        if starts.total() < len(self.todo):
+            return []
+        return order[: min(map(order.index, starts), default=0)]
+
 
 def prepare(
     job: Job,

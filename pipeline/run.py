@@ -161,7 +161,7 @@ def _specs(
             errand=first,
             leased=True,
         )
-        for pool in pool_specs(job, prepared.placements, job.restart_at)
+        for pool in pool_specs(job, prepared.placements, job.restart_at, prepared.spared)
     ]
 
 

@@ -22,10 +22,9 @@ from ..stages.errors import HairlineError, OutageError
 from .atomic import Found, http_status, link, look_local, md5, s3_etag, what_is_wrong, write_file
 from .credentials import renew
 from .retry import classify_error, telling, with_retries
-from .throttle import Throttle
+from .throttle import THROTTLE
 
 T = TypeVar("T")
-THROTTLE = Throttle()  # of this process's requests to object storages
 WORK = ".partial"  # in the output, while a run lasts: unfinished files and marks of what is being worked on
 CUTS = ".cut"  # in the output: notes of what cuts have made
 UNFINISHED = "unfinished"  # in a run's folder there: who works, and when they last gave a sign of life

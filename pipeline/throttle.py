@@ -61,3 +61,6 @@ class Throttle:
                 return
             self.allowed = max(1.0, min(self.allowed, self._peak) / 2)
             self._halved, self._peak = self._number, self._busy
+
+
+THROTTLE = Throttle()  # of this process's requests to object storages

@@ -106,7 +106,12 @@ def run_stage(stage: Stage[S], items: Sequence[Item]) -> None:
     of memory halves the same way after the GPU's cache is emptied; a single picture that does not
     fit fails as `out_of_memory`. The wall time is shared equally among the items of a batch.
     """
-    _run_batch(stage, [item for item in items if not item.ended and stage.name not in item.done])
+    _run_batch(stage, [item for item in items if is_due(stage, item)])
+
+
+def is_due(stage: Stage[S], item: Item) -> bool:
+    """Whether a picture is to go through a stage: it has not ended, and the stage's answers are not there yet."""
+    return not item.ended and stage.name not in item.done
 
 
 def run_stages(stages: Sequence[Stage[Settings]], items: Sequence[Item]) -> None:

@@ -64,8 +64,8 @@ class FilterSettings(NetworkSettings):
     )
     quality_weights: str = Field(
         "",
-        description="grades of your own: a classifier of ordered classes such as OUT/model of `hairline autoclassify`, a "
-        "path, or URL#sha256=…",
+        description="grades of your own: the path, or URL#sha256=…, of a classifier of ordered classes, such as "
+        "OUT/model of `hairline autoclassify`",
     )
     min_grade: str = Field("", description="the lowest of those grades that passes; empty: they are noted only")
     min_side: int = Field(64, ge=1, description="a picture whose shorter side is less is too_small, pixels")
@@ -82,8 +82,8 @@ class FilterSettings(NetworkSettings):
             form = exported.read_form(path)
             if form is None or not form.ordered:
                 raise HairlineError(
-                    f"filter.quality_weights: {self.quality_weights} is no classifier of ordered classes; make one with "
-                    "hairline autoclassify --ordered"
+                    f"filter.quality_weights: {self.quality_weights} is no classifier of ordered classes; make one "
+                    "with hairline autoclassify --ordered"
                 )
             if self.min_grade and self.min_grade not in form.labels:
                 raise HairlineError(f"filter.min_grade: {self.min_grade} is none of {', '.join(form.labels)}")
@@ -172,7 +172,9 @@ class FilterStage(NetworkStage[FilterSettings, QualityNet | exported.ExportedNet
                 continue
             passes = sum(judged.probabilities[labels.index(self.settings.min_grade) :])
             if passes < 0.5:
-                item.filter(self.name, "low_grade", f"{judged.label}; {self.settings.min_grade} or better: {passes:.2f}")
+                item.filter(
+                    self.name, "low_grade", f"{judged.label}; {self.settings.min_grade} or better: {passes:.2f}"
+                )
 
     def _rejecting(self, item: Item) -> tuple[str, ...]:
         """The reasons that end this picture."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from .errors import PictureError
+from .imaging.png import encode_png
 from .limits import DEFAULT_LIMITS, Limits
 from .request import RequestSpec
 
@@ -217,7 +218,7 @@ def _origin(error: Exception) -> str:
 
 def encode_alpha(alpha: U8) -> bytes:
     """uint8 [H, W] as a PNG, lossless and fast."""
-    return bytes(cv2.imencode(".png", alpha, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1])
+    return encode_png(alpha)
 
 
 def decode_alpha(png: bytes) -> U8:

@@ -28,7 +28,7 @@ FOLDERS: dict[str, list[str]] = {
     "stages": ["onnx", "heic"],
     "training": ["training"],
     "examples": ["dev"],
-    "benchmarks": ["dev", "training"],
+    "benchmarks": ["dev", "training", "peers"],
     "docs": ["dev", "training"],
     "tests": ["dev", "training"],
 }

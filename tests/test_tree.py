@@ -10,7 +10,19 @@ from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("autoclassify", "stages", "pipeline", "serve", "training", "evaluation", "configs", "benchmarks", "cluster", "docs", "tests")
+FOLDERS = (
+    "autoclassify",
+    "stages",
+    "pipeline",
+    "serve",
+    "training",
+    "evaluation",
+    "configs",
+    "benchmarks",
+    "cluster",
+    "docs",
+    "tests",
+)
 MODULES = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
 WEIGHTS = ROOT / "stages" / "weights"
 

@@ -7,46 +7,33 @@ import struct
 import zlib
 from typing import Literal
 
-import cv2
 from numpy.typing import NDArray
 from PIL import Image
 
 from ..decode.picture import Picture
 from ..errors import PictureError
+from ..imaging.png import chunk, encode_png
 
 Compression = Literal["fast", "small"]
-
-# Run lengths over the Paeth filter: on photographs as small as deflate at level 6, in a fifth of its time.
-COLOUR_OPTIONS = (
-    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
-    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_PAETH),
-)
-GREY_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 3, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
 
 
 def png(pixels: NDArray, picture: Picture, compression: Compression = "fast") -> bytes:
     """A PNG of uint8 [h, w] grey, [h, w, 3] RGB or [h, w, 4] RGBA.
 
-    `fast` takes about 25 ms a megapixel; `small` is smaller on graphics, in six times the time. The profile
+    `fast` takes about 8 ms a megapixel; `small` is a seventh smaller, in seventy times the time. The profile
     and the resolution are the picture's (no profile on grey, where one for RGB would be wrong).
     """
-    if compression == "small":
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, "PNG", optimize=True)
-        data = file.getvalue()
-    else:
-        order = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
-        swapped = cv2.cvtColor(pixels, order[pixels.shape[2]]) if pixels.ndim == 3 else pixels
-        done, encoded = cv2.imencode(".png", swapped, GREY_OPTIONS if pixels.ndim == 2 else COLOUR_OPTIONS)
-        if not done:
-            raise PictureError("encode_error", f"PNG of {pixels.shape[1]}x{pixels.shape[0]} pixels")
-        data = encoded.tobytes()
     extra = b""
     if picture.icc_profile and pixels.ndim == 3:
-        extra += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(picture.icc_profile, 6))
+        extra += chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(picture.icc_profile, 6))
     if picture.dpi:
         x, y = (round(value / 0.0254) for value in picture.dpi)  # pixels per metre
-        extra += _chunk(b"pHYs", struct.pack(">IIB", x, y, 1))
+        extra += chunk(b"pHYs", struct.pack(">IIB", x, y, 1))
+    if compression == "fast":
+        return encode_png(pixels, extra)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", optimize=True)
+    data = file.getvalue()
     after_header = 8 + 12 + 13
     return data[:after_header] + extra + data[after_header:]
 
@@ -77,7 +64,3 @@ def _save(pixels: NDArray, kind: str, longest: int, **options: object) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, kind, **options)
     return file.getvalue()
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..imaging.png import encode_png
 from ..item import Item, Output
 from .base import Matte, Product, ProductSettings
 
@@ -21,7 +22,7 @@ class UncertaintyMap(Product[ProductSettings]):
     of_matte: ClassVar[bool] = False
 
     def make(self, matte: Matte) -> Output:
-        return Output(cv2.imencode(".png", uncertainty_map(matte.item))[1].tobytes(), "png")
+        return Output(encode_png(uncertainty_map(matte.item)), "png")
 
 
 def uncertainty_map(item: Item) -> NDArray[np.uint8]:

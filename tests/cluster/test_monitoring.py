@@ -82,18 +82,25 @@ def test_a_dashboard_is_whole() -> None:
     assert json.loads(json.dumps(board)) == board and len(board["panels"]) == len(RUN)
     places = {(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in board["panels"]}
     assert len(places) == len({panel["id"] for panel in board["panels"]}) == len(RUN)
-    assert "$__rate_interval" in board["panels"][0]["targets"][0]["expr"]
+    assert board["panels"][0]["targets"][0]["expr"] == (
+        'sum(rate(hairline_pictures_total{job=~"$job"}[$__rate_interval]))'
+    )
+    for service, name in ((False, "hairline_run_info"), (True, "hairline_queue_requests")):
+        source, job = dashboard("nightly", service)["templating"]["list"]
+        assert (source["name"], job["name"]) == ("source", "job") and name in job["query"]["query"]
 
 
-# What lets each alert fire: series as promtool takes them, over forty minutes.
+# What lets each alert fire: series as promtool takes them, over ninety minutes.
 PLANTED = {
-    "HairlineRunStalled": ['hairline_pictures_total{status="ok"} 5+0x90', "hairline_queue_pictures 95+0x90"],
+    "HairlineRunStalled": [
+        'hairline_pictures_total{status="ok"} 5+0x90', "hairline_queue_pictures 95x90", "hairline_run_pictures 100x90",
+    ],
     "HairlineManyFailed": [
         'hairline_pictures_total{status="failed"} 0+1x90', 'hairline_pictures_total{status="ok"} 0+9x90',
     ],
     "HairlineStorageRetries": ["hairline_storage_retries_total 0+90x90"],
     "HairlineWorkersMissing": ['hairline_workers{pool="fine",state="pending"} 2+0x90'],
-    "HairlineServiceSilent": ["something_else 1+0x90"],
+    "HairlineServiceSilent": ["hairline_queue_requests 1x40 _x50"],
     "HairlineErrors": ['hairline_requests_total{code="500"} 0+5x90', 'hairline_requests_total{code="200"} 0+95x90'],
     "HairlineTurnedAway": ['hairline_requests_total{code="429"} 0+6x90', 'hairline_requests_total{code="200"} 0+94x90'],
     "HairlineSlow": [
@@ -105,7 +112,7 @@ PLANTED = {
 WELL = {
     "run": [
         'hairline_pictures_total{status="ok"} 0+100x90', 'hairline_pictures_total{status="failed"} 0+1x90',
-        "hairline_queue_pictures 9000-100x90", "hairline_storage_retries_total 0+1x90",
+        "hairline_queue_pictures 9000-100x90", "hairline_run_pictures 9000x90", "hairline_storage_retries_total 0+1x90",
         'hairline_workers{pool="fine",state="alive"} 2+0x90',
     ],
     "service": [
@@ -117,8 +124,21 @@ WELL = {
 }  # fmt: skip
 
 
-def series(lines: list[str]) -> list[dict[str, str]]:
-    return [dict(zip(("series", "values"), line.rsplit(" ", 1), strict=True)) for line in lines]
+# What else lets one fire: a run that has never done a picture; a service that has never been there.
+FROM_THE_START = {
+    "HairlineRunStalled": (["hairline_queue_pictures 100x90", "hairline_run_pictures 100x90"], {"job": "nightly"}),
+    "HairlineServiceSilent": (["something_else 1x90"], {}),
+}
+POOLS = {"HairlineWorkersMissing": {"pool": "fine"}, "HairlinePoolEmpty": {"pool": "read"}}
+
+
+def series(lines: list[str], job: str = "nightly") -> list[dict[str, str]]:
+    """Series as promtool takes them, all of one job of Prometheus's."""
+    found = []
+    for line in lines:
+        name, labels, values = re.fullmatch(r"(\w+)(?:\{(.*)\})? (.*)", line).groups()  # type: ignore[union-attr]
+        found.append({"series": f'{name}{{job="{job}",{labels or ""}}}', "values": values})
+    return found
 
 
 def expected(alert: Alert, fires: bool, labels: dict[str, str]) -> dict[str, Any]:
@@ -127,23 +147,25 @@ def expected(alert: Alert, fires: bool, labels: dict[str, str]) -> dict[str, Any
     return {"eval_time": "60m", "alertname": alert.name, "exp_alerts": alerts}
 
 
+def unit(lines: list[dict[str, str]], *found: dict[str, Any]) -> dict[str, Any]:
+    return {"interval": "1m", "input_series": lines, "alert_rule_test": list(found)}
+
+
 @needs_promtool
 @pytest.mark.parametrize("kind", ["run", "service"])
 def test_alerts_fire_by_what_they_are_for_and_by_nothing_else(kind: str, tmp_path: Path) -> None:
+    """Each for the job that it is about, while another one of the same Prometheus is well."""
     (tmp_path / "alerts.yaml").write_text(yaml.safe_dump(rules(ALERTS[kind])))
     check = subprocess.run(["promtool", "check", "rules", "alerts.yaml"], cwd=tmp_path, capture_output=True, text=True)
     assert check.returncode == 0, check.stdout + check.stderr
-    pools = {"HairlineWorkersMissing": {"pool": "fine"}, "HairlinePoolEmpty": {"pool": "read"}}
-    tests = [
-        {
-            "interval": "1m",
-            "input_series": series(PLANTED[alert.name]),
-            "alert_rule_test": [expected(alert, True, pools.get(alert.name, {}))],
-        }
-        for alert in ALERTS[kind]
-    ]
-    well = [expected(alert, False, {}) for alert in ALERTS[kind]]
-    tests.append({"interval": "1m", "input_series": series(WELL[kind]), "alert_rule_test": well})
+    well = series(WELL[kind], "other")
+    tests = [unit(well, *(expected(alert, False, {}) for alert in ALERTS[kind]))]
+    for alert in ALERTS[kind]:
+        labels = {"job": "nightly", **POOLS.get(alert.name, {})}
+        tests.append(unit([*series(PLANTED[alert.name]), *well], expected(alert, True, labels)))
+        if alert.name in FROM_THE_START:
+            lines, labels = FROM_THE_START[alert.name]
+            tests.append(unit(series(lines), expected(alert, True, labels)))
     (tmp_path / "tests.yaml").write_text(yaml.safe_dump({"rule_files": ["alerts.yaml"], "tests": tests}))
     done = subprocess.run(["promtool", "test", "rules", "tests.yaml"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -186,7 +208,7 @@ def ask(address: str, query: str) -> list[Any]:
 @pytest.mark.slow
 @pytest.mark.skipif(not which("prometheus"), reason="no Prometheus here")
 def test_every_query_is_answered_by_a_real_prometheus(prometheus: str) -> None:
-    queries = {expression(query, "20s") for panel in (*RUN, *SERVICE) for query, _ in panel.queries}
+    queries = {expression(query, "20s", "x") for panel in (*RUN, *SERVICE) for query, _ in panel.queries}
     open_ones, deadline = set(queries), time.monotonic() + 120
     while open_ones and time.monotonic() < deadline:
         time.sleep(1)

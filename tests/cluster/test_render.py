@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import copy
-import json
+import os
 import subprocess
-from collections.abc import Iterator
+import sys
 from pathlib import Path
 from shutil import which
-from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import ValidationError
 
 from hairline.cluster.render import load, render_into
 from hairline.configs.job import check
 from hairline.configs.service import check_service
 from hairline.stages.errors import HairlineError
 from kit import hairline
+from kuberay_rules import Manifest, clusters, manifests, wrong
 
-SCHEMAS = json.loads((Path(__file__).parent / "kuberay.json").read_text())
-SPECS = {"RayCluster": "spec", "RayJob": "spec", "RayCronJob": "spec", "RayService": "spec"}
-KUBERNETES = "1.34"
-Manifest = dict[str, Any]
 JOB: Manifest = {
     "name": "Nightly catalog",
     "input": "s3://bucket/photos",
@@ -91,91 +86,6 @@ def rendered(folder: Path, data: Manifest) -> dict[str, str]:
     return {name: (out / name).read_text() for name in names}
 
 
-def manifests(files: dict[str, str]) -> list[Manifest]:
-    texts = [text for name, text in files.items() if name.endswith(".yaml")]
-    return [each for text in texts for each in yaml.safe_load_all(text) if isinstance(each, dict) and "kind" in each]
-
-
-def clusters(manifest: Any) -> Iterator[Manifest]:
-    """Every specification of a Ray cluster inside."""
-    if isinstance(manifest, dict):
-        if "headGroupSpec" in manifest:
-            yield manifest
-        for inner in manifest.values():
-            yield from clusters(inner)
-
-
-def wrong(manifest: Manifest) -> list[str]:
-    """All that is wrong with a manifest."""
-    kind = manifest["kind"]
-    if kind in SPECS:
-        validator = Draft202012Validator({**SCHEMAS, "$ref": f"#/{kind}"})
-        found = [f"{list(error.path)}: {error.message}" for error in validator.iter_errors(manifest["spec"])]
-        if found:
-            return found
-        return [*wrong_in_job(manifest), *(each for spec in clusters(manifest) for each in wrong_in_cluster(spec))]
-    if kind in ("PodMonitor", "PrometheusRule", "Kustomization"):  # not Kubernetes' own
-        return []
-    return invalid(manifest)
-
-
-def invalid(manifest: Manifest) -> list[str]:
-    try:
-        kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
-    except kubernetes_validate.ValidationError as error:
-        return [error.message]
-    return []
-
-
-def wrong_in_cluster(cluster: Manifest) -> list[str]:
-    """What Kubernetes would say of its pods, and what KubeRay refuses though its schema takes it."""
-    found = []
-    groups = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
-    for group in groups:
-        pod = {"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "x"}, "template": group["template"]}
-        found += invalid(pod)
-        if group["template"]["spec"].get("restartPolicy", "Never") != "Never":
-            found.append("autoscaler v2 wants restartPolicy Never")
-        mounts = {mount["name"] for each in group["template"]["spec"]["containers"] for mount in each["volumeMounts"]}
-        if mounts - {volume["name"] for volume in group["template"]["spec"]["volumes"]}:
-            found.append("a mount without its volume")
-        if group.get("resources") and group["rayStartParams"].keys() & {"num-cpus", "num-gpus", "memory", "resources"}:
-            found.append("resources twice")
-    for group in cluster["workerGroupSpecs"]:
-        if not group["minReplicas"] <= group["replicas"] <= group["maxReplicas"]:
-            found.append(f"replicas of {group['groupName']} are out of order")
-    names = [group["groupName"] for group in cluster["workerGroupSpecs"]]
-    if len(set(names)) < len(names):
-        found.append("two groups of one name")
-    options = cluster.get("gcsFaultToleranceOptions", {})
-    if options.get("backend") == "rocksdb" and options.keys() & {"redisAddress", "redisPassword"}:
-        found.append("rocksdb with a Redis")
-    if options.get("backend", "redis") == "redis" and "storage" in options:
-        found.append("redis with a volume")
-    return found
-
-
-def wrong_in_job(manifest: Manifest) -> list[str]:
-    job = manifest["spec"].get("jobTemplate", manifest["spec"])
-    rules = job.get("deletionStrategy", {}).get("deletionRules", [])
-    found = []
-    if rules and (job.get("shutdownAfterJobFinishes") or job.get("ttlSecondsAfterFinished")):
-        found.append("deletion rules beside shutdownAfterJobFinishes")
-    order = ("DeleteWorkers", "DeleteCluster", "DeleteSelf")
-    for status in ("SUCCEEDED", "FAILED"):
-        times = {
-            rule["policy"]: rule["condition"]["ttlSeconds"]
-            for rule in rules
-            if rule["condition"]["jobStatus"] == status
-        }
-        if "DeleteWorkers" in times:
-            found.append("DeleteWorkers with an autoscaler")
-        steps = [times[policy] for policy in order if policy in times]
-        if steps != sorted(steps):
-            found.append(f"deletion out of order after {status}")
-    return found
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_every_manifest_is_valid(case: str, tmp_path: Path) -> None:
     files = rendered(tmp_path, CASES[case])
@@ -200,11 +110,20 @@ SPOILED = {
     "a head that restarts": lambda job: pod(job).update(restartPolicy="Always"),
     "a mount without a volume": lambda job: pod(job)["volumes"].pop(),
     "replicas out of order": lambda job: job["spec"]["rayClusterSpec"]["workerGroupSpecs"][0].update(replicas=99),
+    "a name that is not KubeRay's": lambda job: labels(job).update({"app.kubernetes.io/name": "x"}),
+    "a /tmp/ray of the head's own": lambda job: head(job)["volumeMounts"].append(
+        {"name": "shm", "mountPath": "/tmp/ray"}
+    ),
     "deletion out of order": lambda job: job["spec"]["deletionStrategy"]["deletionRules"][0]["condition"].update(
         ttlSeconds=99999
     ),
     "deletion and shutdown": lambda job: job["spec"].update(shutdownAfterJobFinishes=True),
 }
+
+
+def labels(job: Manifest) -> Manifest:
+    found: Manifest = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["metadata"]["labels"]
+    return found
 
 
 def pod(job: Manifest) -> Manifest:
@@ -270,6 +189,8 @@ def test_a_service_is_one_application_beside_whose_port_the_probes_ask(tmp_path:
     (application,) = config["applications"]
     assert config["proxy_location"] == "Disabled" and application["import_path"] == "hairline.serve.front:app"
     assert application["args"]["command"][:3] == ["hairline", "serve", "/etc/hairline/service.yaml"]
+    port = {"name": "serve", "containerPort": 8000}
+    assert port in service["spec"]["rayClusterConfig"]["headGroupSpec"]["template"]["spec"]["containers"][0]["ports"]
     for group in service["spec"]["rayClusterConfig"]["workerGroupSpecs"]:
         probe = group["template"]["spec"]["containers"][0]["readinessProbe"]["httpGet"]
         assert (probe["path"], probe["port"]) == ("/readyz", 8000)
@@ -277,6 +198,17 @@ def test_a_service_is_one_application_beside_whose_port_the_probes_ask(tmp_path:
     assert check_service(load(str(write(tmp_path, SERVICE)), [])[1]).hosts == ("cut.example.org",)
     compose = yaml.safe_load(files["compose.yaml"])["services"]["hairline"]
     assert compose["ports"] == ["127.0.0.1:8000:8000"] and compose["cap_drop"] == ["ALL"]
+
+
+def test_another_service_file_is_another_cluster(tmp_path: Path) -> None:
+    """KubeRay compares the cluster's specification; a ConfigMap that changed is nothing to it."""
+    marks = []
+    for requests in (8, 9, 8):
+        files = rendered(tmp_path, {**SERVICE, "queue": {"requests": requests}})
+        pods = [each["template"]["metadata"] for cluster in clusters(yaml.safe_load(files["rayservice.yaml"]))
+                for each in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"])]  # fmt: skip
+        marks.append({pod["annotations"]["hairline/file"] for pod in pods})
+    assert len(marks[0]) == len(marks[1]) == 1 and marks[0] != marks[1] and marks[0] == marks[2]
 
 
 def test_spot_secrets_and_cards(tmp_path: Path) -> None:
@@ -333,9 +265,32 @@ def test_mistakes(tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
 
 
-@pytest.mark.skipif(not which("hadolint"), reason="no hadolint here")
 @pytest.mark.parametrize("data", [JOB, SERVICE], ids=["job", "service"])
 def test_the_dockerfile_is_sound(data: Manifest, tmp_path: Path) -> None:
     rendered(tmp_path, data)
-    done = subprocess.run(["hadolint", tmp_path / "out" / "Dockerfile"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout
+    assert complaints("hadolint", tmp_path / "out" / "Dockerfile") == ""
+
+
+def test_compose_takes_its_file(tmp_path: Path) -> None:
+    rendered(tmp_path, SERVICE)
+    file = tmp_path / "out" / "compose.yaml"
+    assert complaints("check-jsonschema", "--builtin-schema", "vendor.compose-spec", file) == ""
+
+
+def test_ray_up_takes_its_file(tmp_path: Path) -> None:
+    from ray.autoscaler._private.util import prepare_config, validate_config
+
+    config = yaml.safe_load(rendered(tmp_path, JOB)["ray-up.yaml"])
+    validate_config(prepare_config(copy.deepcopy(config)))
+    assert (config["max_workers"], config["available_node_types"]["cpu"]["resources"]) == (11, {"CPU": 15})
+    with pytest.raises(ValidationError, match="max_wrokers"):
+        validate_config({**prepare_config(copy.deepcopy(config)), "max_wrokers": 3})
+
+
+def complaints(name: str, *words: object) -> str:
+    """What a program of the `dev` extra says that is wrong; skips the test in an environment made without it."""
+    program = which(name, path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
+    if not program:
+        pytest.skip(f"no {name} here")
+    done = subprocess.run([program, *map(str, words)], capture_output=True, text=True)
+    return done.stdout + done.stderr if done.returncode else ""

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import torch
+
 from hairline.cluster.stage_runner import PoolSpec, StageRunner
 from hairline.stages.base import Settings, Stage
 from hairline.stages.item import Item
@@ -13,6 +15,9 @@ class Groups(Stage[Settings]):
 
     name = "groups"
     Settings = Settings
+
+    def setup(self, device: torch.device) -> None:
+        self.loaded = getattr(self, "loaded", 0) + 1
 
     def process(self, items: Sequence[Item]) -> None:
         self.seen = [*getattr(self, "seen", []), [item.id for item in items]]
@@ -31,3 +36,16 @@ def test_in_the_last_pool_alone_pictures_are_done() -> None:
     item = Item("a", "", data=jpeg(0))
     StageRunner(PoolSpec("first", ((f"{__name__}:Groups", Settings()),), 1, 0, 8, is_last=False)).run([item])
     assert item.status == "pending"
+
+
+def test_a_spared_stage_is_loaded_when_a_picture_needs_it() -> None:
+    spec = PoolSpec("all", ((f"{__name__}:Groups", Settings()),), 1, 0, 8, spared=frozenset({"groups"}))
+    runner = StageRunner(spec)
+    (stage,) = runner.stages
+    done, fallen_back = Item("a", "", data=jpeg(0)), Item("b", "", data=jpeg(0))
+    done.done = frozenset({"groups"})
+    runner.run([done])
+    assert isinstance(stage, Groups) and not hasattr(stage, "loaded")
+    runner.run([fallen_back])
+    runner.run([fallen_back])
+    assert stage.loaded == 1 and stage.seen == [["b"]]

@@ -86,10 +86,14 @@ def test_a_run_starts_where_something_changed(pictures: Path, tmp_path: Path) ->
     assert done == {"cat.jpg": everything, "astronaut.jpg": everything, "dark.jpg": {"filter"}, "text.jpg": {"filter"}}
     assert len(output.folder.names("kept")) == 1
     assert output.run(keep) == {}
+    (output.pictures / "new.txt.jpg").write_bytes(b"hello")
+    assert output.prepared(keep, "products=mask")[0].spared == []  # a new picture needs them all
+    (output.pictures / "new.txt.jpg").unlink()
 
     mask = "products=[cutout: {format: webp}, mask]"
     prepared, _ = output.prepared(keep, mask)
     assert "(2 outdated); outdated by products: 2 need products and what follows" in describe(prepared)
+    assert prepared.spared == ["filter", "classify", "detect", "coarse", "fine"]
     assert output.run(keep, mask) == {"cat.jpg": {"products"}, "astronaut.jpg": {"products"}}
     fresh.run(mask)
     assert output.products() == fresh.products() and len(output.products()) == 4

@@ -57,7 +57,30 @@ def test_folders_that_are_many_are_listed_together(
     monkeypatch.setattr(objects_module, "FEW", 2)  # in/ has three
     found = list(folders(files, f"{bucket[5:]}/in/"))
     assert len(found) == len({each.key for each in found}) == 49
-    assert len(files.asked) == 1 + 5  # a look at its folders, and 49 keys ten at a time
+    assert len(files.asked) <= 1 + 5 + 3  # a look at its folders, 49 keys ten at a time, a look for other ways
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"img_{i:04d}.jpg" for i in range(250)],
+        [f"{stem}{i:03d}" for stem in ("a", "ab", "猫", "\U0010ffff") for i in range(60)],
+        ["x" * i for i in range(1, 60)],  # each begins the next
+        [f"{chr(200 + i)}.jpg" for i in range(100)],  # more ways to go on than are tried
+    ],
+    ids=["numbers", "stems", "each begins the next", "many"],
+)
+def test_a_folder_without_folders_is_split(files: Counted, bucket: str, names: list[str]) -> None:
+    name = bucket[5:]
+    for each in names:
+        files.files.pipe_file(f"{name}/flat/{each}", b"")
+    found = [each.key for each in folders(files, f"{name}/flat/")]
+    assert len(found) == len(names)
+    assert set(found) == {f"{name}/flat/{each}" for each in names}
+    pages = [asked for asked in files.asked if asked["MaxKeys"] > 1]
+    assert len(files.asked) - len(pages) <= 2 * objects_module.FEW  # looks for ways to split
+    if names[0].startswith("img"):  # several ways on, none of which waits for another
+        assert len({asked["Prefix"] for asked in pages}) > objects_module.AT_ONCE
 
 
 def test_facts_of_neighbours_come_in_one_answer(files: Counted, bucket: str) -> None:

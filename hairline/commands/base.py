@@ -1,0 +1,42 @@
+"""What the commands share. Imports are light here."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ..stages.errors import HairlineError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Commands = Any  # what argparse's add_subparsers returns has no public name
+
+
+class Parser(argparse.ArgumentParser):
+    """Mistakes in one line, and the nearest command for a misspelt one."""
+
+    def error(self, message: str) -> NoReturn:
+        wrong = re.search(r"argument command: invalid choice: '(.*)' \(choose from (.*)\)", message)
+        if wrong:
+            from ..configs.documents import did_you_mean
+
+            known = [each.strip("'") for each in wrong[2].split(", ")]
+            message = f"unknown command {wrong[1]}{did_you_mean(wrong[1], known)}"
+        raise HairlineError(f"{message}  (see {self.prog} --help)")
+
+
+def add_changes(command: argparse.ArgumentParser) -> None:
+    """The option --set, read as `changes`."""
+    command.add_argument(
+        "--set", action="append", default=[], metavar="a.b=c", dest="changes", help="changes one setting of the job"
+    )
+
+
+def console() -> Console:
+    """Where the command prints."""
+    from rich.console import Console
+
+    return Console(file=sys.stdout)  # as it is now: Ray's chatter goes elsewhere later

@@ -1,0 +1,31 @@
+"""train, autoclassify and evaluate: the models, and figures of what they make."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..evaluation.cli import options as evaluation_options
+from .base import Commands
+
+
+def add(commands: Commands) -> None:
+    commands.add_parser("train", help="makes the models: hairline train --help", add_help=False)
+    commands.add_parser(
+        "autoclassify", help="a classifier of your own categories: hairline autoclassify --help", add_help=False
+    )
+    judged = commands.add_parser("evaluate", help="figures of mattes, boxes, categories and defects against the truth")
+    evaluation_options(judged)
+    judged.set_defaults(work=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from ..evaluation.cli import evaluate
+
+    def rows(output: Path) -> list[dict[str, Any]]:
+        from ..pipeline.outcome import rows_of_run  # takes seconds, and most evaluations read no run
+
+        return rows_of_run(output)
+
+    return evaluate(options, rows)

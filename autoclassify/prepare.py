@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -103,7 +104,7 @@ def open_prepared(output: Path) -> Prepared:
     if about is None or not (output / PICTURES).is_file():
         raise HairlineError(f"output {output}: nothing is prepared there; run hairline autoclassify prepare first")
     table = pq.read_table(output / PICTURES)
-    usable = table.filter(pa.compute.equal(table["dropped"], ""))
+    usable = table.filter(pc.equal(table["dropped"], ""))
     return Prepared(output, usable, tuple(about["labels"]), about["ordered"], tuple(about["starts"]))
 
 

@@ -2,8 +2,8 @@
 
     HAIRLINE_DATA=… python benchmarks/autoclassify.py --out bench-out --each 120
 
-Heads on cached features are cheap, so each figure is that of several seeds. `categories` are far apart, `clothing`
-of garments) is not. Flips are drawn evenly over the other classes, or, structured, between the two classes that heads
+Heads on cached features are cheap, so each figure is that of several seeds. `categories` are far apart, sorts of
+`clothing` are not. Flips are drawn evenly over the other classes, or, structured, between the two classes that heads
 confuse most. Ends with one line of JSON.
 """
 

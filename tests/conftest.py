@@ -20,7 +20,6 @@ HEAVY_FIXTURES = {"service", "browser", "s3_server"}  # a service, Chromium, an 
 HEAVY_FILES = {  # whole runs, services of their own, clusters, the site, training, commands by the dozen
     "api/test_cli.py",
     "autoclassify/test_cli.py",
-    "autoclassify/test_search.py",
     "api/test_cutter.py",
     "api/test_ray.py",
     "cluster/test_session.py",

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from safetensors.torch import save
 
-from hairline.autoclassify.calibrate import PRECISION, calibrate, fit_temperature, fit_thresholds
+from hairline.autoclassify.calibrate import calibrate, fit_temperature, fit_thresholds
 from hairline.autoclassify.export import packed
 from hairline.evaluation.labels import calibration_error
 from hairline.stages.networks import exported
@@ -25,10 +25,11 @@ def test_thresholds_bring_precision_and_leave_half() -> None:
     rng = np.random.default_rng(0)
     scores = rng.random(4000)
     right = rng.random(4000) < scores
-    limits = fit_thresholds(scores, np.zeros(4000, int), np.where(right, 0, 1), 2)
+    found = np.stack([scores, 1 - scores], 1)
+    limits = fit_thresholds(found, np.zeros(4000, int), np.where(right, 0, 1), 2)
     kept = scores >= limits[0]
     assert kept.mean() > 0.499 and right[kept].mean() > right.mean() and limits[1] == 0
-    assert fit_thresholds(scores, np.zeros(4000, int), np.zeros(4000, int), 2)[0] == 0, PRECISION
+    assert fit_thresholds(found, np.zeros(4000, int), np.zeros(4000, int), 2)[0] == 0
 
 
 def made(ordered: bool = False) -> tuple[ExportedNet, torch.Tensor, torch.Tensor]:

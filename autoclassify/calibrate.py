@@ -28,7 +28,11 @@ def fit_temperature(logits: Tensor, targets: Tensor, ordered: bool) -> float:
 def fit_thresholds(found: NDArray, predicted: NDArray, targets: NDArray, classes: int) -> NDArray[np.float32]:
     """For each class the lowest probability from which on its answers are right `PRECISION` of the time.
 
-    found: [N, C], predicted and targets: [N]. No threshold takes more than 1 - `KEPT` of a class's answers. 0 where all answers together are as precise.
+    No threshold takes more than 1 - `KEPT` of a class's answers. 0 where all answers together are as precise.
+
+    Args:
+        found: probabilities, [N, C].
+        predicted, targets: numbers of classes, [N].
     """
     limits = np.zeros(classes, np.float32)
     for label in range(classes):

@@ -32,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from .training.cli import main as train
 
             return int(train(given[1:]) or 0)
+        if given[:1] == ["autoclassify"]:
+            from .autoclassify.cli import main as autoclassify
+
+            return autoclassify(given[1:])
         options = parser().parse_args(given)
         return int(options.work(options))
     except HairlineError as error:

@@ -16,6 +16,7 @@ from . import downloads
 from .errors import HairlineError
 
 FOLDER = Path(__file__).parent / "weights"
+EXPORT = "model.safetensors"  # in the folder of a classifier that `hairline autoclassify` has made
 INDEX = FOLDER / "index.json"  # {file name: sha256} of the weights in the tree, written by training
 M = TypeVar("M", bound=nn.Module)
 
@@ -24,7 +25,7 @@ def find(setting: str, builtin: str, sha256: str = "") -> Path:
     """The weight file that a setting names, its hash checked.
 
     Args:
-        setting: `builtin`, a path, or a URL, see downloads.py.
+        setting: `builtin`, a path, also of a folder with an `EXPORT` in it, or a URL, see downloads.py.
         builtin: the file name below `stages/weights/` that `builtin` stands for.
         sha256: the hash that the file must have, hex; empty: a file of the user's is not checked, one in the tree is
             checked against `stages/weights/index.json`. Behind a URL it is needed.
@@ -37,6 +38,7 @@ def find(setting: str, builtin: str, sha256: str = "") -> Path:
         path = downloads.fetched(url, expected)
         return path if digest(path) == expected else downloads.fetched(url, expected, anew=True)
     path = FOLDER / builtin if setting == "builtin" else Path(setting).expanduser()
+    path = path / EXPORT if path.is_dir() else path
     if not path.is_file():
         hint = "reinstall hairline-matting, or train it (see training/)" if setting == "builtin" else "check the path"
         raise HairlineError(f"weights not found: {path}: {hint}")

@@ -105,7 +105,7 @@ def _download(url: str, part: Path) -> None:
     """Raises HairlineError: nothing comes, also after several attempts."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            files, way = _filesystem(url)
+            files, way = filesystem(url)
             files.get_file(way, str(part))
             return
         except Exception as error:  # fsspec's, aiohttp's, botocore's
@@ -116,7 +116,8 @@ def _download(url: str, part: Path) -> None:
             time.sleep(WAIT_S * 2 ** (attempt - 1))
 
 
-def _filesystem(url: str) -> tuple[Any, str]:
+def filesystem(url: str) -> tuple[Any, str]:
+    """The fsspec file system that a URL names, over a connection of its own, and the path in it."""
     import fsspec
 
     protocol = urlsplit(url).scheme

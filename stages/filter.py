@@ -15,9 +15,11 @@ from torch import Tensor
 from . import checkpoints
 from .decode.picture import ANALYSIS_SIDE
 from .decode.transparency import MIN_VISIBLE_ALPHA
+from .errors import HairlineError
 from .imaging import signals
 from .imaging.graphics import is_graphic
 from .item import U8, Item
+from .networks import exported
 from .networks.batch import forward_images
 from .networks.blocks import fold_bn
 from .networks.quality import CLASSES, DEFECTS, SIZE, QualityNet
@@ -37,6 +39,7 @@ PHOTO_DEFECTS = frozenset(DEFECTS) - {"low_information"}  # defects that a graph
 CUTOUT_MIN_CLIPPED = 0.25  # a cut-out is over-exposed only where at least this share of its pixels is clipped
 CUTOUT_DOUBTED_CLIPPED = 0.3  # from this share on it may be, whatever the network says; a white mug is clipped as much
 CUTOUT_MIN_SOFT = 0.5  # a cut-out of which this share is half transparent, such as smoke, is soft and not blurred
+GRADES = "grades"  # role of the weights that `quality_weights` names
 REJECT_SEVERITY = 3  # a defect's probability is that of at least this severity, see `networks.quality.SEVERITIES`
 
 
@@ -59,6 +62,12 @@ class FilterSettings(NetworkSettings):
         "builtin",
         description="builtin, the path or URL of other weights, or none to judge by the classical signals alone",
     )
+    quality_weights: str = Field(
+        "",
+        description="grades of your own: the path, or URL#sha256=…, of a classifier of ordered classes, such as "
+        "OUT/model of `hairline autoclassify`",
+    )
+    min_grade: str = Field("", description="the lowest of those grades that passes; empty: they are noted only")
     min_side: int = Field(64, ge=1, description="a picture whose shorter side is less is too_small, pixels")
     thresholds: Thresholds = Thresholds()
     reject: tuple[Reason, ...] = Field(
@@ -67,16 +76,32 @@ class FilterSettings(NetworkSettings):
     )
 
     def weight_files(self, network: str) -> dict[str, Path]:
-        return {} if self.weights == "none" else super().weight_files(network)
+        found = {} if self.weights == "none" else super().weight_files(network)
+        if self.quality_weights:
+            path = checkpoints.find(self.quality_weights, "")
+            form = exported.read_form(path)
+            if form is None or not form.ordered:
+                raise HairlineError(
+                    f"filter.quality_weights: {self.quality_weights} is no classifier of ordered classes; make one "
+                    "with hairline autoclassify --ordered"
+                )
+            if self.min_grade and self.min_grade not in form.labels:
+                raise HairlineError(f"filter.min_grade: {self.min_grade} is none of {', '.join(form.labels)}")
+            found = {**found, GRADES: path}
+        elif self.min_grade:
+            raise HairlineError("filter.min_grade: needs quality_weights, the classifier whose grades are meant")
+        return found
 
 
-class FilterStage(NetworkStage[FilterSettings, QualityNet]):
+class FilterStage(NetworkStage[FilterSettings, QualityNet | exported.ExportedNet]):
     """Fills `item.width`, `item.height` and `item.quality`; ends pictures that are not worth cutting out.
 
     `item.quality` holds every signal by its name (see `signals.measure`), the probability of each defect being
     strong enough to spoil the picture (`exposure_dark`, `exposure_over`, `blur`, `occlusion`, `low_information`),
     the probabilities of the overall classes (`good`, `usable`, `poor`, `bad`) and `class`, the median one, 0 (good)
     to 3 (bad). Without a network, `occlusion` and the classes are left out.
+
+    With `quality_weights`, `grade` is the expected grade from 0, the worst, and `grade_<name>` the probability of each.
 
     Graphics (`graphic`, see `imaging.graphics`) are not judged as photographs. A picture that brings its own matte is
     judged by what that matte shows, on a ground of contrast. Where a defect would end the picture but is excused for
@@ -88,7 +113,9 @@ class FilterStage(NetworkStage[FilterSettings, QualityNet]):
     network = "quality"
     Network = QualityNet
 
-    def load(self, path: Path) -> QualityNet:
+    def load(self, path: Path) -> QualityNet | exported.ExportedNet:
+        if form := exported.read_form(path):
+            return exported.load(path, form, self.device)
         network = checkpoints.load(QualityNet(), path)
         # The encoder runs on the device in its precision; the layers that take the signals stay in float32 on the CPU.
         for part in (network.encoder, network.layout):
@@ -97,10 +124,14 @@ class FilterStage(NetworkStage[FilterSettings, QualityNet]):
 
     def process(self, items: Sequence[Item]) -> None:
         pictures = [(item, rgb) for item, rgb in self.one_by_one(items, self._measure) if rgb is not None]
-        network = self.networks.get("quality")
-        if network and pictures:
+        network, grader = self.networks.get("quality"), self.networks.get(GRADES)
+        if isinstance(network, QualityNet) and pictures:
             self._predict(network, pictures)
+        if isinstance(grader, exported.ExportedNet) and pictures:
+            self._grade(grader, pictures)
         for item, _ in pictures:
+            if item.ended:
+                continue
             if not network:
                 item.quality |= defects_by_signals(item.quality)
             self._decide(item)
@@ -129,6 +160,21 @@ class FilterStage(NetworkStage[FilterSettings, QualityNet]):
         for (item, _), row in zip(pictures, pooled, strict=True):
             measured = torch.tensor([[item.quality[name] for name in signals.NAMES]])
             item.quality |= probabilities(*network.head(row[None], measured))
+
+    def _grade(self, grader: exported.ExportedNet, pictures: list[tuple[Item, U8]]) -> None:
+        size, labels = grader.form.size, grader.form.labels
+        images = np.stack([cv2.resize(rgb, (size, size), interpolation=cv2.INTER_AREA) for _, rgb in pictures])
+        for (item, _), row in zip(pictures, forward_images(grader.pool, images, self.device), strict=True):
+            judged = grader.judge(row[None])[0]
+            item.quality["grade"] = sum(place * p for place, p in enumerate(judged.probabilities))
+            item.quality |= {f"grade_{label}": p for label, p in zip(labels, judged.probabilities, strict=True)}
+            if not self.settings.min_grade or (item.request and item.request.keep_rejects):
+                continue
+            passes = sum(judged.probabilities[labels.index(self.settings.min_grade) :])
+            if passes < 0.5:
+                item.filter(
+                    self.name, "low_grade", f"{judged.label}; {self.settings.min_grade} or better: {passes:.2f}"
+                )
 
     def _rejecting(self, item: Item) -> tuple[str, ...]:
         """The reasons that end this picture."""

@@ -49,6 +49,11 @@ FILTERED: dict[str, Meaning] = {  # a judgement about the picture
         "The file's own alpha hides every pixel; there is nothing to cut out.",
         "Export the picture again, with its layers shown.",
     ),
+    "low_grade": Meaning(
+        "Grade too low",
+        "Your own classifier of ordered grades puts the picture below the lowest grade that passes.",
+        "Look at the grades in the picture's quality, or set filter.min_grade lower.",
+    ),
     "no_subject": Meaning(
         "No subject",
         "Neither the detector nor the whole-picture mask found anything to cut out.",

@@ -19,6 +19,7 @@ pytest_plugins = ["shared_fixtures"]
 HEAVY_FIXTURES = {"service", "browser", "s3_server"}  # a service, Chromium, an S3 server
 HEAVY_FILES = {  # whole runs, services of their own, clusters, the site, training, commands by the dozen
     "api/test_cli.py",
+    "autoclassify/test_cli.py",
     "api/test_cutter.py",
     "api/test_ray.py",
     "cluster/test_session.py",

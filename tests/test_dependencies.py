@@ -18,6 +18,7 @@ EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 DISTRIBUTIONS = packages_distributions()
 # folder -> extras that its code may count on: what they bring is imported where it is used, or beside a clear message
 FOLDERS: dict[str, list[str]] = {
+    "autoclassify": ["autoclassify"],
     "hairline": [],
     "cluster": [],
     "configs": [],

@@ -10,7 +10,19 @@ from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("stages", "pipeline", "serve", "training", "evaluation", "configs", "benchmarks", "cluster", "docs", "tests")
+FOLDERS = (
+    "autoclassify",
+    "stages",
+    "pipeline",
+    "serve",
+    "training",
+    "evaluation",
+    "configs",
+    "benchmarks",
+    "cluster",
+    "docs",
+    "tests",
+)
 MODULES = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
 WEIGHTS = ROOT / "stages" / "weights"
 
@@ -53,7 +65,7 @@ def test_every_folder_with_modules_is_packaged() -> None:
 
     how = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]["find"]
     packages = set(find_packages(str(ROOT), include=how["include"]))
-    for folder in ("stages", "pipeline", "training", "evaluation", "configs"):
+    for folder in ("autoclassify", "stages", "pipeline", "training", "evaluation", "configs"):
         for path in (ROOT / folder).rglob("*.py"):
             name = "hairline." + ".".join(path.parent.relative_to(ROOT).parts)
             assert name in packages, f"{path} is in no package: an __init__.py is missing"

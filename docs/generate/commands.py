@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from .markdown import code, fence, page, prose, table
-from .subjects import command_line, labelling, training
+from .subjects import autoclassify, autoclassify_steps, command_line, labelling, training
 
 DEFAULT = re.compile(r" \((default: )?%\(default\)s\)")
 CODES = (
@@ -20,7 +20,7 @@ CODES = (
 
 def page_parts() -> Iterator[str]:
     """A section for each command."""
-    own = {"train": training()}  # it reads its own arguments
+    own = {"train": training(), "autoclassify": autoclassify()}  # they read their own arguments
     for name, parser, about in _inner(command_line()):
         actions = list(_inner(parser)) if name not in own else []
         for _, action, what in actions:
@@ -29,6 +29,9 @@ def page_parts() -> Iterator[str]:
             yield from _command(own.get(name, parser), about)
         if name == "train":
             yield from _command(labelling(), "")
+        if name == "autoclassify":
+            for step in autoclassify_steps().values():
+                yield from _command(step, "")
 
 
 def _inner(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser, str]]:

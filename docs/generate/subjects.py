@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import hairline
+from hairline.autoclassify.cli import parser as autoclassify
+from hairline.autoclassify.cli import step_parsers as autoclassify_steps
 from hairline.cli import parser as command_line
 from hairline.configs.job import Job
 from hairline.configs.service import Service, load_service
@@ -40,6 +42,8 @@ __all__ = [
     "Job",
     "Meaning",
     "Service",
+    "autoclassify",
+    "autoclassify_steps",
     "call_of",
     "command_line",
     "describe_api",

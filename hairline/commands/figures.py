@@ -1,4 +1,4 @@
-"""train and evaluate: the models, and figures of what they make."""
+"""train, autoclassify and evaluate: the models, and figures of what they make."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from .base import Commands
 
 def add(commands: Commands) -> None:
     commands.add_parser("train", help="makes the models: hairline train --help", add_help=False)
+    commands.add_parser(
+        "autoclassify", help="a classifier of your own categories: hairline autoclassify --help", add_help=False
+    )
     judged = commands.add_parser("evaluate", help="figures of mattes, boxes, categories and defects against the truth")
     evaluation_options(judged)
     judged.set_defaults(work=_evaluate)

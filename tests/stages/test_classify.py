@@ -1,16 +1,21 @@
 """The classify stage: routes, hints, low confidence, and photographs it was never shown."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from safetensors.torch import load_file, save
 from skimage import data
 
 from hairline.stages.base import run_stage
 from hairline.stages.classify import ROUTE_OF, ROUTES, ClassifySettings, ClassifyStage
+from hairline.stages.errors import HairlineError
 from hairline.stages.item import Item
 from hairline.stages.networks.classifier import CATEGORIES
+from hairline.stages.networks.exported import KEY, ExportedNet, Form, read_form
 
 
 def item(rgb: np.ndarray, hint: str = "") -> Item:
@@ -99,3 +104,51 @@ def test_one_broken_picture_fails_alone(stage: ClassifyStage) -> None:
 
 def test_weights_are_part_of_the_fingerprint() -> None:
     assert len(ClassifyStage.weight_hashes(ClassifySettings())["classify"]) == 64
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a classifier of two categories, which says `Summer Dress` of what is red, calibrated by hand."""
+    torch.manual_seed(0)
+    network = ExportedNet(Form(labels=("Summer Dress", "coat"), size=64, levels=3)).eval()
+    with torch.no_grad():
+        network.head.layers[1].weight.zero_()
+        network.head.layers[1].bias.copy_(torch.tensor([3.0, 0.0]))
+        network.reach.fill_(1e6)
+    folder = tmp_path_factory.mktemp("model")
+    tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
+    (folder / "model.safetensors").write_bytes(save(tensors, {KEY: network.form.model_dump_json()}))
+    return folder
+
+
+def test_a_classifier_of_ones_own_brings_its_categories(own: Path) -> None:
+    settings = ClassifySettings(weights=str(own), routes={"Summer Dress": "product"})
+    made = [item(data.coffee()), item(data.coffee(), "COAT"), item(data.coffee(), "animal")]
+    run_stage(staged(settings), made)
+    assert made[0].category == "Summer Dress" and made[0].route == "product" and made[0].category_score > 0.9
+    assert made[1].category == "coat" and made[1].route == "general"
+    assert made[2].reason == "unknown_category" and "Summer Dress, coat" in made[2].detail
+
+
+def test_below_its_threshold_it_is_unsure(own: Path, tmp_path: Path) -> None:
+    tensors = load_file(own / "model.safetensors")
+    tensors["thresholds"] = torch.tensor([0.99, 0.0])
+    form = read_form(own / "model.safetensors")
+    (tmp_path / "model.safetensors").write_bytes(save(tensors, {KEY: form.model_dump_json()}))
+    made = item(data.coffee())
+    run_stage(staged(ClassifySettings(weights=str(tmp_path), routes={"Summer Dress": "product"})), [made])
+    assert (made.category, made.route) == ("unsure", "general") and made.detail.startswith("perhaps Summer Dress")
+
+
+def test_routes_of_categories_that_it_lacks_are_refused_before_anything_starts(own: Path) -> None:
+    with pytest.raises(HairlineError, match="has no category 'coats'; did you mean 'coat'"):
+        ClassifyStage.weight_hashes(ClassifySettings(weights=str(own), routes={"coats": "product"}))
+
+
+def test_its_answer_does_not_depend_on_the_batch_either(own: Path) -> None:
+    stage = staged(ClassifySettings(weights=str(own)))
+    together = [item(data.astronaut()), item(data.coffee())]
+    run_stage(stage, together)
+    alone = item(data.coffee())
+    run_stage(stage, [alone])
+    assert alone.category_score == together[1].category_score

@@ -1,16 +1,22 @@
 """The filter stage on good and on spoilt photographs, with the network and by the signals alone."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from safetensors.torch import save
 from skimage import data
 
 from hairline.stages.base import run_stage
+from hairline.stages.checkpoints import FOLDER
+from hairline.stages.errors import HairlineError
 from hairline.stages.filter import FilterSettings, FilterStage, Thresholds
 from hairline.stages.imaging import signals
 from hairline.stages.item import Item
+from hairline.stages.networks.exported import KEY, ExportedNet, Form
 from hairline.stages.networks.quality import CLASSES, DEFECTS
 
 
@@ -179,3 +185,47 @@ def test_misspelt_settings_are_refused() -> None:
 def test_weights_are_part_of_the_fingerprint() -> None:
     assert FilterStage.weight_hashes(FilterSettings(weights="none")) == {}
     assert len(FilterStage.weight_hashes(FilterSettings())["quality"]) == 64
+
+
+@pytest.fixture
+def grades(tmp_path: Path) -> Path:
+    """A classifier of ordered classes that finds every picture fair."""
+    network = ExportedNet(Form(labels=("bad", "fair", "good"), ordered=True, size=64, levels=3)).eval()
+    with torch.no_grad():
+        network.head.layers[1].weight.zero_()
+        network.head.layers[1].bias.fill_(2.0)
+        network.head.steps.first.fill_(0.0)
+        network.head.steps.gaps.fill_(4.0)
+        network.reach.fill_(1e6)
+    tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
+    (tmp_path / "model.safetensors").write_bytes(save(tensors, {KEY: network.form.model_dump_json()}))
+    return tmp_path
+
+
+def graded(**settings: object) -> Item:
+    stage = FilterStage(FilterSettings(**settings))
+    stage.setup(torch.device("cpu"))
+    png = bytes(cv2.imencode(".png", np.ascontiguousarray(data.coffee()[..., ::-1]))[1])
+    made = Item("a", "a", data=png)
+    run_stage(stage, [made])
+    return made
+
+
+def test_grades_of_ones_own_are_noted_and_the_lowest_that_passes_decides(grades: Path) -> None:
+    made = graded(quality_weights=str(grades))
+    assert made.status == "pending" and 0.7 < made.quality["grade"] < 1.3
+    assert abs(sum(made.quality[f"grade_{name}"] for name in ("bad", "fair", "good")) - 1) < 1e-5
+    assert graded(quality_weights=str(grades), min_grade="fair").status == "pending"
+    ended = graded(quality_weights=str(grades), min_grade="good")
+    assert (ended.status, ended.reason) == ("filtered", "low_grade") and "good or better" in ended.detail
+
+
+def test_grades_that_are_none_are_refused_before_anything_starts(grades: Path) -> None:
+    for settings, words in (
+        ({"min_grade": "fair"}, "needs quality_weights"),
+        ({"quality_weights": str(grades), "min_grade": "great"}, "great is none of bad, fair, good"),
+        ({"quality_weights": "builtin"}, "not found"),
+        ({"quality_weights": str(FOLDER / "quality.safetensors")}, "no classifier of ordered classes"),
+    ):
+        with pytest.raises(HairlineError, match=words):
+            FilterStage.weight_hashes(FilterSettings(**settings))

@@ -1,0 +1,189 @@
+"""Cleaning and searching, measured on labelled pictures: wrong labels put in by hand, arms of equal numbers of trials.
+
+    HAIRLINE_DATA=… python benchmarks/autoclassify.py --out bench-out --each 120
+
+Heads on cached features are cheap, so each figure is that of several seeds. `categories` are far apart, sorts of
+`clothing` are not. Flips are drawn evenly over the other classes, or, structured, between the two classes that heads
+confuse most. Ends with one line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+
+from hairline.autoclassify.clean import SURE, detect
+from hairline.autoclassify.heads import Recipe, fit, out_of_fold, predict
+from hairline.autoclassify.prepare import Prepared, prepare
+from hairline.autoclassify.space import HIDDEN, LEVELS, HeadSpace
+from hairline.autoclassify.trial import recipe_of
+from hairline.cluster.session import Cluster
+
+SHARE = 0.1  # of the training labels, flipped
+
+
+def manifest(data: Path, path: Path, kind: str, each: int) -> Path:
+    """A manifest of foregrounds: `categories` by their category, `clothing` by the sort of garment."""
+    found: dict[str, list[str]] = defaultdict(list)
+    with open(data / "labels.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            top, _, rest = row["path"].partition("/")
+            if top != "foregrounds":
+                continue
+            category = rest.split("/")[0]
+            if kind == "categories":
+                found[category].append(row["path"])
+            elif category == "clothing" and row["source_path"].count("/") >= 2:
+                found[row["source_path"].split("/")[-2]].append(row["path"])
+    rng = np.random.default_rng(0)
+    lines = [
+        f"{data / paths[place]},{label}"
+        for label, paths in sorted(found.items())
+        if len(paths) >= 40
+        for place in rng.permutation(len(paths))[:each].tolist()
+    ]
+    path.write_text("uri,label\n" + "\n".join(lines) + "\n")
+    return path
+
+
+def flipped(targets: np.ndarray, classes: int, pair: tuple[int, int] | None, rng: np.random.Generator) -> np.ndarray:
+    """The labels with a share of them wrong: over all classes, or between a pair of them (of these twice the share)."""
+    given = targets.copy()
+    if pair is None:
+        wrong = rng.permutation(len(targets))[: round(SHARE * len(targets))]
+        given[wrong] = (targets[wrong] + rng.integers(1, classes, len(wrong))) % classes
+        return given
+    either = rng.permutation(np.nonzero(np.isin(targets, pair))[0])
+    wrong = either[: round(2 * SHARE * len(either))]
+    given[wrong] = np.where(targets[wrong] == pair[0], pair[1], pair[0])
+    return given
+
+
+def found_of(chosen: np.ndarray, wrong: np.ndarray) -> dict[str, float]:
+    hit = int((chosen & wrong).sum())
+    return {"recall": round(hit / max(wrong.sum(), 1), 3), "precision": round(hit / max(chosen.sum(), 1), 3)}
+
+
+class Bench:
+    """One prepared data set with its features."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.classes = len(prepared.labels)
+        self.x, self.y, self.groups = prepared.features("imagenet"), prepared.targets, prepared.column("group")
+        parts = prepared.column("split")
+        self.train, self.val, self.test = (np.nonzero(parts == part)[0] for part in ("train", "val", "test"))
+        found = out_of_fold(self.x[self.train], self.y[self.train], self.groups[self.train], self.classes, Recipe())[0]
+        self.clean_oof = float((found.argmax(1) == self.y[self.train]).mean())
+        table = np.zeros((self.classes, self.classes))
+        np.add.at(table, (self.y[self.train], found.argmax(1)), 1)
+        np.fill_diagonal(table, 0)
+        a, b = np.unravel_index(int((table + table.T).argmax()), table.shape)
+        self.pair = (int(a), int(b))
+
+    def accuracy(self, rows: np.ndarray, targets: np.ndarray, recipe: Recipe, on: np.ndarray, seed: int) -> float:
+        head, _ = fit(self.x[rows].astype(np.float32), targets, self.classes, recipe, seed=seed)
+        return float((predict(head, self.x[on], False).argmax(1) == self.y[on]).mean())
+
+    def cleaning(self, seed: int, structured: bool) -> dict[str, Any]:
+        """Flips, detects, relabels or drops as the tool does, for two rounds, and trains on what each leaves."""
+        rng, true = np.random.default_rng(seed), self.y[self.train]
+        given = flipped(true, self.classes, self.pair if structured else None, rng)
+        wrong, labels, used = given != true, given.copy(), np.ones(len(true), bool)
+        answer: dict[str, Any] = {}
+        ever = np.zeros(len(true), bool)
+        for number in (1, 2):
+            rows = np.nonzero(used)[0]
+            where = self.train[rows]
+            found, margin = out_of_fold(self.x[where], labels[rows], self.groups[where], self.classes, Recipe())
+            shown, decided = detect(labels[rows], found, margin)
+            decided &= found.argmax(1) != labels[rows]
+            if number == 1:
+                answer["oof_against_true"] = round(float((found.argmax(1) == true[rows]).mean()), 3)
+                answer["shown"] = found_of(shown, wrong[rows])
+                answer["first_round"] = found_of(decided, wrong[rows])
+            ever[rows[decided]] = True
+            sure = decided & (found.max(1) >= SURE)
+            labels[rows[sure]] = found.argmax(1)[sure]
+            used[rows[decided & ~sure]] = False
+        answer["both_rounds"] = found_of(ever, wrong)
+        for name, rows, targets in (
+            ("clean", np.ones(len(true), bool), true),
+            ("flipped", np.ones(len(true), bool), given),
+            ("cleaned", used, labels),
+        ):
+            scores = [self.accuracy(self.train[rows], targets[rows], Recipe(), self.test, s) for s in range(3)]
+            answer[f"test_{name}"] = round(float(np.mean(scores)), 4)
+        return answer
+
+    def arms(self, seed: int, trials: int) -> dict[str, float]:
+        """Test accuracy of the head that is best on the validation part, after equal numbers of trials."""
+        space = HeadSpace(("imagenet",), LEVELS[::-1], HIDDEN)
+        samplers = {
+            "tpe": optuna.samplers.TPESampler(seed=seed, multivariate=True, n_startup_trials=8),
+            "random": optuna.samplers.RandomSampler(seed=seed),
+        }
+        answer = {}
+        for name in ("tpe", "random", "fixed"):
+            best: tuple[float, Recipe, int] | None = None
+            study = optuna.create_study(direction="maximize", sampler=samplers.get(name))
+            for number in range(trials):
+                recipe = Recipe()
+                if name != "fixed":
+                    trial = study.ask()
+                    recipe = recipe_of({**space(trial), **trial.params})
+                start = seed * 1000 + number
+                score = self.accuracy(self.train, self.y[self.train], recipe, self.val, start)
+                if name != "fixed":
+                    study.tell(trial, score)
+                if best is None or score > best[0]:
+                    best = (score, recipe, start)
+            assert best
+            answer[name] = round(self.accuracy(self.train, self.y[self.train], best[1], self.test, best[2]), 4)
+        return answer
+
+
+def main() -> None:
+    command = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    command.add_argument("--out", type=Path, default=Path("bench-autoclassify"))
+    command.add_argument("--each", type=int, default=120, help="pictures of each class, at most")
+    command.add_argument("--seeds", type=int, default=3)
+    command.add_argument("--trials", type=int, default=16, help="of each arm")
+    command.add_argument("--kinds", nargs="+", default=["categories", "clothing"])
+    options = command.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    data = Path(os.environ["HAIRLINE_DATA"])
+    figures: dict[str, Any] = {"each": options.each}
+    for kind in options.kinds:
+        out = options.out.absolute() / kind
+        out.mkdir(parents=True, exist_ok=True)
+        listed = manifest(data, out / "labels.csv", kind, options.each)
+        started = time.monotonic()
+        with Cluster.of_environment().session():
+            prepared = prepare(str(listed), out, [], ["imagenet"], lambda line: None)
+        bench = Bench(prepared)
+        found: dict[str, Any] = {
+            "pictures": len(bench.y),
+            "prepared_s": round(time.monotonic() - started, 1),
+            "oof_clean": round(bench.clean_oof, 3),
+            "pair": [prepared.labels[number] for number in bench.pair],
+        }
+        for structured in (False, True):
+            rows = [bench.cleaning(seed, structured) for seed in range(options.seeds)]
+            found["structured" if structured else "uniform"] = rows
+        found["arms"] = [bench.arms(seed, options.trials) for seed in range(options.seeds)]
+        figures[kind] = found
+        print(kind, json.dumps(found, indent=1), flush=True)
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

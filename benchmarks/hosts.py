@@ -39,7 +39,6 @@ from failing_s3 import Answer, Request
 
 SIZE = (256, 192)
 BATCH = 8
-PAUSE_S = 0.06  # of the stages that take the place of the networks
 AT_MOST_S = 1500  # one run, with all of its faults
 KILLED = -signal.SIGKILL
 SLOW = Answer(503, "SlowDown", "Please reduce your request rate.")
@@ -54,7 +53,8 @@ class HostsBench(Bench):
     Attributes:
         times: moments of each fault.
         read, quiet: how often each source was read whole, now and by the quiet run.
-        killed: worker processes that the present fault has killed.
+        hits: moments at which the present fault came.
+        killed: worker processes that it has killed.
     """
 
     def __init__(self, hosts: Hosts, endpoint: str, catalog: Path, job: Path, times: int, seed: int) -> None:
@@ -62,14 +62,14 @@ class HostsBench(Bench):
         self.hosts, self.job, self.times = hosts, job, times
         self.read: Counter[str] = Counter()
         self.quiet: Counter[str] = Counter()
-        self.killed = 0
+        self.hits = self.killed = 0
         self.until = 0.0
 
     def fresh(self) -> None:
         """A new output; storage is well, and all hosts are there."""
         super().fresh()
         self.proxy.flowing.set()
-        self.read, self.killed = Counter(), 0
+        self.read, self.hits, self.killed = Counter(), 0, 0
         self.answer(lambda request: None)
         self.hosts.wait()
         self.until = time.monotonic() + AT_MOST_S
@@ -114,6 +114,7 @@ class HostsBench(Bench):
             if run.poll() is not None:
                 return False
             time.sleep(0.05)
+        self.hits += run.poll() is None
         return run.poll() is None
 
     def a_worker_host(self) -> Host:
@@ -150,12 +151,14 @@ def network_cut(bench: HostsBench) -> None:
 
 def workers_killed(bench: HostsBench) -> None:
     run = bench.start()
-    bench.reaches(run, 0.02)
+    while not bench.read and run.poll() is None:
+        time.sleep(0.1)
     while run.poll() is None and time.monotonic() < bench.until:
-        if workers := [each for host in bench.hosts.all for each in host.workers()]:
+        if workers := [each for host in bench.hosts.all for each in host.workers(at_work=True)]:
             with suppress(psutil.NoSuchProcess):
                 bench.random.choice(workers).kill()
                 bench.killed += 1
+                bench.hits += 1
         for _ in range(100):
             time.sleep(0.1 if run.poll() is None else 0)
     bench.end(run)
@@ -200,25 +203,25 @@ def driver_killed(bench: HostsBench) -> None:
 def two_drivers(bench: HostsBench) -> None:
     run = bench.start()
     for i in range(bench.times):
-        bench.reaches(run, (i + bench.random.uniform(0.15, 0.9)) / bench.times)
-        bench.end(bench.start())
-        waiting = bench.start("--set", "lease_wait_s=600")
-        time.sleep(bench.random.uniform(5, 15))
-        kill(run)
-        bench.killed += 3
-        bench.end(run)
-        run = waiting
+        if bench.reaches(run, (i + bench.random.uniform(0.1, 0.3)) / bench.times):
+            refused, waiting = bench.start(), bench.start("--set", "lease_wait_s=600")
+            bench.end(refused)
+            kill(run)
+            bench.killed += 3
+            bench.end(run)
+            run = waiting
     bench.end(run)
 
 
 def head_restarted(bench: HostsBench) -> None:
     run = bench.start()
-    for _ in bench.moments(run):
-        bench.killed += 3
-        bench.hosts.head.kill()
-        bench.end(run)
-        bench.hosts.wait()
-        run = bench.start("--set", "lease_wait_s=600")
+    for i in range(bench.times):
+        if bench.reaches(run, (i + bench.random.uniform(0.15, 0.9)) / bench.times):
+            bench.killed += 3
+            bench.hosts.head.kill()
+            bench.end(run)
+            bench.hosts.wait()
+            run = bench.start("--set", "lease_wait_s=600")
     bench.end(run)
 
 
@@ -239,7 +242,7 @@ FAULTS: dict[str, tuple[Callable[[HostsBench], None], Callable[[list[int]], bool
     "storage stopped for 20 s": (storage_stops(20), lambda codes: codes == [0]),
     "storage stopped for 120 s, then 503 to a third": (storage_stops(120, slow_down), lambda codes: codes == [0]),
     "driver killed ten times": (driver_killed, lambda codes: set(codes) <= {KILLED, 0} and codes[-1] == 0),
-    "two drivers, the first killed": (two_drivers, lambda codes: set(codes[:-1]) == {2, KILLED} and codes[-1] == 0),
+    "two drivers, the first killed": (two_drivers, lambda codes: codes == [2, KILLED] * (len(codes) // 2) + [0]),
     "head restarted": (head_restarted, lambda codes: set(codes[:-1]) == {KILLED} and codes[-1] == 0),
     "credentials expired for 15 s": (credentials_expired, lambda codes: codes == [0]),
 }
@@ -262,9 +265,9 @@ def run_all(bench: HostsBench, wanted: list[str]) -> list[dict]:
         bench.fresh()
         started = time.monotonic()
         fault(bench)
-        line: dict = {"fault": name, "seconds": round(time.monotonic() - started)}
-        line |= {"as_told": right(bench.codes), **judged(bench, whole), "workers_killed": bench.killed}
-        line["repeated"] = bench.repeated()
+        line: dict = {"fault": name, "moments": bench.hits, "seconds": round(time.monotonic() - started)}
+        line |= {"as_told": right(bench.codes), **judged(bench, whole)}
+        line |= {"workers_killed": bench.killed, "repeated": bench.repeated()}
         line["few_repeated"] = name not in KILLS or bench.repeated() <= 2 * BATCH * bench.killed
         found.append(line)
         print(json.dumps({**line, "exit_codes": bench.codes}), flush=True)
@@ -273,10 +276,10 @@ def run_all(bench: HostsBench, wanted: list[str]) -> list[dict]:
     return found
 
 
-def job_file(folder: Path, stages: str) -> Path:
+def job_file(folder: Path, stages: str, pause_s: float) -> Path:
     """The job, in a file that every host reaches."""
     names = ["own_stages:Judge", "own_stages:Invert"]
-    job: dict = {"products": ["negative"], "stages": {names[0]: {"pause_s": PAUSE_S}}}
+    job: dict = {"products": ["negative"], "stages": {names[0]: {"pause_s": pause_s}}}
     if stages == "all":
         names, job = ["filter", "classify", "detect", "coarse", "fine", "products"], {"products": ["cutout"]}
     job["pools"] = [{"name": "all", "stages": names, "batch": BATCH, "workers": [1, 3]}]
@@ -292,12 +295,14 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=0, help="moments per fault (3)")
     parser.add_argument("--only", help=f"some of the faults, by the beginnings of their names: {', '.join(FAULTS)}")
     parser.add_argument("--stages", choices=["small", "all"], default="small")
+    parser.add_argument("--pause", type=float, default=0.06, help="seconds that the small stages take for a picture")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--number", type=int, default=0, help="of the hosts' network; another one runs beside")
     parser.add_argument("--clean", action="store_true", help="only removes what one that was killed has left")
     args = parser.parse_args()
     if os.geteuid():
-        sys.exit("hosts in namespaces can only be made by root")
+        print(json.dumps({"faults": 0, "skipped": "hosts in namespaces can only be made by root"}))
+        return 0 if args.quick else 2
     if args.clean:
         clean(args.number)
         return 0
@@ -306,7 +311,7 @@ def main() -> int:
     wanted = [name for name in FAULTS if name.startswith(parts)]
     with tempfile.TemporaryDirectory(prefix="hairline-hosts-") as folder:
         make(Path(folder, "in"), args.pictures or (60 if args.quick else 3000), args.seed, SIZE, rendered=False)
-        job = job_file(Path(folder), args.stages)
+        job = job_file(Path(folder), args.stages, args.pause)
         with s3_server() as endpoint, Hosts(number=args.number) as hosts:
             times = args.times or (1 if args.quick else 3)
             with closing(HostsBench(hosts, endpoint, Path(folder, "in"), job, times, args.seed)) as bench:

@@ -97,12 +97,13 @@ class Host:
             return [init, *init.children(recursive=True)] if init else []
         return []
 
-    def workers(self) -> list[psutil.Process]:
-        """Processes of Hairline's pools that run here."""
+    def workers(self, at_work: bool = False) -> list[psutil.Process]:
+        """Processes of Hairline's pools that run here; all, or those that have started."""
         found = []
         for each in self.processes():
             with suppress(psutil.NoSuchProcess):
-                found += [each] if "MapWorker" in " ".join(each.cmdline()) else []
+                title = " ".join(each.cmdline())
+                found += [each] if "MapWorker" in title and not (at_work and "__init__" in title) else []
         return found
 
     def kill(self) -> None:

@@ -88,10 +88,8 @@ def allocate(
     if one_card:
         taken = [_on_one(pool, share, every) for pool, share in zip(pools, taken, strict=True)]
     ranges = [_range(pool, share, every, len(pools)) for pool, share in zip(pools, taken, strict=True)]
-    room = Room(every)
-    smallest = _fill(room, pools, taken, [low for low, _ in ranges])
-    if any(spread.total() < low for spread, (low, _) in zip(smallest, ranges, strict=True)):
-        raise HairlineError(_refusal(pools, taken, [low for low, _ in ranges], smallest, room, bool(at_most)))
+    if not _fit(every, pools, taken, lows := [low for low, _ in ranges]):
+        raise HairlineError(_refusal(pools, taken, lows, every, bool(at_most)))
     if batches is not None:
         ranges = [(min(low, max(batches, 1)), min(high, max(batches, 1))) for low, high in ranges]
     most = _spread(Room(every), pools, taken, ranges)
@@ -201,27 +199,32 @@ def _on_one(pool: PoolConfig, share: Shares, nodes: Sequence[Node]) -> Shares:
     return {best: share[best]}
 
 
+def _fit(nodes: Sequence[Node], pools: Sequence[PoolConfig], taken: Sequence[Shares], counts: Sequence[int]) -> bool:
+    spreads = _fill(Room(nodes), pools, taken, counts)
+    return all(spread.total() >= count for spread, count in zip(spreads, counts, strict=True))
+
+
 def _refusal(
-    pools: Sequence[PoolConfig],
-    taken: Sequence[Shares],
-    counts: Sequence[int],
-    placed: Sequence[Spread],
-    room: Room,
-    at_most: bool,
+    pools: Sequence[PoolConfig], taken: Sequence[Shares], counts: Sequence[int], nodes: Sequence[Node], at_most: bool
 ) -> str:
-    """What was asked, what there is, which pool finds no room, and which number of processes would."""
+    """What was asked, what there is, which pool finds no room, and which numbers of processes would, all together."""
     asked, short = [], []
-    for pool, share, count, spread in zip(pools, taken, counts, placed, strict=True):
+    room = Room(nodes)
+    one = [spread.total() for spread in _fill(room, pools, taken, [min(1, count) for count in counts])]
+    fits = [spread.total() for spread in _spread(Room(nodes), pools, taken, list(zip(one, counts, strict=True)))]
+    while not _fit(nodes, pools, taken, fits):  # put one by one they find room that they do not find pool by pool
+        fits[fits.index(max(fits))] -= 1
+    for pool, share, count, first, found in zip(pools, taken, counts, one, fits, strict=True):
         gpu = f" and {_text(share)}" if share else ""
         asked.append(f"{pool.name} asks for {count} × {pool.cpus:g} CPU{gpu}")
-        if (found := spread.total()) and found < count:
-            short.append(f"{found} of {pool.name} have room, so workers: {found} would fit")
-        elif found < count:
+        if count and not first:
             short.append(
                 f"no room for {pool.name}, as the most that is free on one node is {room.fullest(bool(share))}"
             )
+        elif found < count and sum(one) == sum(map(bool, counts)):
+            short.append(f"{found} of {pool.name} have room, so workers: {found} would fit")
     most = "at most " if at_most else ""
-    return f"the pools do not fit: {', '.join(asked)}; there is {most}{there(room.nodes)}; {'; '.join(short)}{_ADVICE}"
+    return f"the pools do not fit: {', '.join(asked)}; there is {most}{there(nodes)}; {'; '.join(short)}{_ADVICE}"
 
 
 def _text(share: Shares) -> str:

@@ -1,5 +1,6 @@
 import math
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,27 @@ def test_what_does_not_fit(pools: list[PoolConfig], node: Node, message: str) ->
     with pytest.raises(HairlineError, match="do not fit") as caught:
         allocate(pools, [node], batches=1)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("gib", [1.0, 2.5, 2.9, 6.0, 14.5])
+def test_the_number_that_would_fit_does_and_one_more_does_not(gib: float) -> None:
+    nodes = [Node(8, 1, 14.5, "T4"), Node(8, 1, 22.0, "L4")]
+    read = pool("read", workers=2)
+    with pytest.raises(HairlineError) as caught:
+        allocate([read, pool("fine", gpu_memory_gib=gib, workers=99)], nodes)
+    fits = int(re.search(r"so workers: (\d+) would fit", str(caught.value))[1])  # type: ignore[index]
+    (_, got) = allocate([read, pool("fine", gpu_memory_gib=gib, workers=fits)], nodes)
+    assert sum(card.gpu * card.most for card in got.cards) <= 2 and got.planned == fits
+    with pytest.raises(HairlineError, match=f"{fits} of fine have room"):
+        allocate([read, pool("fine", gpu_memory_gib=gib, workers=fits + 1)], nodes)
+
+
+def test_five_pools_on_one_card_that_is_too_small_for_the_fifth() -> None:
+    pools = [pool(name, gpu_memory_gib=3.5, workers=1) for name in "abcde"]
+    with pytest.raises(HairlineError, match=r"no room for e, as the most that is free on one node is 4 CPU and 0.0344"):
+        allocate(pools, [Node(8, 1, 14.5, "T4")])
+    got = allocate([each.model_copy(update={"gpu_memory_gib": 2.9}) for each in pools], [Node(8, 1, 14.5, "T4")])
+    assert [(each.gpu, each.planned) for each in got] == [(0.2, 1)] * 5
 
 
 def test_this_machine() -> None:

@@ -11,8 +11,6 @@ attempt) that differ from the unharmed run's.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import hashlib
 import json
 import os
 import random
@@ -22,7 +20,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -57,9 +56,9 @@ class Bench:
         codes: exit codes of the present fault's commands, in their order.
     """
 
-    def __init__(self, endpoint: str, catalog: Path, seed: int) -> None:
+    def __init__(self, endpoint: str, catalog: Path, seed: int, host: str = "127.0.0.1") -> None:
         self.random = random.Random(seed)
-        self.proxy = FailingS3(endpoint)
+        self.proxy = FailingS3(endpoint, host=host)
         self.root = f"s3://hairline-faults-{os.getpid()}"
         filesystem("s3").mkdir(self.root[5:])
         paths = sorted(path for path in catalog.rglob("*") if path.is_file())
@@ -92,14 +91,37 @@ class Bench:
         time.sleep(self.random.uniform(0, self.seconds / 3))
 
     def state(self) -> tuple[dict[str, str], list[dict]]:
-        """The products by their hash, and the rows."""
-        folder = Folder(self.output)
+        """The products by their MD5, and the rows."""
+        folder, path = Folder(self.output), self.output[5:]
+        found = {key[len(path) + 1 :]: about for key, about in filesystem("s3").find(path, detail=True).items()}
         own = ("runs/", "report/", "results/")
-        names = [name for name in folder.names("") if not name.startswith(own)]
-        files = {name: hashlib.sha256(folder.read(name)).hexdigest() for name in names}
+        files = {name: about["ETag"] for name, about in found.items() if not name.startswith(own)}
         columns = [name for name in SCHEMA.names if name not in VOLATILE]
-        rows = [row for name in Ledger(folder).files for row in Ledger(folder)._table(name, columns).to_pylist()]
+        rows = [row for name in Ledger(folder).files for row in Ledger(folder).table(name, columns).to_pylist()]
         return files, rows
+
+    def close(self) -> None:
+        self.proxy.close()
+        filesystem("s3").rm(self.root[5:], recursive=True)
+
+
+@contextmanager
+def s3_server() -> Iterator[str]:
+    """The endpoint of HAIRLINE_S3_ENDPOINT, or of a server that lasts as long as the block."""
+    if endpoint := os.environ.get("HAIRLINE_S3_ENDPOINT", ""):
+        os.environ["AWS_ENDPOINT_URL"] = endpoint
+        yield endpoint
+        return
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+    command = [sys.executable, "-c", SERVER]
+    server = subprocess.Popen(command, stdin=-1, stdout=-1, stderr=subprocess.DEVNULL, text=True)
+    assert server.stdout is not None
+    endpoint = server.stdout.readline().strip()
+    os.environ.update(keys, AWS_ENDPOINT_URL=endpoint)
+    try:
+        yield endpoint
+    finally:
+        server.communicate("")
 
 
 def workers_killed(bench: Bench) -> None:
@@ -107,7 +129,7 @@ def workers_killed(bench: Bench) -> None:
     run = bench.start()
     for _ in range(3):
         bench.under_way(run)
-        with contextlib.suppress(psutil.NoSuchProcess):  # the run, or the worker, has ended
+        with suppress(psutil.NoSuchProcess):  # the run, or the worker, has ended
             workers = [each for each in psutil.Process(run.pid).children(recursive=True) if "MapWorker" in each.name()]
             if workers:
                 bench.random.choice(workers).kill()
@@ -252,23 +274,8 @@ def main() -> int:
     wanted = [name for name in (QUICK if args.quick and not args.only else FAULTS) if name.startswith(parts)]
     with tempfile.TemporaryDirectory(prefix="hairline-faults-") as folder:
         make(Path(folder), args.pictures or (48 if args.quick else 300), args.seed, size=(480, 360))
-        server = None
-        if not (endpoint := os.environ.get("HAIRLINE_S3_ENDPOINT", "")):
-            keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-            os.environ.update(keys)
-            command = [sys.executable, "-c", SERVER]
-            server = subprocess.Popen(command, stdin=-1, stdout=-1, stderr=subprocess.DEVNULL, text=True)
-            assert server.stdout is not None
-            endpoint = server.stdout.readline().strip()
-        os.environ["AWS_ENDPOINT_URL"] = endpoint
-        bench = Bench(endpoint, Path(folder), args.seed)
-        try:
+        with s3_server() as endpoint, closing(Bench(endpoint, Path(folder), args.seed)) as bench:
             found = run_all(bench, wanted, args.times or (1 if args.quick else 3))
-        finally:
-            filesystem("s3").rm(bench.root[5:], recursive=True)
-            bench.proxy.close()
-            if server:
-                server.communicate("")
     print(table(found))
     sums = {key: sum(row[key] for row in found) for key in ("lost", "duplicated", "different_files")}
     print(json.dumps({"runs": len(found), **sums, "as_told": all(row["as_told"] for row in found)}))

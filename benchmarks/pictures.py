@@ -16,17 +16,23 @@ SIZE = (1152, 896)  # width, height: 1.03 megapixels
 
 
 def make(
-    folder: Path, count: int, seed: int = 0, size: tuple[int, int] = SIZE, distinct: int | None = None
+    folder: Path,
+    count: int,
+    seed: int = 0,
+    size: tuple[int, int] = SIZE,
+    distinct: int | None = None,
+    rendered: bool = True,
 ) -> list[Path]:
     """Writes `count` JPEG pictures of one subject each, all or the first `distinct` different, and returns their paths.
 
     Half are scikit-image's photographs (a portrait, a cat, a cup, a motorcycle), half rendered products on
-    studio backgrounds; each is cut, mirrored, lit and grained differently.
+    studio backgrounds; each is cut, mirrored, lit and grained differently. Without `rendered`, which takes minutes, all
+    are photographs.
     """
     rng = np.random.default_rng(seed)
     data = Path(skimage.__file__).parent / "data"
     photographs = [_read(data / name) for name in PHOTOGRAPHS]
-    names = [name for name in PRODUCTS for _ in range(2)][: (count + 1) // 2]  # rendering takes seconds each
+    names = [name for name in PRODUCTS for _ in range(2)][: (count + 1) // 2 * rendered]  # seconds each
     products = [render_product(name, rng, 720) for name in names]
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -37,7 +43,7 @@ def make(
         if distinct and k >= distinct:
             path.hardlink_to(paths[k % distinct])
             continue
-        if k % 2:
+        if k % 2 or not rendered:
             picture = _photograph(photographs[k // 2 % len(photographs)], size, rng)
         else:
             picture = _product(products[k // 2 % len(products)], size, rng)

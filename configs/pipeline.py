@@ -5,7 +5,7 @@ Not covered: whether the pools fit the machine (cluster/placement.py).
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -22,10 +22,9 @@ from ..stages.errors import HairlineError
 from ..stages.limits import Limits
 from ..stages.registry import STAGES, stage_class
 from .cluster import ClusterConfig
-from .documents import Document, Key, did_you_mean, dotted
+from .documents import Document, did_you_mean, validate
 from .nodes import NodeType
 
-M = TypeVar("M", bound=BaseModel)
 S = TypeVar("S", bound="PipelineConfig")
 Count = Annotated[int, Field(ge=1)]
 
@@ -156,54 +155,3 @@ def _check_pools(config: PipelineConfig, document: Document) -> None:
         raise HairlineError(f"{where}: pools: no pool runs {', '.join(missing)}; add it to a pool's stages")
     if len({pool.name for pool in config.pools}) < len(config.pools):
         raise HairlineError(f"{where}: pools: two pools have the same name")
-
-
-def validate(model: type[M], data: Any, document: Document, above: Key) -> M:
-    """Checks the part of a document that lies at `above`. Raises HairlineError: the first mistake, with its line."""
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        raise HairlineError(_explain(error, model, document, above)) from error
-
-
-def _explain(error: ValidationError, model: type[BaseModel], document: Document, above: Key) -> str:
-    """The first mistake as one line: location, key, what is wrong. Unknown keys first: one may be the missing one."""
-    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
-    inside: Key = first["loc"]
-    if above == ("stages", "products") and inside[:1] == ("products",):
-        above = ()  # they stand at the top of the file
-    key = (*above, *inside)
-    while key not in document.locations and key[:-1] != above and key:
-        key = key[:-1]  # pydantic adds the members of a union to the way
-    if first["type"] == "extra_forbidden":
-        known = _fields(model, inside[:-1])
-        what = f"unknown key{did_you_mean(str(inside[-1]), known)}"
-        key = (*above, *inside)
-    elif first["type"] == "missing":
-        what = "is missing"
-        key = (*above, *inside)
-    elif first["type"] in ("value_error", "assertion_error"):
-        what = first["msg"].partition(", ")[2] or first["msg"]
-    else:
-        what = f"{first['msg']} (is {str(first['input'])[:60]})".replace("Tuple", "List").replace("tuple", "list")
-    inner = [
-        known for known in document.locations if known and known[: len(key)] == key and f"'{known[-1]}'" in what[:200]
-    ]
-    key = max(inner, key=len, default=key)  # a key that a validator names stands on a line of its own
-    return f"{document.location(key)}: {dotted(key) or 'job'}: {what}"
-
-
-def _fields(model: type[BaseModel], way: Key) -> list[str]:
-    """The keys allowed at one level inside a model."""
-    found: list[type[BaseModel]] = [model]
-    for part in way:
-        if isinstance(part, str):
-            fields = [m.model_fields[part].annotation for m in found if part in m.model_fields]
-            found = [inner for annotation in fields for inner in _models(annotation)] or found
-    return [name for each in found for name in each.model_fields]
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for argument in get_args(annotation) for model in _models(argument)]

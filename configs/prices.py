@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .documents import read_config
-from .pipeline import validate
+from .documents import read_config, validate
 
 
 class Requests(BaseModel):

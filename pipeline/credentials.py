@@ -19,6 +19,7 @@ RENEW_S = 30.0  # at most so often; a connection made anew takes 13 MB, for the 
 HANDED_ON = (
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_REGION",
     "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3",
+    "HAIRLINE_MODELS", "HAIRLINE_DOWNLOAD",  # where public models are, and whether they may be fetched
 )  # fmt: skip
 
 _lock = threading.Lock()

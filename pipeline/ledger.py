@@ -75,7 +75,7 @@ SCHEMA = pa.schema(
 )
 KEYS = ["id", "run_id"]
 RESULT = ["fingerprint", "status", "stage", "reason"]  # what `first_stage` is asked with
-ADDED = {"digests", "kept"}  # columns that older files lack
+ADDED = {"digests", "kept", "verdicts"}  # columns that older files lack
 
 
 def row(
@@ -87,13 +87,15 @@ def row(
         outputs: product -> path or URL.
         digests: product -> md5 of the file (hex), or empty where that was there already and is not the run's.
     """
+    facts = item.facts()
     return {
         "id": item.id,
         "uri": item.uri,
         "etag": item.etag,
-        **item.facts(),
+        **facts,
         "detail": clean(item.detail),
         "quality": list(item.quality.items()),
+        "verdicts": [_with_text(verdict) for verdict in facts["verdicts"]],
         "outputs": sorted(outputs.items()),
         "digests": None if digests is None else sorted(digests.items()),
         "kept": "",
@@ -102,6 +104,11 @@ def row(
         "fingerprint": fingerprint,
         "run_id": run_id,
     }
+
+
+def _with_text(verdict: dict[str, Any]) -> dict[str, Any]:
+    """A verdict with the values of its checks as text: a column has one type."""
+    return verdict | {"checks": [check | {"value": str(check["value"])} for check in verdict["checks"]]}
 
 
 def clean(text: str) -> str:

@@ -95,7 +95,7 @@ def plain(table: pa.Table) -> list[Row]:
     """Rows of the ledger as dicts; maps as dicts, null maps and lists as empty ones."""
     rows: list[Row] = table.to_pylist(maps_as_pydicts="lossy")
     for row in rows:
-        for column, empty in (("quality", {}), ("boxes", []), ("outputs", {}), ("seconds", {})):
+        for column, empty in (("quality", {}), ("boxes", []), ("outputs", {}), ("verdicts", []), ("seconds", {})):
             if column in row:
                 row[column] = row[column] or empty
     return rows

@@ -47,6 +47,41 @@ class Group:
 
 
 @dataclass
+class Verdicts:
+    """What was said of products with presets.
+
+    Attributes:
+        counts: (product, preset, verdict) -> files.
+        failed: (product, rule) -> files that do not keep it.
+        first: pictures with a product that fails, the first by id, at most `FIRST`.
+    """
+
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    failed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    first: list[str] = field(default_factory=list)
+
+    def add(self, table: pa.Table) -> None:
+        """Counts the rows of a partition, columns `id` and `verdicts`."""
+        ids = table["id"].combine_chunks()
+        column = table["verdicts"].combine_chunks()
+        found = pc.list_flatten(column)
+        if not len(found):
+            return
+        product, preset, verdict = (pc.struct_field(found, name) for name in ("product", "preset", "verdict"))
+        rows = zip(product.to_pylist(), preset.to_pylist(), verdict.to_pylist(), strict=True)
+        self.counts.update(rows)
+        bad = pc.equal(verdict, "fail")
+        owners = ids.take(pc.list_parent_indices(column)).filter(bad).unique().to_pylist()
+        self.first = sorted({*self.first, *owners})[:FIRST]
+        checks = pc.struct_field(found, "checks")
+        of = product.take(pc.list_parent_indices(checks))
+        each = pc.list_flatten(checks)
+        wrong = pc.equal(pc.struct_field(each, "verdict"), "fail")
+        names = pc.struct_field(each, "name").filter(wrong).to_pylist()
+        self.failed.update(zip(of.filter(wrong).to_pylist(), names, strict=True))
+
+
+@dataclass
 class Overview:
     """All pictures of an output.
 
@@ -55,12 +90,14 @@ class Overview:
         seconds: stage -> busy seconds.
         routes: route -> those that were cut out, least certain first.
         reasons: (status, reason) -> the others, by id.
+        verdicts: whether products keep the rules of their presets.
     """
 
     ends: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     seconds: Counter[str] = field(default_factory=Counter)
     routes: dict[str, Group] = field(default_factory=dict)
     reasons: dict[tuple[str, str], Group] = field(default_factory=dict)
+    verdicts: Verdicts = field(default_factory=Verdicts)
 
     @property
     def total(self) -> int:
@@ -81,8 +118,9 @@ class Overview:
 def overview(outcome: Outcome) -> Overview:
     """Goes through all rows once."""
     found = Overview()
-    for table in outcome.tables([*LIGHT, "seconds"]):
+    for table in outcome.tables([*LIGHT, "seconds", "verdicts"]):
         ends = found.count(table)
+        found.verdicts.add(table)
         light = table.select(LIGHT).append_column("order", pc.fill_null(table["confidence"], UNKNOWN))
         ok = light.filter(pc.equal(light["status"], "ok"))
         routes = pc.if_else(pc.equal(ok["route"], ""), "general", ok["route"])

@@ -21,7 +21,7 @@ from ..stages.reasons import Meaning, meaning
 from .atomic import md5
 from .charts import rates
 from .outcome import STAGE_ORDER, Outcome, Row, load_outcome
-from .overview import Group, Overview, overview
+from .overview import Group, Overview, Verdicts, overview
 from .storage import Folder
 from .thumbnails import Thumb, output_thumbs, source_thumbs
 
@@ -68,6 +68,16 @@ class Ending(NamedTuple):
     sampled: int
     cards: list[Card]
     rows: list[Row]
+
+
+class Judged(NamedTuple):
+    """What was said of one product: verdict -> files; (rule, files that break it); a sample of (picture, checks)."""
+
+    product: str
+    preset: str
+    counts: dict[str, int]
+    rules: list[tuple[str, int]]
+    failing: list[tuple[str, list[dict[str, Any]]]]
 
 
 class Step(NamedTuple):
@@ -151,6 +161,7 @@ def _context(outcome: Outcome) -> dict[str, Any]:
         "sheets": _sheets(outcome, found),
         "rejects": _rejects(outcome, found),
         "failures": _failures(outcome, found),
+        "verdicts": _verdicts(outcome, found.verdicts),
         "busy": sorted(found.seconds.items(), key=lambda pair: -pair[1]),
         "chart": rates(run.get("throughput") or []),
         "speed": {key: run.get(field) for key, field in SPEED_FIELDS.items()},
@@ -222,6 +233,22 @@ def _failures(outcome: Outcome, found: Overview) -> list[Ending]:
         Ending(reason, meaning(reason), group.total, 0, [], [next(rows) for _ in some])
         for (reason, group), some in zip(groups, firsts, strict=True)
     ]
+
+
+def _verdicts(outcome: Outcome, found: Verdicts) -> list[Judged]:
+    rows = outcome.full(found.first)
+    judged = []
+    for product, preset in dict.fromkeys((product, preset) for product, preset, _ in sorted(found.counts)):
+        counts = {answer: found.counts[product, preset, answer] for answer in ("pass", "unknown", "fail")}
+        rules = [(rule, number) for (name, rule), number in found.failed.most_common() if name == product]
+        told = []
+        for row in rows:
+            for verdict in row["verdicts"]:
+                wrong = [check for check in verdict["checks"] if check["verdict"] == "fail"]
+                if verdict["product"] == product and verdict["preset"] == preset and wrong:
+                    told.append((row["id"], wrong))
+        judged.append(Judged(product, preset, counts, rules, told))
+    return judged
 
 
 def _by_reason(found: Overview, status: str) -> list[tuple[str, Group]]:

@@ -30,6 +30,7 @@ TYPES = {
     "json": "application/json",
 }
 SOURCES = ("image_file", "image_file_b64", "image_url")
+NOT_ASKED = {"per_subject", "rules"}  # options that no request may give
 MASK, MAP = "alpha", "unsure"  # what `include` may name beside products
 UNCERTAINTY = ProductSpec(name=MAP, product="uncertainty", settings=ProductSettings())
 
@@ -122,6 +123,11 @@ class Api:
             found["X-Hairline-Category"] = item.category
         if item.confidence is not None:
             found["X-Hairline-Confidence"] = f"{item.confidence:.4f}"
+        if item.verdicts:
+            found["X-Hairline-Verdict"] = item.verdicts[0].verdict
+            failed = [check.name for verdict in item.verdicts for check in verdict.checks if check.verdict == "fail"]
+            if failed:
+                found["X-Hairline-Failed"] = ", ".join(failed)
         return found
 
 
@@ -133,12 +139,13 @@ def with_options(spec: ProductSpec, options: dict[str, Any], limits: Limits) -> 
     """
     known = type(spec.settings).model_fields
     for name in options:
-        if name not in known or name == "per_subject":
-            names = ", ".join(sorted(set(known) - {"per_subject"}))
+        if name not in known or name in NOT_ASKED:
+            names = ", ".join(sorted(set(known) - NOT_ASKED))
             raise ApiError(400, "unknown_parameter", f"Unknown parameter for {spec.name}", f"known are {names}")
     read = {name: _read(value) for name, value in options.items()}
     try:
-        settings = type(spec.settings).model_validate({**spec.settings.model_dump(), **read})
+        ours = {} if read.get("preset") else spec.settings.model_dump()  # a preset brings options of its own
+        settings = type(spec.settings).model_validate({**ours, **read}, context={"names_only": True})
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "options"

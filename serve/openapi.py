@@ -53,7 +53,7 @@ def _route(name: str, spec: ProductSpec, api: dict[str, Any]) -> dict[str, Any]:
     url = {"image_url": "https://example.org/cat.jpg"}
     made = options["properties"].get("format", {"enum": ["png"], "default": "png"})
     kinds = sorted(made["enum"], key=lambda name: name != made["default"])  # what comes by default stands first
-    found = ("Status", "Category", "Confidence", "Model")
+    found = ("Status", "Category", "Confidence", "Verdict", "Failed", "Model")
     return {
         "tags": ["Pictures"],
         "summary": f"{name.replace('_', ' ').capitalize()} of a picture",
@@ -95,7 +95,8 @@ def options_schema(spec: ProductSpec) -> dict[str, Any]:
     """A product's options as a JSON schema, with this service's defaults."""
     schema = type(spec.settings).model_json_schema(ref_template="#/components/schemas/{model}")
     for option, value in spec.settings.model_dump(mode="json").items():
-        schema["properties"][option]["default"] = value
+        if option in schema["properties"]:  # not what a preset fills in
+            schema["properties"][option]["default"] = value
     schema["properties"].pop("per_subject", None)  # an answer is one file
     return schema
 

@@ -74,7 +74,7 @@ def fetched(url: str, expected: str, anew: bool = False) -> Path:
     path = folder() / "weights" / f"{expected}{suffix(url)}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(path):
+        with locked(path):
             if anew or not path.is_file():
                 _fetch(url, path, expected)
     except OSError as error:
@@ -132,7 +132,7 @@ def filesystem(url: str) -> tuple[Any, str]:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """One process at a time; on a file system without locks each fetches for itself, and the last rename counts."""
     with open(path.with_name(f"{path.name}.lock"), "ab") as file:
         with contextlib.suppress(OSError):

@@ -16,6 +16,7 @@ from .errors import PictureError
 from .imaging.png import encode_png
 from .limits import DEFAULT_LIMITS, Limits
 from .request import RequestSpec
+from .verdicts import Verdict
 
 if TYPE_CHECKING:
     from .decode.picture import Picture
@@ -89,12 +90,16 @@ class Facts:
     boxes: Annotated[list[Box], Field(description="subjects, text and logos")] = field(default_factory=list)
     route: Annotated[str, Field(description="the matting weights that it was cut out with")] = "general"
     confidence: Annotated[float | None, Field(description="of the alpha, 0 to 1; null where there is none")] = None
+    verdicts: Annotated[list[Verdict], Field(description="whether products keep the rules of their presets")] = field(
+        default_factory=list
+    )
     seconds: Annotated[dict[str, float], Field(description="by stage")] = field(default_factory=dict)
 
     def facts(self) -> dict[str, Any]:
-        """The facts as plain data, {field: value}; boxes as dicts."""
+        """The facts as plain data, {field: value}; boxes and verdicts as dicts."""
         found = {each.name: getattr(self, each.name) for each in fields(Facts)}
-        return found | {"boxes": [asdict(box) for box in self.boxes]}
+        verdicts = [asdict(verdict) for verdict in self.verdicts]
+        return found | {"boxes": [asdict(box) for box in self.boxes], "verdicts": verdicts}
 
 
 @dataclass
@@ -194,7 +199,7 @@ class Item(Facts):
 
     def _end(self, status: Status, stage: str, reason: str, detail: str) -> None:
         self.status, self.stage, self.reason, self.detail = status, stage, reason, detail
-        self.outputs = {}
+        self.outputs, self.verdicts = {}, []
         self.release()
 
     def __getstate__(self) -> dict[str, Any]:

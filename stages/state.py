@@ -9,7 +9,8 @@ from typing import Any
 
 from .item import Box, CoarseCrop, Facts, Item, Subject, decode_alpha, encode_alpha
 
-NOT_KEPT = {"status", "reason", "stage", "detail", "seconds"}  # a picture on its way is pending, and its time is over
+# A picture on its way is pending, its time is over, and nothing is made of it yet.
+NOT_KEPT = {"status", "reason", "stage", "detail", "verdicts", "seconds"}
 
 
 @dataclass(frozen=True)

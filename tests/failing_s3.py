@@ -21,11 +21,12 @@ class Answer(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What was asked: `path` without its query, `key` the access key that signed it."""
+    """What was asked: `path` without its query, `key` the access key that signed it, `partial` for a range of bytes."""
 
     method: str
     path: str
     key: str
+    partial: bool = False
 
 
 class FailingS3:
@@ -35,13 +36,18 @@ class FailingS3:
         url: the endpoint.
         rule: asked for each request: an `Answer` to give instead of the server's, or None.
         away: while it is true connections are broken off without an answer.
+        flowing: while it is not set requests wait, as if the server stood still.
         asked: the requests so far, also those that were not passed on.
         failed: how many of them were not.
         most: how many were under way at the same time.
     """
 
-    def __init__(self, target: str, rule: Callable[[Request], Answer | None] = lambda request: None) -> None:
+    def __init__(
+        self, target: str, rule: Callable[[Request], Answer | None] = lambda request: None, host: str = "127.0.0.1"
+    ) -> None:
         self.rule, self.away = rule, False
+        self.flowing = threading.Event()
+        self.flowing.set()
         self.asked: list[Request] = []
         self.failed = self.most = self.busy = 0
         self.lock = threading.Lock()
@@ -54,12 +60,13 @@ class FailingS3:
             def handle_any(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 key = self.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
-                request = Request(self.command, urlsplit(self.path).path, key)
+                request = Request(self.command, urlsplit(self.path).path, key, "Range" in self.headers)
                 with proxy.lock:
                     proxy.asked.append(request)
                     proxy.busy += 1
                     proxy.most = max(proxy.most, proxy.busy)
                 try:
+                    proxy.flowing.wait()
                     answer = None if proxy.away else proxy.rule(request)
                     if proxy.away or answer:
                         with proxy.lock:
@@ -116,11 +123,12 @@ class FailingS3:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((host, 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"http://{host}:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
+        self.flowing.set()
         self._server.shutdown()
         self._server.server_close()

@@ -25,7 +25,7 @@ FOLDERS: dict[str, list[str]] = {
     "evaluation": [],
     "pipeline": ["demo", "delta", "iceberg"],
     "serve": [],
-    "stages": ["onnx", "heic"],
+    "stages": ["models", "heic"],
     "training": ["training"],
     "examples": ["dev"],
     "benchmarks": ["dev", "training", "peers"],

@@ -24,6 +24,8 @@ COLUMNS = {
     "`text` or `logo`; `score` 0 to 1",
     "route": "which matting weights were used",
     "confidence": "1 less the expected error of alpha over the subject's area, 0 to 1; null if nothing was cut out",
+    "verdicts": "of products with a [preset](../products.md#presets-with-rules): `pass`, `fail` or `unknown`, with "
+    "every rule's measured value and bound",
     "outputs": "product → path or URL of its file",
     "digests": "product → MD5 of its file, hexadecimal; empty where the same bytes lay there before",
     "kept": "the file in `kept/` with what a later run can start from; empty without `restart_at`",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -40,3 +41,15 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(file=sys.stdout)  # as it is now: Ray's chatter goes elsewhere later
+
+
+def add_download(command: argparse.ArgumentParser) -> None:
+    """The option --download, which holds for all processes that the command starts."""
+
+    class Allow(argparse.Action):
+        def __call__(self, *_: Any) -> None:
+            os.environ["HAIRLINE_DOWNLOAD"] = "1"
+
+    command.add_argument(
+        "--download", action=Allow, nargs=0, help="fetch the public model that is named, where it is not here"
+    )

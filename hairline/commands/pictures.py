@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .base import Commands, add_changes, console
+from .base import Commands, add_changes, add_download, console
 
 
 def add(commands: Commands) -> None:
@@ -19,6 +19,7 @@ def add(commands: Commands) -> None:
     )
     cut.add_argument("--product", action="append", metavar="NAME", help="cutout (default), mask, …; may be repeated")
     add_changes(cut)
+    add_download(cut)
     cut.set_defaults(work=_cut)
 
 

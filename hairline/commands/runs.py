@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .base import Commands, add_changes, console
+from .base import Commands, add_changes, add_download, console
 
 STATUSES = ("failed", "filtered", "all")
 
@@ -51,6 +51,7 @@ def add(commands: Commands) -> None:
             command.add_argument("--prices", default="", metavar="FILE", help="price file for the sample's estimate")
             command.add_argument("--json", action="store_true", help="one JSON object instead of tables")
         add_changes(command)
+        add_download(command)
         command.set_defaults(work=_run if name == "run" else _plan)
 
     report = commands.add_parser("report", help="writes the HTML report of an output")

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ..stages.errors import HairlineError
-from .base import Commands, add_changes, console
+from .base import Commands, add_changes, add_download, console
 
 
 def add(commands: Commands) -> None:
@@ -19,6 +19,7 @@ def add(commands: Commands) -> None:
     serve.add_argument("--host", help="where to listen, instead of the file's host; beyond loopback it takes keys")
     serve.add_argument("--port", type=int, help="instead of the file's port; 0: any free one")
     add_changes(serve)
+    add_download(serve)
     serve.set_defaults(work=_serve)
 
     keys = commands.add_parser("keys", help="API keys of the service")

@@ -3,6 +3,12 @@ import { title } from "./dom.js";
 
 const FORMATS = { png: "PNG", webp: "WebP", jpeg: "JPEG", jpg: "JPEG", avif: "AVIF", tiff: "TIFF" };
 const WORDS = {
+  preset: { label: "Made for", choices: { "": "Nobody in particular" }, note: "Size, format and more are then as it asks for, and the file is judged by its rules." },
+  cut_off: { label: "Cut off by the frame", choices: { centre: "Centred all the same", anchor: "Kept at its edge" }, note: "" },
+  scale_by: { label: "Scaled by", choices: { longest: "Longer side", width: "Width", height: "Height", area: "Area" }, note: "Of a canvas of your own size; area makes thin and bulky things look alike." },
+  shadow: { label: "Shadow", choices: { none: "None", contact: "Soft, made", own: "The picture's own" }, note: "" },
+  srgb: { label: "Colours in sRGB", note: "What shops expect." },
+  min_quality: { label: "Lowest quality", unit: "of 100", note: "Of JPEG, to fit a shop's limit on bytes." },
   format: { label: "File format", choices: FORMATS },
   compression: { label: "PNG file", choices: { fast: "Large, at once", small: "Small, slower" }, note: "The picture is the same." },
   quality: { label: "Quality", choices: { lossless: "Nothing lost" }, unit: "of 100", note: "" },

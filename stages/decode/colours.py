@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 Primaries = tuple[float, ...]  # x, y of white, red, green and blue
@@ -36,6 +37,9 @@ HDR = frozenset({16, 18})  # PQ and HLG
 SRGB_GAMMA = 1 / 0.45455
 GAMMA_TOLERANCE = 0.08  # a gamma this close to sRGB's, as a share, is meant to be it
 COLORANTS = (b"rXYZ", b"gXYZ", b"bXYZ")  # tags of an ICC profile
+PROBE = np.array(
+    [[(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255), (60, 120, 180), (200, 90, 40), (255, 255, 255)]], np.uint8
+)
 D50 = np.array([0.9642, 1.0, 0.8249])
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
@@ -103,6 +107,27 @@ def to_rgb(image: Image.Image, space: Space) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
+def srgb_profile() -> bytes:
+    """An ICC profile of sRGB; the same bytes every time, which Little CMS's own, dated, are not."""
+    return _make_profile(SRGB, None, b"sRGB")
+
+
+def is_srgb(profile: bytes) -> bool:
+    """Whether a profile shows colours as sRGB does: seven colours change by no more than two levels of 255."""
+    if profile[16:20] != b"RGB " or not (transform := _to_srgb(profile, "RGB")):
+        return False
+    shown = ImageCms.applyTransform(Image.fromarray(PROBE), transform)
+    return shown is not None and bool(np.abs(np.asarray(shown).astype(int) - PROBE).max() <= 2)
+
+
+def as_srgb(rgb: NDArray[np.uint8], profile: bytes | None) -> NDArray[np.uint8]:
+    """uint8 [h, w, 3] of a profile (None: sRGB) in sRGB; as it is where the profile is damaged."""
+    if not profile or is_srgb(profile) or not (transform := _to_srgb(profile, "RGB")):
+        return rgb
+    shown = ImageCms.applyTransform(Image.fromarray(rgb), transform)
+    return rgb if shown is None else np.asarray(shown)
+
+
 @lru_cache(maxsize=8)
 def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """Building one takes 0.1 s. A damaged profile is as good as none."""
@@ -125,7 +150,7 @@ def _is_valid(chroma: Primaries) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _make_profile(chroma: Primaries, gamma: float | None) -> bytes:
+def _make_profile(chroma: Primaries, gamma: float | None, text: bytes = b"RGB by its primaries") -> bytes:
     """An ICC profile, version 2, of an RGB space by its primaries and gamma (None: sRGB's curve)."""
     xyz = np.array([(x / y, 1.0, (1 - x - y) / y) for x, y in zip(chroma[::2], chroma[1::2], strict=True)])
     white, primaries = xyz[0], xyz[1:].T
@@ -137,7 +162,7 @@ def _make_profile(chroma: Primaries, gamma: float | None) -> bytes:
         curve = b"curv" + bytes(4) + struct.pack(">I", 1024) + np.rint(light * 65535).astype(">u2").tobytes()
     else:
         curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2)
-    text = b"RGB by its primaries\0"
+    text += b"\0"
     tags = {
         b"desc": b"desc" + bytes(4) + struct.pack(">I", len(text)) + text + bytes(78),
         b"cprt": b"text" + bytes(4) + b"no copyright\0",

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from .. import checkpoints
+from .. import checkpoints, models
 from ..base import Settings
 from ..downloads import FRAGMENT, suffix
 from ..errors import HairlineError
@@ -30,9 +30,13 @@ FORMATS = {".onnx": "onnx", ".pt": "torchscript", ".ts": "torchscript", ".pt2": 
 class UserModelSettings(Settings):
     """Which model, and how its input is made and its output read."""
 
-    path: str = Field(
-        min_length=1, description="the model, a path or URL: .onnx, .pt or .ts (TorchScript), .pt2 (torch.export)"
+    name: str = Field(
+        "", description="a public model by its name, see `hairline models list`; the keys below come with it"
     )
+    accept_license: bool = Field(
+        False, exclude=True, description="needed where the licence of a public model forbids commercial use"
+    )
+    path: str = Field("", description="or a file, a path or URL: .onnx, .pt or .ts (TorchScript), .pt2 (torch.export)")
     sha256: str = Field(
         "", description="hash that the file must have; a model is a program, so name it; needed behind a URL"
     )
@@ -52,12 +56,40 @@ class UserModelSettings(Settings):
     )
     threads: int = Field(1, ge=1, description="threads of the model; the pools share out the cores already")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, given: Any) -> Any:
+        """A name alone stands for the model; what is known of it holds unless something else is given."""
+        given = {"name": given} if isinstance(given, str) else given
+        if not (isinstance(given, dict) and given.get("name")):
+            return given
+        try:
+            return {**models.known(str(given["name"])).model, **given}
+        except HairlineError as error:
+            raise ValueError(str(error)) from error
+
+    @model_validator(mode="after")
+    def _is_one(self) -> UserModelSettings:
+        if bool(self.name) == bool(self.path):
+            raise ValueError("give either the name of a public model or the path of a file")
+        if self.name:
+            try:
+                models.check_licence(self.name, self.accept_license, "set accept_license: true beside its name")
+            except HairlineError as error:
+                raise ValueError(str(error)) from error
+        return self
+
+    @property
+    def called(self) -> str:
+        """What messages call it."""
+        return self.name or self.path
+
     @property
     def kind(self) -> str:
         """What the ending says that it is. Raises HairlineError: of an unknown kind."""
-        ending = suffix(self.path.partition(FRAGMENT)[0])
+        ending = suffix(models.known(self.name).file if self.name else self.path.partition(FRAGMENT)[0])
         if ending not in FORMATS:
-            raise HairlineError(f"model {self.path}: unknown kind; the ending must be one of {', '.join(FORMATS)}")
+            raise HairlineError(f"model {self.called}: unknown kind; the ending must be one of {', '.join(FORMATS)}")
         return FORMATS[ending]
 
     def file(self) -> Path:
@@ -67,7 +99,7 @@ class UserModelSettings(Settings):
             HairlineError: the file is missing, of another hash or of an unknown kind.
         """
         _ = self.kind  # before anything is fetched
-        return checkpoints.find(self.path, "", self.sha256)
+        return models.find(self.name) if self.name else checkpoints.find(self.path, "", self.sha256)
 
     def check(self) -> str:
         """The model's sha256. Raises HairlineError as `file` does."""
@@ -100,7 +132,7 @@ class UserModel:
             raise
         except Exception as error:
             line = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            raise HairlineError(f"model {self.settings.path} does not run: {line[:300]}") from error
+            raise HairlineError(f"model {self.settings.called} does not run: {line[:300]}") from error
 
     def predict(self, rgb: U8) -> F32:
         """Alpha of a picture.
@@ -130,7 +162,7 @@ class UserModel:
         low, high = float(output.min()), float(output.max())
         if self.settings.normalise == "none" and (low < -0.05 or high > 1.05):
             raise HairlineError(
-                f"model {self.settings.path}: answers {low:.3g} to {high:.3g} where 0 to 1 is expected; "
+                f"model {self.settings.called}: answers {low:.3g} to {high:.3g} where 0 to 1 is expected; "
                 "set activation to sigmoid or softmax, or another output"
             )
 
@@ -163,12 +195,12 @@ class UserModel:
         if maps.ndim != 3 or channel is None or channel >= len(maps):
             wish = "no channel was named; set channel" if channel is None else f"there is no channel {channel}"
             raise HairlineError(
-                f"model {self.settings.path}: output {self.settings.output} has the shape {list(output.shape)}, and "
+                f"model {self.settings.called}: output {self.settings.output} has the shape {list(output.shape)}, and "
                 f"{wish}, or another output"
             )
         if maps.shape[1] * self.size[1] != maps.shape[2] * self.size[0]:
             raise HairlineError(
-                f"model {self.settings.path}: output {self.settings.output} has the shape {list(output.shape)}; "
+                f"model {self.settings.called}: output {self.settings.output} has the shape {list(output.shape)}; "
                 f"a map [1, channels, height, width] in the proportions of {list(self.size)} is expected"
             )
         if self.settings.activation == "softmax":
@@ -195,7 +227,7 @@ class UserModel:
         if isinstance(name, int):
             name = names[name] if name < len(names) else str(name)
         if name not in names:
-            raise HairlineError(f"model {self.settings.path}: no output {name}; it has {', '.join(names)}")
+            raise HairlineError(f"model {self.settings.called}: no output {name}; it has {', '.join(names)}")
         model_input = session.get_inputs()[0]
         dtype = np.float16 if model_input.type == "tensor(float16)" else np.float32
         return lambda x: session.run([name], {model_input.name: x.astype(dtype, copy=False)})[0]
@@ -214,7 +246,7 @@ class UserModel:
                 try:
                     found = found[name]
                 except (KeyError, IndexError, TypeError) as error:
-                    raise HairlineError(f"model {self.settings.path}: no output {name}") from error
+                    raise HairlineError(f"model {self.settings.called}: no output {name}") from error
             return found.float().cpu().numpy()
 
         return run

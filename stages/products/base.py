@@ -20,6 +20,7 @@ from ..decode.picture import Picture
 from ..decode.transparency import MIN_VISIBLE_ALPHA, combine_alpha
 from ..imaging.foreground import estimate_foreground
 from ..item import Item, Output
+from ..verdicts import Verdict
 
 U8 = NDArray[np.uint8]
 
@@ -94,3 +95,7 @@ class Product(ABC, Generic[S]):
     @abstractmethod
     def make(self, matte: Matte) -> Output:
         """The finished file. Raises PictureError if the picture does not allow it."""
+
+    def verify(self, made: Output, name: str) -> Verdict | None:
+        """Whether what it made keeps the rules of its preset; None where it has none. name: the product's in a job."""
+        return None

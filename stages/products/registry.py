@@ -12,6 +12,7 @@ from .base import Product
 from .composition import Composition
 from .cutout import Cutout
 from .mask import Mask
+from .preset_files import BUILTIN
 from .uncertainty import UncertaintyMap
 from .white_background import WhiteBackground
 
@@ -32,6 +33,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "shop_square": {"product": "white_background", "canvas": [2000, 2000], "fill": 0.85},
     "shop_square_jpeg": {"product": "white_background", "canvas": [2000, 2000], "fill": 0.85, "format": "jpeg"},
     "shop_portrait": {"product": "white_background", "canvas": [1600, 2000], "fill": 0.9},
+    **{name: {"product": path.parent.name, "preset": name} for name, path in BUILTIN.items()},
 }
 
 

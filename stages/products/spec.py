@@ -80,6 +80,8 @@ def _spec(name: str, options: dict[str, Any]) -> dict[str, Any]:
         if first["type"] == "extra_forbidden":
             fields = list(wanted.Settings.model_fields)
             raise ValueError(f"product {name}: unknown option {key!r}: {_suggest(key, fields)}") from error
+        if not first["loc"]:  # of several options together, or of a preset
+            raise ValueError(f"product {name}: {first['msg'].removeprefix('Value error, ')}") from error
         raise ValueError(f"product {name}: {key}: {first['msg']} (given: {first['input']!r})") from error
 
 

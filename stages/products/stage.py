@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from ..base import EachStage, Settings
-from ..item import Item
-from .base import Matte
+from ..item import Item, Output
+from ..verdicts import Verdict
+from .base import Matte, Product
 from .spec import ProductSpec
 
 U8 = NDArray[np.uint8]
@@ -36,8 +37,8 @@ class ProductsSettings(Settings):
 class ProductsStage(EachStage[ProductsSettings]):
     """Makes every wanted product of a picture: those of its request, or else those of the settings.
 
-    Reads item.alpha, and item.subjects where a product is wanted per subject; fills in item.outputs. A
-    source that is itself transparent somewhere stays so, see `transparency.combine_alpha`.
+    Reads item.alpha, and item.subjects where a product is wanted per subject; fills in item.outputs and item.verdicts.
+    A source that is itself transparent somewhere stays so, see `transparency.combine_alpha`.
     """
 
     name: ClassVar[str] = "products"
@@ -56,7 +57,16 @@ class ProductsStage(EachStage[ProductsSettings]):
         whole = whole_matte(item)
         if any(product.of_matte for _, product in products) and reject_if_empty(item, whole):
             return
-        outputs = {name: product.make(whole) for name, product in products}
+        outputs: dict[str, Output] = {}
+        verdicts: list[Verdict] = []
+
+        def make(name: str, product: Product[Any], matte: Matte) -> None:
+            outputs[name] = product.make(matte)
+            if verdict := product.verify(outputs[name], name):
+                verdicts.append(verdict)
+
+        for name, product in products:
+            make(name, product, whole)
         each = [(name, product) for name, product in products if product.settings.per_subject]
         if each:
             for number, part in enumerate(item.subjects, 1):
@@ -65,8 +75,9 @@ class ProductsStage(EachStage[ProductsSettings]):
                 alpha[y0:y1, x0:x1] = part.alpha
                 subject = _matte(item, alpha)
                 if subject.alpha.any():
-                    outputs |= {f"{name}-{number}": product.make(subject) for name, product in each}
-        item.outputs = outputs
+                    for name, product in each:
+                        make(f"{name}-{number}", product, subject)
+        item.outputs, item.verdicts = outputs, verdicts
 
 
 def whole_matte(item: Item) -> Matte:

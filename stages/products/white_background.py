@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import isqrt
 from typing import Annotated, ClassVar, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import BaseModel, Field
 
+from ..decode.colours import as_srgb, srgb_profile
+from ..decode.transparency import MIN_VISIBLE_ALPHA
 from ..item import Output
+from ..verdicts import Verdict, judged
 from .base import Matte, Product, ProductSettings
-from .encode import Compression, jpeg, png
+from .byte_limits import fitted
+from .encode import Compression, Tagged, Tags, jpeg, png
+from .placing import Place, cut_sides, place, placed_at
+from .preset_files import PresetSettings
+from .shadows import contact_shadow, own_shadow, under
+from .verify.white_background import check_white
+from .white_rules import WhiteRules
 
 U8 = NDArray[np.uint8]
 Side = Annotated[int, Field(gt=0, le=10_000)]
 MAX_SCALE = 64.0  # with more, the pixels at the edge of the canvas, which are enlarged whole, would take much memory
+FAINT = 4  # of 255: less alpha than this darkens white by a level or two, and no shop takes that for white
 
 
-class WhiteBackgroundSettings(ProductSettings):
+class WhiteBackgroundSettings(PresetSettings):
     """Options of `white_background`."""
+
+    Rules: ClassVar[type[BaseModel]] = WhiteRules
+    product: ClassVar[str] = "white_background"
 
     canvas: Literal["square", "keep"] | tuple[Side, Side] = Field(
         "square",
@@ -34,6 +48,29 @@ class WhiteBackgroundSettings(ProductSettings):
     )
     compression: Compression = Field("fast", description="png: fast, or small at several times the cost")
     quality: int = Field(95, ge=1, le=100, description="of jpeg, which is never colour-subsampled")
+    min_quality: int = Field(70, ge=1, le=100, description="of jpeg: how low it may go to fit a preset's bytes")
+    cut_off: Literal["centre", "anchor"] = Field(
+        "centre",
+        description="a subject that the frame cuts off: centre as if it were whole; anchor: flush with that edge",
+    )
+    scale_by: Literal["longest", "width", "height", "area"] = Field(
+        "longest",
+        description="what fill is of: the longer side, width, height, or area, by which thin and bulky things look "
+        "alike in a series; the margins hold in any case. Of a canvas of given size",
+    )
+    baseline: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="where the subject's lower edge stands, share of the height from the top, the same in a whole "
+        "series; null: it is centred. Of a canvas of given size",
+    )
+    shadow: Literal["none", "contact", "own"] = Field(
+        "none",
+        description="none; contact: a soft one is made where the subject stands; own: the picture's, where its ground "
+        "is plain enough to tell",
+    )
+    srgb: bool = Field(False, description="colours are converted to sRGB, and the file has its profile")
 
     def most_pixels(self, width: int, height: int, max_pixels: int) -> int:
         if self.canvas == "keep":
@@ -44,25 +81,76 @@ class WhiteBackgroundSettings(ProductSettings):
 
 
 class WhiteBackground(Product[WhiteBackgroundSettings]):
-    """RGB: exactly 255 wherever alpha is 0, and no halo, for the edge has the subject's own colours."""
+    """RGB: exactly 255 wherever alpha is 0, and no halo, for the edge has the subject's own colours.
+
+    With a preset it is judged by the preset's rules, as is said in the results. A PNG that has more bytes than these
+    allow becomes a JPEG, if they allow that.
+    """
 
     Settings: ClassVar[type[ProductSettings]] = WhiteBackgroundSettings
 
     def make(self, matte: Matte) -> Output:
         s = self.settings
-        pixels = on_white(matte.foreground, matte.alpha)
+        alpha, foreground, tags = matte.alpha, matte.foreground, self._tags(matte)
+        if s.srgb:
+            foreground = as_srgb(foreground, matte.picture.icc_profile)
+        if s.preset:
+            alpha = without_faint(alpha)
+        pixels = on_white(foreground, alpha)
+        shadow = own_shadow(matte.picture.colours(), alpha) if s.shadow == "own" else None
         if s.canvas != "keep":
-            x0, y0, x1, y1 = matte.box
+            canvas, at = self._place(matte, alpha)
+            put = partial(place, box=matte.box, canvas=canvas, at=at)
+            pixels = put(pixels, alpha)
+            shadow = None if shadow is None else put(shadow, alpha, ground=0)
+            if s.shadow != "none":
+                alpha = put(alpha, alpha, ground=0)
+        if s.shadow == "contact":
+            shadow = contact_shadow(alpha)
+        if shadow is not None:
+            pixels = under(pixels, alpha, shadow)
+        return self._encoded(pixels, tags)
+
+    def verify(self, made: Output, name: str) -> Verdict | None:
+        s = self.settings
+        return judged(name, s.preset, check_white(made.data, made.ext, s.rules)) if s.rules else None
+
+    def _place(self, matte: Matte, alpha: U8) -> tuple[tuple[int, int], Place]:
+        """The canvas, width and height, and the subject's place on it."""
+        s, (x0, y0, x1, y1) = self.settings, matte.box
+        cut = cut_sides(matte.alpha, matte.box) if s.cut_off == "anchor" else ()
+        if s.canvas == "square":
             limit = matte.item.limits.max_pixels
             side = square_side(max(x1 - x0, y1 - y0), s.fill, limit)
-            width, height = (side, side) if s.canvas == "square" else s.canvas
-            scale = min(MAX_SCALE, s.fill * min(width / (x1 - x0), height / (y1 - y0)))
-            if s.canvas == "square" and side < isqrt(limit):
-                scale = 1.0
-            pixels = centred(pixels, matte, (width, height), scale)
-        if s.format == "jpeg":
-            return Output(jpeg(pixels, matte.picture, s.quality), "jpg")
-        return Output(png(pixels, matte.picture, s.compression), "png")
+            at = placed_at(matte.box, (side, side), s.fill, cut)
+            return (side, side), at if side == isqrt(limit) else at._replace(scale=1.0)
+        area = float((alpha >= MIN_VISIBLE_ALPHA).sum()) if s.scale_by == "area" else 0.0
+        at = placed_at(matte.box, s.canvas, s.fill, cut, s.scale_by, s.baseline, area)  # type: ignore[arg-type]
+        return s.canvas, at._replace(scale=min(MAX_SCALE, at.scale))  # type: ignore[return-value]
+
+    def _tags(self, matte: Matte) -> Tagged:
+        return Tags(srgb_profile(), matte.picture.dpi) if self.settings.srgb else matte.picture
+
+    def _encoded(self, pixels: U8, tags: Tagged) -> Output:
+        s, rules = self.settings, self.settings.rules
+        limit = rules.bytes if rules else None
+        if s.format == "png":
+            data = png(pixels, tags, s.compression)
+            other = rules and rules.format and "jpeg" in rules.format.one_of
+            if not (other and limit and limit.max is not None and len(data) > limit.max):
+                return Output(data, "png")
+        low, high = (limit.min, limit.max) if limit else (None, None)
+        return Output(fitted(lambda quality: jpeg(pixels, tags, quality), s.quality, s.min_quality, low, high), "jpg")
+
+
+def without_faint(alpha: U8) -> U8:
+    """Alpha without what is faint everywhere: single levels, and islands that nowhere become half opaque."""
+    there = (alpha >= FAINT).astype(np.uint8)
+    count, labels = cv2.connectedComponents(there)
+    solid = np.zeros(count, bool)
+    solid[np.unique(labels[alpha >= 128])] = True
+    solid[0] = False
+    return np.where(solid[labels], alpha, np.uint8(0))
 
 
 def square_side(subject: int, fill: float, max_pixels: int) -> int:
@@ -75,38 +163,3 @@ def on_white(foreground: U8, alpha: U8) -> U8:
     """uint8 [h, w, 3]: 255 - α (255 - F), rounded; so exactly 255 where alpha is 0."""
     shade = cv2.multiply(cv2.bitwise_not(foreground), cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=1 / 255)
     return cv2.bitwise_not(shade).astype(np.uint8, copy=False)
-
-
-def centred(pixels: U8, matte: Matte, canvas: tuple[int, int], scale: float) -> U8:
-    """A canvas [h, w, 3] of 255 with the subject's box in its middle at the given scale.
-
-    What the picture holds around the box, faint hair for instance, comes along as far as there is room.
-    """
-    width, height = canvas
-    x0, y0, x1, y1 = matte.box
-    left, right, at_x = _visible_range((x0 + x1) / 2, matte.alpha.shape[1], width, scale)
-    top, bottom, at_y = _visible_range((y0 + y1) / 2, matte.alpha.shape[0], height, scale)
-    part = pixels[top:bottom, left:right]
-    if scale != 1:
-        part = _scaled(part, matte.alpha[top:bottom, left:right], scale)
-    result = np.full((height, width, 3), 255, np.uint8)
-    part = part[max(0, -at_y) : height - at_y, max(0, -at_x) : width - at_x]
-    y, x = max(0, at_y), max(0, at_x)
-    result[y : y + part.shape[0], x : x + part.shape[1]] = part
-    return result
-
-
-def _scaled(pixels: U8, alpha: U8, scale: float) -> U8:
-    size = max(1, round(alpha.shape[1] * scale)), max(1, round(alpha.shape[0] * scale))
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    result = cv2.resize(pixels, size, interpolation=interpolation).astype(np.uint8, copy=False)
-    clear = cv2.resize(alpha, size, interpolation=interpolation) == 0
-    result[clear] = 255  # a cubic enlargement overshoots beyond the edge
-    return result
-
-
-def _visible_range(middle: float, length: int, canvas: int, scale: float) -> tuple[int, int, int]:
-    """Which pixels [start, end) of the picture show on the canvas, and where on it they start."""
-    reach = canvas / 2 / scale
-    start, end = max(0, int(np.floor(middle - reach))), min(length, int(np.ceil(middle + reach)))
-    return start, end, round(canvas / 2 - (middle - start) * scale)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import shutil
@@ -108,7 +109,7 @@ def test_every_setting_is_described() -> None:
             assert all(f"`{key}`" in text for key in stage_class(name).Settings.model_fields)
     for name, product in PRODUCTS.items():
         text = pages["products"].partition(f"\n## {name}\n")[2].partition("\n## ")[0]
-        assert all(f"`{key}`" in text for key in product.Settings.model_fields)
+        assert all(f"`{key}`" in text for key in product.Settings.model_json_schema()["properties"])
 
 
 def test_bounds_and_defaults_are_those_of_the_code() -> None:
@@ -124,9 +125,14 @@ def test_every_command_and_option_is_there() -> None:
     text = PAGES["reference/command-line.md"]()
     commands = next(action for action in command_line()._actions if action.dest == "command").choices
     assert len(commands) >= 10  # type: ignore[arg-type]
-    every = dict(commands)  # type: ignore[arg-type]
-    actions = next(action for action in every.pop("cluster")._actions if action.dest == "action").choices
-    for name, parser in [*every.items(), *((f"cluster {name}", parser) for name, parser in actions.items())]:
+    every = {}
+    for name, parser in commands.items():  # type: ignore[union-attr]
+        subs = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+        every |= {f"{name} {action}": parser for sub in subs for action, parser in sub.choices.items()} or {
+            name: parser
+        }
+    assert "cluster render" in every
+    for name, parser in every.items():
         section = text.partition(f"\n## hairline {name}\n")[2].partition("\n## ")[0]
         assert section, name
         options = {option for action in parser._actions for option in action.option_strings} - {"-h", "--help"}

@@ -30,8 +30,8 @@ def test_a_row_keeps_everything(folder: Folder) -> None:
     assert (found["status"], found["width"], found["run_id"], found["fingerprint"]) == ("ok", 640, "r1", "f")
     assert set(found) == {
         "id", "uri", "etag", "status", "reason", "stage", "detail", "width", "height", "quality", "category",
-        "category_score", "boxes", "route", "confidence", "outputs", "digests", "kept", "seconds", "attempts",
-        "fingerprint", "run_id",
+        "category_score", "boxes", "route", "confidence", "verdicts", "outputs", "digests", "kept", "seconds",
+        "attempts", "fingerprint", "run_id",
     }  # fmt: skip
     assert folder.names("results")[0].startswith("results/part-r1-")
 

@@ -53,7 +53,7 @@ def test_an_early_state_has_nothing_of_later_stages() -> None:
 
 def test_every_fact_is_kept_but_how_it_ended() -> None:
     facts = json.loads(pack(item()).facts)
-    assert set(vars(Facts())) - set(facts) == {"status", "reason", "stage", "detail", "seconds"}
+    assert set(vars(Facts())) - set(facts) == {"status", "reason", "stage", "detail", "verdicts", "seconds"}
 
 
 @pytest.mark.parametrize(

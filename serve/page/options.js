@@ -3,6 +3,10 @@ import { title } from "./dom.js";
 
 const FORMATS = { png: "PNG", webp: "WebP", jpeg: "JPEG", jpg: "JPEG", avif: "AVIF", tiff: "TIFF" };
 const WORDS = {
+  kind: { label: "Background", choices: { color: "Colour", gradient: "Gradient", picture: "A picture", blur: "Its own, blurred", transparent: "None" }, note: "" },
+  color: { label: "Colour", note: "" },
+  color2: { label: "Second colour", note: "Of a gradient." },
+  light: { label: "In its light", note: "How far the subject's light and tint go towards the background's." },
   preset: { label: "Made for", choices: { "": "Nobody in particular" }, note: "Size, format and more are then as it asks for, and the file is judged by its rules." },
   cut_off: { label: "Cut off by the frame", choices: { centre: "Centred all the same", anchor: "Kept at its edge" }, note: "" },
   scale_by: { label: "Scaled by", choices: { longest: "Longer side", width: "Width", height: "Height", area: "Area" }, note: "Of a canvas of your own size; area makes thin and bulky things look alike." },

@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from .background import Background
 from .base import Product
 from .composition import Composition
 from .cutout import Cutout
@@ -20,6 +21,7 @@ PRODUCTS: dict[str, type[Product[Any]]] = {
     "cutout": Cutout,
     "mask": Mask,
     "white_background": WhiteBackground,
+    "background": Background,
 }
 
 # What requests alone can name: it takes what no job file holds, or shows what is not of the subject.

@@ -50,9 +50,7 @@ def measured(job: Job, pictures: int, folder: Path) -> Measured:
     placements = allocate(job.pools, [Node(256, 8, 80.0)])
     data, samples, seconds, inside, operations = pickle.dumps(sources, protocol=5), [], [], 0.0, 0.0
     for pool, spec in zip(job.pools, pool_specs(job, placements), strict=True):
-        spec = replace(
-            spec, gpu=0.0, cpus=1.0
-        )  # one thread: on a busy machine several wait for each other, and it counts
+        spec = replace(spec, gpu=0.0, cpus=1.0)  # several threads wait for each other, and it counts
         sample = in_a_process(Sampling(spec, job.limits, data))
         if spec.is_first:
             came = [Item(each.id, each.uri, data=Path(each.uri).read_bytes(), limits=job.limits) for each in sources]

@@ -16,7 +16,6 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, ValidationInfo, model_validator
 from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
-from pydantic_core import CoreSchema
 
 from ..documents import Document, did_you_mean, read_text, validate
 from ..errors import HairlineError
@@ -183,7 +182,7 @@ class PresetSettings(ProductSettings):
     rules: SkipJsonSchema[Any] = Field(None, description="what the preset asks for; filled in from it")
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(cls, core: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """The presets that come with Hairline are a choice: a form can show them."""
         schema = handler.resolve_ref_schema(handler(core))
         names = [name for name, path in BUILTIN.items() if path.parent.name == cls.product]

@@ -149,7 +149,9 @@ def _judge(
     for row in conflicts:
         dropped[row] = "two labels"
     kept = np.nonzero(dropped == "")[0]
-    check_counts(dataset, Counter(labels[kept].tolist()), "different readable pictures")
+    counts = Counter(dict.fromkeys(labels.tolist(), 0))  # a class may have lost all of its pictures
+    counts.update(labels[kept].tolist())
+    check_counts(dataset, counts, "different readable pictures")
     used = facts.take(pa.array(kept))
     looks = duplicates.Looks(used["phash"].to_numpy(), _matrix(used[f"features_{start}"]))
     numbers = duplicates.groups(looks)

@@ -66,9 +66,14 @@ def test_what_cannot_be_used_is_said_in_one_line(tmp_path: Path, capsys: pytest.
     folder = tmp_path / "in"
     for label in "ab":
         for number in range(4):
-            write(folder / label / f"{number}.png", drawn(0, np.random.default_rng(1)))  # all alike
+            write(folder / label / f"{number}.png", drawn(0, np.random.default_rng(1)))  # all alike, under two labels
     given = ("-o", str(tmp_path / "out"), "--encoders", "builtin")
-    assert "copies of others" in refused(capsys, "prepare", str(folder), *given)
+    assert "the class 'a' has 0 different readable pictures" in refused(capsys, "prepare", str(folder), *given)
+    for number in range(4, 16):
+        (folder / "a" / f"{number}.png").write_bytes((folder / "a" / "0.png").read_bytes())
+    assert "19 of 20 pictures are copies of others" in refused(capsys, "prepare", str(folder), *given)
+    for number in range(4, 16):
+        (folder / "a" / f"{number}.png").unlink()
     for path in folder.rglob("*.png"):
         path.write_bytes(b"no picture")
     assert "none of 8 pictures can be read" in refused(capsys, "prepare", str(folder), *given)

@@ -17,6 +17,7 @@ export function field(name, schema, definitions, changed) {
   if (list && list.minItems === 3) return colour(words, marks, start);
   if (values.length && list?.minItems === 2) return choice(words, marks, start, values, pair(start, changed));
   if (values.length) return choice(words, marks, start, values, number ? amount(words, number, start, { "aria-label": words.label, onchange: changed }) : null);
+  if (list?.minItems === 2) return single(words, place(words, start, changed));
   if (number) return single(words, amount(words, number, start, marks));
   if (kinds.some((kind) => kind.type === "string" && kind.format !== "binary")) return text(words, marks, start);
   return null; // what no form can hold, such as a file
@@ -73,6 +74,16 @@ function amount({ unit }, kind, start, marks) {
     return Math.min(max ?? value, Math.max(min ?? value, whole ? Math.round(value) : value)) / scale;
   };
   return { name: "Number…", element: h("span", { class: "typed" }, input, share ? "%" : unit), read };
+}
+
+// A place: how far from the left and from the top, as shares of 0..1.
+function place({ id, label }, start, changed) {
+  const inputs = ["from the left", "from the top"].map((side, at) => h("input", {
+    id: at ? null : id, type: "number", min: "0", max: "100", step: "1", value: String(Math.round((start ?? [0.5, 0.5])[at] * 100)),
+    "aria-label": `${label}, ${side}, in percent`, onchange: changed,
+  }));
+  const read = () => inputs.map((input) => Math.min(100, Math.max(0, Math.round(input.valueAsNumber || 0))) / 100);
+  return { element: h("span", { class: "typed" }, inputs[0], "% ×", inputs[1], "%"), read };
 }
 
 function pair(start, changed) {

@@ -6,6 +6,7 @@ const WORDS = {
   blurred: ["Blurred", "The subject itself is out of focus or moved. A soft background would be fine.", "Use a sharper picture of the same scene."],
   occluded: ["Covered", "Something in front hides a large part of the subject.", "Use a picture in which the subject is free."],
   low_information: ["Nothing to see", "The picture holds next to no detail: a flat colour, a blank page or noise.", "Check that it is the picture you meant."],
+  low_grade: ["Grade too low", "The service's own judge of pictures puts this one below the grade it asks for.", "Choose a better picture of the same thing."],
   too_small: ["Too small", "There are too few pixels for a clean edge.", "Use the original instead of its thumbnail."],
   wholly_transparent: ["Wholly transparent", "The file's own transparency hides every pixel.", "Export it again with its layers shown."],
   no_subject: ["No subject found", "Nothing in the picture stands out as something to cut out.", "Crop it closer to what you want to keep, and try that."],

@@ -200,6 +200,7 @@ def test_a_tiny_subject_is_not_enlarged_beyond_all_measure() -> None:
     import numpy as np
 
     from hairline.stages.limits import Limits
+    from hairline.stages.products import placing
     from hairline.stages.products import white_background as module
 
     alpha = np.zeros((40, 40), np.uint8)
@@ -216,7 +217,7 @@ def test_a_tiny_subject_is_not_enlarged_beyond_all_measure() -> None:
 
     import cv2
 
-    real, module.cv2 = module.cv2, Watched()  # type: ignore[attr-defined, assignment]
+    real, placing.cv2 = placing.cv2, Watched()  # type: ignore[attr-defined, assignment]
     try:
         settings = module.WhiteBackgroundSettings(canvas=(3000, 1000))
         picture = SimpleNamespace(icc_profile=None, dpi=None)
@@ -226,7 +227,7 @@ def test_a_tiny_subject_is_not_enlarged_beyond_all_measure() -> None:
         )  # fmt: skip
         made = module.WhiteBackground(settings).make(matte)  # type: ignore[arg-type]
     finally:
-        module.cv2 = real  # type: ignore[attr-defined]
+        placing.cv2 = real  # type: ignore[attr-defined]
     assert made.data and max(sizes) < 1.3 * 3000 * 1000
 
 

@@ -89,7 +89,7 @@ def test_text_pasted_into_a_field_stays_there(open_page: Open, good: bytes) -> N
     page.give({"cat.jpg": good})
     page.pick("White background")
     page.tab.locator(".product", has_text="White background").get_by_text("Options", exact=True).click()
-    page.tab.get_by_label("Subject fills").evaluate(
+    page.tab.get_by_label("Subject fills").first.evaluate(
         """(field) => {
           const clipboardData = new DataTransfer();
           clipboardData.setData("text/plain", "http://127.0.0.1/a.jpg");

@@ -21,7 +21,7 @@ from .ledger import BY_PERSON, BY_TOOL, Ledger, decide
 from .prepare import Prepared
 
 SURE = 0.8  # probability from which on a suspect gets the suggested label instead of being dropped
-SUSPECTS = "suspects.json"
+SUSPECTS, FIGURES = "suspects.json", "clean.json"  # of a round that was cleaned
 SHOWN = 400  # suspects on one page; the most certain ones
 
 
@@ -132,7 +132,7 @@ def clean(prepared: Prepared, round_: int, start: str, recipe: Recipe, automatic
         "dropped": sum(each.action == "drop" for each in decisions),
         "agreement": round(float((suggested == targets).mean()), 4),
     }
-    files.write_json(folder / "clean.json", figures)
+    files.write_json(folder / FIGURES, figures)
     return figures
 
 

@@ -178,14 +178,14 @@ def _prepare_step(options: argparse.Namespace, output: Path, tell: Tell) -> list
 
 
 def _search_step(options: argparse.Namespace, output: Path, tell: Tell) -> list[str]:
-    from .clean import round_folder
+    from .clean import FIGURES, round_folder
     from .prepare import open_prepared
     from .rounds import last_round
     from .search import HEADS, TUNED, search
 
     prepared, budget = open_prepared(output), _plan(options).budget
     number = last_round(prepared) or 1
-    if (round_folder(output, number) / "clean.json").is_file():
+    if (round_folder(output, number) / FIGURES).is_file():
         number += 1  # what was cleaned is searched with anew
     folder = output / TUNED if options.tuned else round_folder(output, number)
     rows = search(prepared, folder, TUNED if options.tuned else HEADS, budget, tell)

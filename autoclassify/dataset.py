@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from ..configs.documents import did_you_mean
+from ..stages.documents import did_you_mean
 from ..stages.errors import HairlineError
 from .files import is_remote, read, remote
 

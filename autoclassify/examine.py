@@ -22,6 +22,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from ..stages.classify import network_input
 from ..stages.decode.picture import ANALYSIS_SIDE, Picture
 from ..stages.errors import HairlineError, PictureError
 from ..stages.networks.batch import forward_images
@@ -74,11 +75,6 @@ def encoder(start: str) -> LiteEncoder:
     holder.encoder = LiteEncoder()
     load_imagenet(holder)
     return holder.encoder.train()
-
-
-def network_input(picture: Picture, size: int) -> np.ndarray:
-    """What the classify stage gives a network of a picture: uint8 [size, size, 3]."""
-    return cv2.resize(picture.small(ANALYSIS_SIDE), (size, size), interpolation=cv2.INTER_AREA)
 
 
 class Examine:
@@ -178,6 +174,11 @@ def known(folder: Path, columns: Sequence[str], uris: pa.ChunkedArray | None = N
     return pa.concat_tables(tables) if tables else FACTS.empty_table().select(list(columns))
 
 
+def _versions(table: pa.Table) -> pa.ChunkedArray:
+    """What tells one version of a picture from all others."""
+    return pc.binary_join_element_wise(table["uri"], table["etag"], "\x00")
+
+
 def examine(listed: pa.Table, folder: Path, starts: Sequence[str], tell: Callable[[int, int], None]) -> None:
     """Examines the pictures that no file holds yet, in the Ray session that is there.
 
@@ -192,8 +193,7 @@ def examine(listed: pa.Table, folder: Path, starts: Sequence[str], tell: Callabl
     logging.getLogger("ray.data").setLevel(logging.ERROR)  # its progress is told here
 
     done = known(folder, ["uri", "etag"])
-    key = lambda table: pc.binary_join_element_wise(table["uri"], table["etag"], "\x00")  # noqa: E731
-    todo = listed.filter(pc.invert(pc.is_in(key(listed), value_set=pc.unique(key(done).combine_chunks()))))
+    todo = listed.filter(pc.invert(pc.is_in(_versions(listed), value_set=pc.unique(_versions(done).combine_chunks()))))
     before, count = len(listed) - len(todo), len(listed)
     tell(before, count)
     if not len(todo):

@@ -19,7 +19,7 @@ from . import files
 from .calibrate import calibrate
 from .card import model_card
 from .clean import state
-from .prepare import Prepared
+from .prepare import DATASET, Prepared
 from .search import load_checkpoint
 from .trial import form_of, shortened
 
@@ -53,7 +53,7 @@ def export(prepared: Prepared, row: dict[str, Any], history: list[dict[str, Any]
     now, parts = state(prepared), prepared.column("split")
     train, val, test = (np.nonzero((parts == part) & now.used)[0] for part in ("train", "val", "test"))
     some = np.random.default_rng(0).permutation(train)[:CALIBRATION]
-    if "network" in load_checkpoint(row):
+    if row["config"]["tuned"]:
         inside, outside, held = (pool(network, prepared, rows) for rows in (some, val, test))
     else:  # the encoder is one whose features are kept
         features = prepared.features(row["config"]["start"])[:, : len(network.head.mean)].astype(np.float32)
@@ -65,7 +65,7 @@ def export(prepared: Prepared, row: dict[str, Any], history: list[dict[str, Any]
     files.write(folder / checkpoints.EXPORT, packed(network))
     files.write_json(folder / LABELS, list(prepared.labels))
     files.write_json(folder / FIGURES, found)
-    about = files.read_json(prepared.output / "dataset.json")["dataset"]
+    about = files.read_json(prepared.output / DATASET)["dataset"]
     files.write(folder / CARD, model_card(about, network.form, row, found, history, __version__))
     return found
 
@@ -93,10 +93,10 @@ def pool(network: ExportedNet, prepared: Prepared, rows: NDArray[np.int64]) -> T
 
 
 def _pool(handed: tuple[dict[str, Any], dict[str, Tensor]], uris: list[str]) -> Tensor:
+    from ..stages.classify import network_input
     from ..stages.decode.picture import Picture
     from ..stages.networks.batch import forward_images
     from ..stages.networks.blocks import fold_bn
-    from .examine import network_input
 
     torch.set_num_threads(1)
     network = ExportedNet(Form(**handed[0]))

@@ -10,7 +10,7 @@ from ..stages.errors import HairlineError
 from . import charts, files
 from .export import FIGURES, MODEL
 from .ledger import Ledger
-from .prepare import Prepared
+from .prepare import DATASET, Prepared
 from .review import environment, picture
 from .rounds import HISTORY, finished_trials
 from .search import pareto
@@ -33,10 +33,11 @@ def write_report(prepared: Prepared) -> Path:
     place = {uri: row for row, uri in enumerate(prepared.table["uri"].to_pylist())}
     shown = [each for each in shown if each.uri in place]
     pictures = map(picture, prepared.thumbnails([place[each.uri] for each in shown]))
+    front = pareto(rows)
     drawn = {
         "curves": charts.curves(rows),
         "parallel": charts.parallel([row for row in rows if row["config"]["tuned"] == rows[0]["config"]["tuned"]]),
-        "front": charts.front(rows, pareto(rows)),
+        "front": charts.front(rows, front),
         "confusion": charts.confusion(found["confusion"], prepared.labels) if "confusion" in found else "",
         "reliability": charts.reliability(found["reliability"]) if found.get("reliability") else "",
     }
@@ -44,13 +45,13 @@ def write_report(prepared: Prepared) -> Path:
         environment()
         .get_template(PAGE)
         .render(
-            dataset=files.read_json(prepared.output / "dataset.json")["dataset"],
+            dataset=files.read_json(prepared.output / DATASET)["dataset"],
             labels=prepared.labels,
             ordered=prepared.ordered,
             figures=found,
             history=files.read_json(prepared.output / HISTORY, []),
             rows=rows,
-            front=pareto(rows),
+            front=front,
             charts={name: Markup(svg) for name, svg in drawn.items()},
             examples=examples,
             changes=list(zip(shown, pictures, strict=True)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import files
-from .clean import clean, round_folder
+from .clean import FIGURES, clean, round_folder
 from .ledger import BY_TOOL, Ledger
 from .prepare import Prepared
 from .review import write_review
@@ -83,7 +83,7 @@ def run_rounds(
 def clean_round(prepared: Prepared, number: int, row: dict[str, Any], automatic: bool = True) -> dict[str, Any]:
     """Cleans after a round's search, once; the review page is written anew. row: the best trial."""
     folder = round_folder(prepared.output, number)
-    figures: dict[str, Any] | None = files.read_json(folder / "clean.json")
+    figures: dict[str, Any] | None = files.read_json(folder / FIGURES)
     if figures is None:
         figures = clean(prepared, number, row["config"]["start"], recipe_of(row["config"]), automatic)
     write_review(prepared, number)

@@ -21,7 +21,7 @@ from . import files
 from .clean import state
 from .prepare import Prepared
 from .space import HeadSpace, Limits, TunedSpace, cost
-from .trial import STEPS, Data, form_of, run_trial
+from .trial import CHECKPOINT, STEPS, Data, form_of, run_trial
 
 HEADS, TUNED = "heads", "tuned"
 TRIALS = "trials.json"
@@ -210,7 +210,7 @@ def pareto(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def load_checkpoint(row: dict[str, Any]) -> dict[str, Any]:
     """What a trial left: `head`, or `network`. Raises HairlineError: it is not there any more."""
-    path = Path(row["checkpoint"], "trial.pt")
+    path = Path(row["checkpoint"], CHECKPOINT)
     if not path.is_file():
         raise HairlineError(f"{path}: the trial's checkpoint is not there; delete {path.parents[2]} and search again")
     found: dict[str, Any] = torch.load(path, weights_only=True)

@@ -16,11 +16,11 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from .. import __version__
-from ..configs.documents import Document
 from ..configs.job import Job
 from ..configs.nodes import NodeType
 from ..configs.pipeline import PipelineConfig
 from ..configs.service import Service
+from ..stages.documents import Document
 from ..stages.errors import HairlineError
 from .monitoring import Alert, dashboard, rules, run_alerts, service_alerts
 from .nodes import nodes_at_most

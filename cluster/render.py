@@ -7,9 +7,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..configs.documents import Document, read_config
+from ..configs.documents import read_config
 from ..configs.job import Job, check
 from ..configs.service import Service, check_service
+from ..stages.documents import Document
 from ..stages.errors import HairlineError
 from .manifests import render
 

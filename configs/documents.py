@@ -6,10 +6,8 @@ from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 
-from ..stages.documents import Document, Key, did_you_mean, dotted, read_text, validate
+from ..stages.documents import Document, read_text
 from ..stages.errors import HairlineError
-
-__all__ = ["Document", "Key", "did_you_mean", "dotted", "find_config", "read_config", "validate"]
 
 
 def find_config(path: str) -> Path:

@@ -13,8 +13,9 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from ..stages.documents import Document, did_you_mean
 from ..stages.errors import HairlineError
-from .documents import Document, did_you_mean, read_config
+from .documents import read_config
 from .pipeline import PipelineConfig, check_config
 
 FAILED = re.compile(r"\d{1,9}(\.\d{1,9})?%?")  # pictures, or their share

@@ -18,11 +18,11 @@ from pydantic import (
 )
 
 from ..stages.base import Settings
+from ..stages.documents import Document, did_you_mean, validate
 from ..stages.errors import HairlineError
 from ..stages.limits import Limits
 from ..stages.registry import STAGES, stage_class
 from .cluster import ClusterConfig
-from .documents import Document, did_you_mean, validate
 from .nodes import NodeType
 
 S = TypeVar("S", bound="PipelineConfig")

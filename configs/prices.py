@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .documents import read_config, validate
+from ..stages.documents import validate
+from .documents import read_config
 
 
 class Requests(BaseModel):

@@ -12,11 +12,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from ..stages.documents import Document
 from ..stages.errors import HairlineError
 from ..stages.limits import Limits
 from ..stages.products.registry import PRODUCTS
 from ..stages.products.stage import ProductsSettings
-from .documents import Document, read_config
+from .documents import read_config
 from .fingerprint import fingerprint, ingredients
 from .network import Address, FetchLimits
 from .pipeline import Model, PipelineConfig, PoolConfig, check_config

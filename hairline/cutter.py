@@ -14,11 +14,12 @@ import torch
 
 from .cluster.nodes import cores
 from .cluster.stage_runner import PoolSpec, StageRunner, groups
-from .configs.documents import Document, read_config
+from .configs.documents import read_config
 from .configs.job import Job
 from .configs.pipeline import PipelineConfig, check_config
 from .cutout import Cutout, cutout_of
 from .inputs import Input, PictureItem, in_memory, read
+from .stages.documents import Document
 from .stages.errors import HairlineError
 from .stages.request import RequestSpec
 

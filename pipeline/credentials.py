@@ -27,7 +27,7 @@ _renewed: dict[int, tuple[float, tuple[str, ...]]] = {}  # file system -> when, 
 
 
 class Environment:
-    """The driver's `AWS_…` variables, for workers on other nodes. Its text shows the names alone."""
+    """The driver's variables of `HANDED_ON`, for workers on other nodes. Its text shows the names alone."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = dict(variables)

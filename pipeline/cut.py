@@ -13,9 +13,10 @@ from rich.console import Console
 
 from ..cluster.nodes import cores
 from ..cluster.stage_runner import PoolSpec
-from ..configs.documents import Document, read_config
+from ..configs.documents import read_config
 from ..configs.fingerprint import ingredients
 from ..configs.job import Job, check
+from ..stages.documents import Document
 from ..stages.errors import HairlineError
 from .catalog import read_catalog
 from .made import add_cut, clear_dead, leave, made_by_cuts, made_in, merge_cuts

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..configs.documents import did_you_mean
+from ..stages.documents import did_you_mean
 from ..stages.errors import HairlineError, PictureError
 from ..stages.limits import Limits
 from .fetch import fetch

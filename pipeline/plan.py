@@ -16,9 +16,9 @@ from rich.console import Console
 from ..cluster.nodes import Node, nodes_at_most
 from ..cluster.placement import there
 from ..cluster.session import Cluster
-from ..configs.documents import Document
 from ..configs.job import Job
 from ..configs.prices import load_prices
+from ..stages.documents import Document
 from ..stages.errors import HairlineError
 from .plan_table import (
     estimate_lines,

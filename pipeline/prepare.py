@@ -8,9 +8,9 @@ from typing import Any
 
 from ..cluster.nodes import Node
 from ..cluster.placement import Placement, allocate
-from ..configs.documents import did_you_mean
 from ..configs.fingerprint import fingerprint, ingredients
 from ..configs.job import Job
+from ..stages.documents import did_you_mean
 from ..stages.errors import HairlineError
 from .catalog import Catalog, read_catalog
 from .ledger import Ledger

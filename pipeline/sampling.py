@@ -15,8 +15,8 @@ from ..cluster.nodes import Node, this_machine
 from ..cluster.placement import Placement
 from ..cluster.session import Cluster
 from ..cluster.stage_runner import pool_specs
-from ..configs.documents import Document
 from ..configs.prices import Prices
+from ..stages.documents import Document
 from ..stages.errors import HairlineError
 from .atomic import what_is_wrong
 from .cost import GIB, Estimate, estimate, requests

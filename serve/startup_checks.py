@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from ..configs.documents import Document
 from ..configs.network import Address
+from ..stages.documents import Document
 from ..stages.errors import HairlineError
 from .job_files import JobFiles
 from .keys import Keys, demand_keys

@@ -51,14 +51,14 @@ def find(setting: str, builtin: str, sha256: str = "") -> Path:
     return path
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file, 64 hex digits. Cached by path, size and time of change.
+def digest(path: Path, algorithm: str = "sha256") -> str:
+    """A file's hash in hex; by default its SHA-256, 64 digits. Cached by path, size and time of change.
 
     Raises:
         OSError: the file cannot be read.
     """
     stat = path.stat()
-    return _digest(str(path), stat.st_size, stat.st_mtime_ns)
+    return _digest(str(path), algorithm, stat.st_size, stat.st_mtime_ns)
 
 
 def load(module: M, path: Path) -> M:
@@ -96,9 +96,9 @@ def _index() -> dict[str, str]:
 
 
 @lru_cache(maxsize=64)
-def _digest(path: str, size: int, mtime_ns: int) -> str:
+def _digest(path: str, algorithm: str, size: int, mtime_ns: int) -> str:
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def by_route(network: str, setting: str, routes: dict[str, str], sha256: str = "") -> dict[str, Path]:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
-from .decode.picture import ANALYSIS_SIDE
+from .decode.picture import ANALYSIS_SIDE, Picture
 from .errors import HairlineError, PictureError
 from .item import U8, Item
 from .networks import exported
@@ -119,7 +119,7 @@ class ClassifyStage(NetworkStage[ClassifySettings, ClassifierNet | exported.Expo
             self._set_category(item, parse_hint(item.category_hint, self.categories), 1.0)
             return None
         size = self._own.form.size if self._own else SIZE
-        return cv2.resize(item.picture.small(ANALYSIS_SIDE), (size, size), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+        return network_input(item.picture, size)
 
     def _take(self, item: Item, judged: exported.Judgement) -> None:
         score = max(judged.probabilities)
@@ -133,6 +133,11 @@ class ClassifyStage(NetworkStage[ClassifySettings, ClassifierNet | exported.Expo
     def _set_category(self, item: Item, category: str, score: float) -> None:
         item.category, item.category_score = category, score
         item.route = self.settings.routes.get(category, "general") if score >= self.settings.min_score else "general"
+
+
+def network_input(picture: Picture, size: int) -> U8:
+    """What a classifier sees of a picture, uint8 [size, size, 3]: all of it, stretched to a square."""
+    return cv2.resize(picture.small(ANALYSIS_SIDE), (size, size), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
 def categories_of(path: Path) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ or the address of a mirror that holds the files under their published names.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import time
@@ -124,20 +123,15 @@ def find(name: str) -> Path:
 
 def check_file(name: str, path: Path) -> None:
     """Raises HairlineError: the file is not the one that was published."""
-    stat = path.stat()
+    from . import checkpoints  # brings torch, which listing and fetching do without
+
     algorithm, _, expected = known(name).hash.partition(":")
-    found = _digest(str(path), algorithm, stat.st_size, stat.st_mtime_ns)
+    found = checkpoints.digest(path, algorithm)
     if found != expected:
         raise HairlineError(
             f"model {name}: {path} has {algorithm} {found[:12]}…, but {expected[:12]}… was published: it is damaged or "
             f"another file; delete it and run `hairline models pull {name}`"
         )
-
-
-@lru_cache(maxsize=32)
-def _digest(path: str, algorithm: str, size: int, mtime_ns: int) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def pull(name: str, tell: Told = lambda done, total: None) -> Path:

@@ -22,7 +22,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         wrong = re.search(r"argument command: invalid choice: '(.*)' \(choose from (.*)\)", message)
         if wrong:
-            from ..configs.documents import did_you_mean
+            from ..stages.documents import did_you_mean
 
             known = [each.strip("'") for each in wrong[2].split(", ")]
             message = f"unknown command {wrong[1]}{did_you_mean(wrong[1], known)}"
@@ -48,7 +48,9 @@ def add_download(command: argparse.ArgumentParser) -> None:
 
     class Allow(argparse.Action):
         def __call__(self, *_: Any) -> None:
-            os.environ["HAIRLINE_DOWNLOAD"] = "1"
+            from ..stages.models import DOWNLOAD
+
+            os.environ[DOWNLOAD] = "1"
 
     command.add_argument(
         "--download", action=Allow, nargs=0, help="fetch the public model that is named, where it is not here"

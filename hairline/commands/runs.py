@@ -98,7 +98,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _retried(word: str) -> str:
-    from ..configs.documents import did_you_mean
+    from ..stages.documents import did_you_mean
     from ..stages.reasons import MEANINGS
 
     if word not in STATUSES and word not in MEANINGS:

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from hairline.configs.documents import Document, find_config
+from hairline.configs.documents import find_config
 from hairline.configs.job import Job, check, load_job
+from hairline.stages.documents import Document
 from hairline.stages.errors import HairlineError
 from kit import small_job
 

@@ -14,8 +14,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from hairline.configs.documents import Document
 from hairline.configs.pipeline import PipelineConfig
+from hairline.stages.documents import Document
 from hairline.stages.networks.user_model import UserModelSettings
 from serve_kit import serving
 

@@ -128,9 +128,8 @@ def test_every_command_and_option_is_there() -> None:
     every = {}
     for name, parser in commands.items():  # type: ignore[union-attr]
         subs = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-        every |= {f"{name} {action}": parser for sub in subs for action, parser in sub.choices.items()} or {
-            name: parser
-        }
+        below = {f"{name} {action}": parser for sub in subs for action, parser in sub.choices.items()}
+        every |= below or {name: parser}
     assert "cluster render" in every
     for name, parser in every.items():
         section = text.partition(f"\n## hairline {name}\n")[2].partition("\n## ")[0]

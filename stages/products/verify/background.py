@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from ...errors import PictureError
 from ...limits import DEFAULT_LIMITS, Limits
-from ...verdicts import Check, one_of
+from ...verdicts import Check
 from ..background_rules import BackgroundRules
-from .files import check_format, ranges, read_file
+from .files import check_file, read_file
 
 SMOOTH = 9  # pixels along the frame over which grain is averaged
 
@@ -25,17 +25,11 @@ def check_background(data: bytes, ending: str, rules: BackgroundRules, limits: L
     height, width = rgb.shape[:2]
     ring = _ring(rgb)
     opaque = np.full((height, width), 255, np.uint8) if alpha is None else alpha
-    found: dict[str, tuple[float | None, str]] = {
-        "bytes": (facts.bytes, "bytes"),
-        "width": (width, "px"),
-        "height": (height, "px"),
-        "aspect": (width / height, ""),
+    more: dict[str, tuple[float | None, str]] = {
         "clear": (float((_ring(opaque) == 0).mean()), ""),
         "steps": (_steepest(ring) if len(ring) > 2 * SMOOTH else None, "levels"),
     }
-    checks = [*check_format(facts, rules.format), *ranges(found, rules)]
-    checks += [one_of("colours", facts.colours, rules.colours.one_of)] if rules.colours else []
-    return checks + ([one_of("profile", facts.profile, rules.profile.one_of)] if rules.profile else [])
+    return check_file(facts, rules, more)
 
 
 def _ring(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

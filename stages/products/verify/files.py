@@ -84,11 +84,33 @@ def check_format(facts: FileFacts, rule: OneOf | None) -> list[Check]:
     return [one_of("format", facts.format, rule.one_of), one_of("ending", facts.ending, endings)]
 
 
+def check_file(facts: FileFacts, rules: object, more: dict[str, tuple[float | None, str]]) -> list[Check]:
+    """What every product's rules may ask of the file itself, as far as these rules do.
+
+    Args:
+        more: numbers that were measured on its pixels, {rule: (value, unit)}.
+    """
+    width, height = facts.width, facts.height
+    found: dict[str, tuple[float | None, str]] = {
+        "bytes": (facts.bytes, "bytes"),
+        "width": (width, "px"),
+        "height": (height, "px"),
+        "longest_side": (max(width, height), "px"),
+        "shortest_side": (min(width, height), "px"),
+        "megapixels": (width * height / 1e6, ""),
+        "aspect": (width / height, ""),
+    }
+    words = {"colours": facts.colours, "profile": facts.profile}
+    asked = {name: rule for name in words if (rule := getattr(rules, name, None))}
+    checks = [*check_format(facts, getattr(rules, "format", None)), *ranges(found | more, rules)]
+    return checks + [one_of(name, words[name], rule.one_of) for name, rule in asked.items()]
+
+
 def ranges(found: dict[str, tuple[float | None, str]], rules: object) -> list[Check]:
     """A check for each of some numbers, {rule: (value, unit)}, that has a rule."""
     checks = []
     for name, (value, unit) in found.items():
-        rule: Between | None = getattr(rules, name)
+        rule: Between | None = getattr(rules, name, None)
         if rule is not None:
             checks.append(between(name, value, rule.min, rule.max, unit))
     return checks

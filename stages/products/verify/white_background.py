@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from ...errors import PictureError
 from ...limits import DEFAULT_LIMITS, Limits
-from ...verdicts import Check, between, one_of
+from ...verdicts import Check, between
 from ..white_rules import WhiteRules
 from .edges import artefacts, halo, sharpest_edges
-from .files import check_format, ranges, read_file
+from .files import check_file, ranges, read_file
 
 U8 = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -68,20 +68,7 @@ def check_white(data: bytes, ending: str, rules: WhiteRules, limits: Limits = DE
         rgb = picture.rgb()
     except PictureError as error:
         return [Check("readable", error.reason, "a picture", "fail")]
-    height, width = rgb.shape[:2]
-    known: dict[str, tuple[float | None, str]] = {
-        "bytes": (facts.bytes, "bytes"),
-        "width": (width, "px"),
-        "height": (height, "px"),
-        "longest_side": (max(width, height), "px"),
-        "shortest_side": (min(width, height), "px"),
-        "megapixels": (width * height / 1e6, ""),
-        "aspect": (width / height, ""),
-    }
-    checks = [*check_format(facts, rules.format), *ranges(known, rules)]
-    checks += [one_of("colours", facts.colours, rules.colours.one_of)] if rules.colours else []
-    checks += [one_of("profile", facts.profile, rules.profile.one_of)] if rules.profile else []
-    return [*checks, *_on_ground(rgb, rules)]
+    return [*check_file(facts, rules, {}), *_on_ground(rgb, rules)]
 
 
 def _on_ground(rgb: U8, rules: WhiteRules) -> list[Check]:

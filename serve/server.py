@@ -17,7 +17,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,8 +34,22 @@ if TYPE_CHECKING:
 
 START_S = 900.0  # longest that an ingress and its pools may take to start
 TOO_OFTEN_S = 5.0  # an ingress that ends by itself sooner than this after it answered is not started again
-ENDS = (signal.SIGTERM, signal.SIGINT)
-Events = deque[int]  # signals that have come
+
+
+class Signals:
+    """What signals asked for. Plain flags, for a handler may run between any two steps of who reads them.
+
+    Attributes:
+        end: SIGTERM or SIGINT has come.
+        change: SIGHUP has come since this was last set to false.
+    """
+
+    def __init__(self) -> None:
+        """Listens from now on; call it in the main thread."""
+        self.end = self.change = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: setattr(self, "end", True))
+        signal.signal(signal.SIGHUP, lambda *_: setattr(self, "change", True))
 
 
 class IngressProcess:
@@ -48,7 +61,7 @@ class IngressProcess:
         pools: the names of the pools that it sends pictures to.
     """
 
-    def __init__(self, path: str, changes: Sequence[str], listener: socket.socket, head: str, events: Events) -> None:
+    def __init__(self, path: str, changes: Sequence[str], listener: socket.socket, head: str, signals: Signals) -> None:
         """Starts it and waits until it answers.
 
         Raises:
@@ -67,7 +80,7 @@ class IngressProcess:
         os.close(said)
         self.started = time.monotonic()
         try:
-            told = self._wait(ready, events)
+            told = self._wait(ready, signals)
             self.model, self.drain = str(told["model"]), float(told["drain"])
             self.pools = frozenset(map(str, told["pools"]))
         except BaseException:
@@ -77,10 +90,10 @@ class IngressProcess:
             os.close(ready)
         self.started = time.monotonic()
 
-    def _wait(self, ready: int, events: Events) -> dict[str, Any]:
+    def _wait(self, ready: int, signals: Signals) -> dict[str, Any]:
         line = b""
         while not line.endswith(b"\n"):
-            if any(event in ENDS for event in events):
+            if signals.end:
                 raise KeyboardInterrupt
             if not select.select([ready], [], [], 0.5)[0]:
                 if time.monotonic() - self.started > START_S:
@@ -159,15 +172,13 @@ def _serve(
         if not cluster.machine:
             nodes, at_most = cluster.room(service.nodes)
             allocate(service.pools, nodes, at_most=at_most, one_card=True)
-        events: Events = deque()
-        for number in (*ENDS, signal.SIGHUP):
-            signal.signal(number, lambda given, _: events.append(given))
+        signals = Signals()
         head = ray.get_runtime_context().gcs_address
-        ingress = IngressProcess(path, changes, listener, head, events)
+        ingress = IngressProcess(path, changes, listener, head, signals)
         starting.stop()
         console.print(f"{address(listener)}  model {ingress.model}", highlight=False, soft_wrap=True)
         try:
-            ingress = _keep(ingress, path, changes, listener, head, events, console)
+            ingress = _keep(ingress, path, changes, listener, head, signals, console)
         finally:
             listener.close()
             ingress.end(ingress.drain + 10)
@@ -191,22 +202,22 @@ def _keep(
     changes: Sequence[str],
     listener: socket.socket,
     head: str,
-    events: Events,
+    signals: Signals,
     console: Console,
 ) -> IngressProcess:
     """Until it is asked to end: starts an ingress that died again, and on SIGHUP a new one from what is there now."""
     while True:
-        if any(event in ENDS for event in events):
+        if signals.end:
             return ingress
-        if not events:
+        if not signals.change:
             if ingress.process.poll() is None:
                 time.sleep(0.2)
                 continue
             if time.monotonic() - ingress.started < TOO_OFTEN_S:
                 raise HairlineError(f"the ingress ended (exit code {ingress.process.returncode})")
-        events.clear()  # several hang-ups are one
+        signals.change = False  # several hang-ups are one
         try:
-            successor = IngressProcess(path, changes, listener, head, events)
+            successor = IngressProcess(path, changes, listener, head, signals)
         except KeyboardInterrupt:
             return ingress
         except HairlineError as error:

@@ -20,6 +20,7 @@ import yaml
 
 from hairline.configs.service import load_service
 from hairline.serve.keys import add_key
+from hairline.serve.server import Signals
 from hairline.serve.startup_checks import HELP, jobs_are_taken, listen
 from hairline.stages.errors import HairlineError
 from serve_kit import HERE, photo
@@ -328,3 +329,19 @@ def test_a_jobs_folder_that_goes_away_is_told_at_once(running: Starting, folder:
     told = ask(running)
     assert told.status_code == 503 and int(told.headers["Retry-After"]) > 0
     assert told.json()["errors"][0]["detail"] == "jobs cannot be kept now: No such file or directory"
+
+
+def test_signals_in_any_number_are_one_wish_each() -> None:
+    """They came while the list of them was read, once: a service ended by that. An end after a change is still seen."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    try:
+        signals = Signals()
+        for _ in range(100):
+            signal.raise_signal(signal.SIGHUP)
+        assert signals.change and not signals.end
+        signals.change = False
+        signal.raise_signal(signal.SIGTERM)
+        assert signals.end and not signals.change
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

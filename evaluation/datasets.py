@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,8 @@ from ..stages.documents import did_you_mean
 from ..stages.errors import HairlineError
 from .pairs import Pair
 
-SALIENCY = "hairline-matting[saliency]"  # the extra that brings the figures of salient object detection
+# Its bounds on NumPy and OpenCV exclude ours, with which it runs; so no extra can bring it.
+SALIENCY = "pip install 'hairline-matting[training]', then pip install --no-deps pysodmetrics"
 
 
 class Layout(NamedTuple):
@@ -79,9 +81,9 @@ def saliency(pairs: list[Pair]) -> dict[str, float]:
         HairlineError: PySODMetrics is not installed, or a file cannot be read.
     """
     try:
-        import py_sod_metrics as sod
+        sod = import_module("py_sod_metrics")
     except ImportError as error:
-        raise HairlineError(f"the figures of this set need PySODMetrics: pip install '{SALIENCY}'") from error
+        raise HairlineError(f"the figures of this set need PySODMetrics: {SALIENCY}") from error
     measures: dict[str, Any] = {
         "f": sod.Fmeasure(beta=0.3),
         "w": sod.WeightedFmeasure(),

@@ -37,6 +37,7 @@ from ..stages.networks.coarse import CoarseNet
 from ..stages.networks.user_model import FORMATS, UserModel, UserModelSettings
 from .data import TEACHER, U8, shrink
 from .data import rejects as rejected_in
+from .matte import matte_of
 from .synth.composite import F32
 
 Teacher = Callable[[U8], F32]  # a picture uint8 [H, W, 3] to its alpha, float32 [h, w], 0..1, of any size
@@ -130,6 +131,12 @@ def combine_votes(found: F32) -> tuple[U8, U8, float]:
     return to8(mean), to8(weight), doubt
 
 
+def expected_error(found: F32) -> F32:
+    """How far votes [n, H, W] are probably from the truth, float32 [H, W], 0..1: what they doubt, and differ by."""
+    mean = found.mean(0)
+    return np.asarray(np.minimum(2 * mean * (1 - mean) + np.abs(found - mean).mean(0), 1), np.float32)
+
+
 def verdict(mask: U8, doubt: float, most: float) -> str:
     """Why a mask is not to be trained on; empty where it is."""
     share = float((mask > 127).mean())
@@ -152,6 +159,7 @@ def parser() -> argparse.ArgumentParser:
     add("-o", "--output", type=Path, required=True, help="folder of the labels")
     add("--category", default="other", help="of photographs that lie in no folder (default: %(default)s)")
     add("--licence", default="", help="of the photographs")
+    add("--mattes", action="store_true", help="masks are made mattes by the fine network: hair, holes and softness")
     add("--side", type=int, default=512, help="longest side that is kept, pixels (default: %(default)s)")
     add("--most-doubt", type=float, default=0.5, help="more is rejected (default: %(default)s)")
     add("--validation", type=float, default=0.06, help="share for validation (default: %(default)s)")
@@ -175,13 +183,16 @@ def main(argv: list[str]) -> int:
         except (PictureError, OSError) as error:
             print(f"left out: {photo}: {error}", flush=True)
             continue
-        mask, weight, doubt = combine_votes(votes(rgb, teachers))
+        found = votes(rgb, teachers)
+        mask, weight, doubt = combine_votes(found)
+        if given.mattes:
+            mask = to8(matte_of(rgb, found.mean(0), expected_error(found)))
         name = f"{inside.with_suffix('').as_posix().replace('/', '_')}_{zlib.crc32(inside.as_posix().encode()):08x}"
         label = Label(
             f"photos/{name}.webp",
             f"masks/{name}.png",
             inside.parts[0] if len(inside.parts) > 1 else given.category,
-            f"{TEACHER}_{'+'.join(sorted(names))}",
+            f"{TEACHER}_{'+'.join(sorted(names))}{'_matte' if given.mattes else ''}",
             round(doubt, 4),
             "val" if zlib.crc32(name.encode()[::-1]) % 1000 < given.validation * 1000 else "train",
             given.licence,

@@ -1,4 +1,5 @@
-"""The kinds of trouble: the user's (`HairlineError`), a storage's (`OutageError`), one picture's (`PictureError`)."""
+"""The kinds of trouble: the user's (`HairlineError`), a storage's (`OutageError`), one picture's (`PictureError`,
+`Refused`)."""
 
 
 class HairlineError(Exception):
@@ -14,6 +15,20 @@ class PictureError(Exception):
 
     Args:
         reason: a short code, such as `not_a_picture`, `truncated`, `too_many_pixels`, `fetch`.
+        detail: one line for a person.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class Refused(Exception):
+    """What a picture shows is not what a product is made of. It ends as `filtered` with this reason.
+
+    Args:
+        reason: a short code, such as `no_face`.
         detail: one line for a person.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from ..base import EachStage, Settings
+from ..errors import Refused
 from ..item import Item, Output
 from ..verdicts import Verdict
 from .base import Matte, Product
@@ -57,6 +59,12 @@ class ProductsStage(EachStage[ProductsSettings]):
         whole = whole_matte(item)
         if any(product.of_matte for _, product in products) and reject_if_empty(item, whole):
             return
+        try:
+            self._make(item, whole, products)
+        except Refused as refused:
+            item.filter(self.name, refused.reason, refused.detail)
+
+    def _make(self, item: Item, whole: Matte, products: Sequence[tuple[str, Product[Any]]]) -> None:
         outputs: dict[str, Output] = {}
         verdicts: list[Verdict] = []
 

@@ -24,15 +24,5 @@ class PictureError(Exception):
         self.detail = detail
 
 
-class Refused(Exception):
-    """What a picture shows is not what a product is made of. It ends as `filtered` with this reason.
-
-    Args:
-        reason: a short code, such as `no_face`.
-        detail: one line for a person.
-    """
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(f"{reason}: {detail}" if detail else reason)
-        self.reason = reason
-        self.detail = detail
+class Refused(PictureError):
+    """What a picture shows is not what a product is made of. In a run it ends as `filtered` with this reason."""

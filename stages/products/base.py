@@ -91,11 +91,13 @@ class Product(ABC, Generic[S]):
         Settings: the pydantic model of its options.
         of_matte: whether there is nothing to make where no subject was found.
         ext: the ending of its files, where no option `format` says it.
+        of_faces: whether it looks for faces, whose networks are then part of the fingerprint.
     """
 
     Settings: ClassVar[type[ProductSettings]] = ProductSettings
     of_matte: ClassVar[bool] = True
     ext: ClassVar[str] = "png"
+    of_faces: ClassVar[bool] = False
 
     def __init__(self, settings: S) -> None:
         self.settings = settings

@@ -1,4 +1,4 @@
-"""Where a head goes in an ID photo: the scale and the place at which all rules hold, as near to their middles as it can.
+"""Where a head goes in an ID photo: the scale and the place at which all rules hold, near their middles.
 
 Every rule is linear in the scale (pixels of the photo for one of the picture) and in the height at which the eyes lie;
 so for each scale there is one interval of heights, and the best pair is searched along the scale.
@@ -14,6 +14,7 @@ from ..faces.head import Head
 from .id_rules import HeadLength, IdRules, Length
 
 STEPS = 161  # scales that are tried
+SPARE = 0.01  # of the height: so far within its bounds a length is to be, for whoever measures it measures otherwise
 EYES = 0.55  # share of the height, where no rule says where a head is to lie
 
 
@@ -28,7 +29,7 @@ class Room(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Photo pixels for one of the picture; where the middle between the eyes lies in the photo, and its width, height."""
+    """Photo pixels for one of the picture, where in the photo the middle between the eyes lies, and its size."""
 
     scale: float
     x: float
@@ -50,6 +51,11 @@ class Bound(NamedTuple):
 
     def value(self, scale: float, y: float) -> float:
         return scale * self.of_scale + y * self.of_y + self.fixed
+
+    def narrowed(self, inside: float) -> Bound:
+        """With bounds further in, by at most a quarter of what lies between them."""
+        step = min(inside, (self.high - self.low) / 4)
+        return self._replace(low=self.low + step, high=self.high - step)
 
 
 def layout(
@@ -78,11 +84,13 @@ def layout(
     ]
     edges = [edge for edge in edges if np.isfinite(edge.of_scale)]
     targets = _targets(asked, wish, height, head, rules)
-    for wanted in (asked, [bound for bound in asked if bound.must]):
+    musts = [bound for bound in asked if bound.must]
+    inside = SPARE * height
+    for wanted in ([bound.narrowed(inside) for bound in asked], [bound.narrowed(inside) for bound in musts], musts):
         found = _search(wanted + edges, targets, height)
         if found:
             return Layout(found[0], half, found[1], width, height)
-    free = _search([bound for bound in asked if bound.must], targets, height)
+    free = _search(musts, targets, height)
     if free is None:
         return "the rules cannot all be kept for a head of these proportions, such as with this much hair"
     scale, y = free
@@ -173,7 +181,7 @@ def _search(bounds: list[Bound], targets: list[tuple[Bound, float, float]], heig
         down, up = 0.0, float(height)
         for bound in bounds:
             if bound.of_y:
-                ends = sorted((edge - bound.fixed - scale * bound.of_scale) / bound.of_y for edge in bound[4:6])
+                ends = sorted((end - bound.fixed - scale * bound.of_scale) / bound.of_y for end in (bound.low, bound.high))
                 down, up = max(down, ends[0]), min(up, ends[1])
         if down > up:
             continue

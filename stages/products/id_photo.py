@@ -103,6 +103,7 @@ class IdPhoto(Product[IdPhotoSettings]):
     """
 
     Settings: ClassVar[type[ProductSettings]] = IdPhotoSettings
+    of_faces: ClassVar[bool] = True
 
     def make(self, matte: Matte) -> Output:
         """Raises Refused: what the picture shows gives no ID photo."""

@@ -22,9 +22,8 @@ def cropped(rgb: U8, head: Head, place: Layout, largest: tuple[int, int] | None)
         largest: width and height up to which the part stays as it is, if it has at least those of `place`.
     """
     x, y = head.face.middle
-    width, height = (
-        min(round(side / place.scale), most) for side, most in zip(place[3:], rgb.shape[1::-1], strict=True)
-    )
+    width = min(round(place.width / place.scale), rgb.shape[1])
+    height = min(round(place.height / place.scale), rgb.shape[0])
     if place.width == place.height:
         width = height = min(width, height)
     left = int(np.clip(round(x - place.x / place.scale), 0, rgb.shape[1] - width))

@@ -14,6 +14,7 @@ from ..errors import Refused
 from ..item import Item, Output
 from ..verdicts import Verdict
 from .base import Matte, Product
+from .registry import product_class
 from .spec import ProductSpec
 
 U8 = NDArray[np.uint8]
@@ -49,6 +50,14 @@ class ProductsStage(EachStage[ProductsSettings]):
     def __init__(self, settings: ProductsSettings) -> None:
         super().__init__(settings)
         self._products = [(spec.name, spec.build()) for spec in settings.products]
+
+    @classmethod
+    def weight_hashes(cls, settings: ProductsSettings) -> dict[str, str]:
+        if not any(product_class(spec.product).of_faces for spec in settings.products):
+            return {}
+        from ..faces.networks import weight_hashes
+
+        return weight_hashes()
 
     def process_one(self, item: Item) -> None:
         products = self._products

@@ -37,7 +37,7 @@ LOOKS = ("light", "detail")
 
 
 class Ground(NamedTuple):
-    """The background: its colour, float32 [3], CIE L*a*b*, how uneven it is, and where it is, uint8 [h, w], 0 or 255."""
+    """The background: its colour, float32 [3], and unevenness, CIE L*a*b*; what is not it, uint8 [h, w], 0 or 255."""
 
     colour: NDArray[np.float32]
     spread: float

@@ -25,15 +25,19 @@ SCALE = 2.0
 def sitter() -> tuple[U8, U8]:
     """Colours and alpha of a person before nothing, uint8 [1284, 1324, 3] and [1284, 1324]."""
     photo = np.asarray(Image.open(Path(skimage.__file__).parent / "data" / "astronaut.png").convert("RGB"))
-    mask = np.full(photo.shape[:2], cv2.GC_PR_BGD, np.uint8)
+    small = cv2.resize(photo, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    mask = np.full(small.shape[:2], cv2.GC_PR_BGD, np.uint8)
     outline = [(20, 511), (60, 330), (130, 250), (150, 60), (220, 0), (290, 60), (300, 210), (420, 270), (470, 511)]
-    cv2.fillPoly(mask, [np.array(outline)], cv2.GC_PR_FGD)
-    cv2.fillPoly(mask, [np.array([(70, 511), (120, 330), (200, 230), (260, 230), (370, 310), (420, 511)])], cv2.GC_FGD)
-    cv2.ellipse(mask, (222, 110), (50, 75), 0, 0, 360, cv2.GC_FGD, -1)
+    cv2.fillPoly(mask, [np.array(outline) // 4], cv2.GC_PR_FGD)
+    middle = [(70, 511), (120, 330), (200, 230), (260, 230), (370, 310), (420, 511)]
+    cv2.fillPoly(mask, [np.array(middle) // 4], cv2.GC_FGD)
+    cv2.ellipse(mask, (222 // 4, 110 // 4), (50 // 4, 75 // 4), 0, 0, 360, cv2.GC_FGD, -1)
     cv2.setRNGSeed(1)
     behind, before = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(photo[..., ::-1].copy(), mask, (0, 0, 1, 1), behind, before, 3, cv2.GC_INIT_WITH_MASK)
-    sure = cv2.morphologyEx(mask & 1, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)) * 255
+    cv2.grabCut(small[..., ::-1].copy(), mask, (0, 0, 1, 1), behind, before, 2, cv2.GC_INIT_WITH_MASK)
+    solid = cv2.morphologyEx(mask & 1, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) * np.uint8(255)
+    smooth = cv2.GaussianBlur(cv2.resize(solid, (512, 512), interpolation=cv2.INTER_CUBIC), (0, 0), 2)
+    sure = np.where(smooth >= 128, 255, 0).astype(np.uint8)
     size = (round(512 * SCALE), round(512 * SCALE))
     canvas = np.zeros((size[1] + OFFSET[1], size[0] + 2 * OFFSET[0], 4), np.uint8)
     large = cv2.resize(np.dstack([photo, sure]), size, interpolation=cv2.INTER_CUBIC)

@@ -19,7 +19,8 @@ SIDE = 256
 # Outlines by the mesh's numbers. Skin is looked at where neither hair nor beard nor glasses are.
 OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377)
 OVAL += (152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)
-NOSE = (168, 122, 50, 205, 2, 425, 280, 351)  # bridge and inner cheeks
+CHEEKS = (50, 205, 2, 425, 280, 4)  # beside the nose
+BRIDGE = (9, 351, 419, 4, 196, 122)  # of the nose
 UNDER_EYES = ((111, 117, 118, 119, 120, 121, 128, 232, 230), (340, 346, 347, 348, 349, 350, 357, 452, 450))
 EYES = ((33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7),)
 EYES += ((263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249),)
@@ -34,8 +35,8 @@ class Look:
         light: median lightness of the face, CIE L*, 0..100.
         clipped: share of the face that is as bright as can be.
         detail: how much fine detail there is about the eyes, as a share of the contrast; blurred faces have little.
-        tint_below: by how much the colour about the mouth differs from the nose's and the cheeks', CIE a*b*.
-        dark_eyes: lightness about the eyes as a share of that of the nose and the cheeks; dark glasses make it small.
+        tint_below: by how much the colour about the mouth differs from that beside the nose's bridge, CIE a*b*.
+        dark_eyes: lightness about the eyes as a share of that of the cheeks; dark glasses make it small.
     """
 
     light: float
@@ -49,21 +50,21 @@ def look_at(face: Face, rgb: U8) -> Look:
     """How a face looks. rgb: uint8 [H, W, 3], sRGB, the picture in which it was found."""
     pixels, points = upright_face(face, rgb)
     lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    oval, skin = _inside(points, OVAL), _inside(points, NOSE)
+    oval, cheeks = _inside(points, OVAL), _inside(points, CHEEKS)
     below = _inside(points, MOUTH)
     eyes = np.logical_or(*(_inside(points, outline) for outline in UNDER_EYES))
     eyes |= np.logical_or(*(_inside(points, outline) for outline in EYES))
-    tint = np.median(lab[skin], 0) if skin.any() else np.zeros(3)
+    above = _inside(points, BRIDGE) | np.logical_or(*(_inside(points, outline) for outline in UNDER_EYES))
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
     around = cv2.dilate(eyes.astype(np.uint8), np.ones((25, 25), np.uint8)) > 0
     fine = grey - cv2.GaussianBlur(grey, (0, 0), 1.2)
     contrast = float(grey[around].std()) if around.any() else 0.0
     return Look(
-        light=float(np.median(lab[oval][:, 0])) if oval.any() else 0.0,
+        light=float(_median(lab, oval)[0]),
         clipped=float((pixels[oval].min(1) >= 250).mean()) if oval.any() else 0.0,
         detail=float(fine[around].std()) / max(contrast, 1.0) if around.any() else 0.0,
-        tint_below=float(np.hypot(*(np.median(lab[below], 0) - tint)[1:])) if below.any() else 0.0,
-        dark_eyes=float(np.median(lab[eyes][:, 0]) / max(tint[0], 1.0)) if eyes.any() else 0.0,
+        tint_below=float(np.hypot(*(_median(lab, below) - _median(lab, above))[1:])),
+        dark_eyes=float(_median(lab, eyes)[0] / max(_median(lab, cheeks)[0], 1.0)),
     )
 
 
@@ -84,6 +85,10 @@ def upright_face(face: Face, rgb: U8) -> tuple[U8, F32]:
     matrix = np.concatenate([turn / shrink, shift[:, None]], 1)
     pixels = cv2.warpAffine(part, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
     return pixels.astype(np.uint8, copy=False), ((face.points[:, :2] - corner) @ turn.T + shift).astype(np.float32)
+
+
+def _median(lab: NDArray[np.float32], where: NDArray[np.bool_]) -> F32:
+    return np.median(lab[where], 0).astype(np.float32) if where.any() else np.zeros(3, np.float32)
 
 
 def _inside(points: F32, outline: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -181,12 +181,16 @@ def _search(bounds: list[Bound], targets: list[tuple[Bound, float, float]], heig
         down, up = 0.0, float(height)
         for bound in bounds:
             if bound.of_y:
-                ends = sorted((end - bound.fixed - scale * bound.of_scale) / bound.of_y for end in (bound.low, bound.high))
-                down, up = max(down, ends[0]), min(up, ends[1])
+                base = bound.fixed + scale * bound.of_scale
+                first, last = sorted((end - base) / bound.of_y for end in (bound.low, bound.high))
+                down, up = max(down, first), min(up, last)
         if down > up:
             continue
-        for y in np.linspace(down, up, 25):
-            off = sum(((bound.value(scale, y) - best_) / far) ** 2 for bound, best_, far in targets)
-            if best is None or off < best[0] - 1e-9:
-                best = (off, float(scale), float(y))
+        # The squared distances from the targets are a parabola in y; its lowest point, or the end that is nearest to it.
+        pull = sum((bound.of_y / far) ** 2 for bound, _, far in targets)
+        force = sum(bound.of_y * (want - bound.value(scale, 0)) / far**2 for bound, want, far in targets)
+        y = min(max(force / pull if pull else (down + up) / 2, down), up)
+        off = sum(((bound.value(scale, y) - want) / far) ** 2 for bound, want, far in targets)
+        if best is None or off < best[0] - 1e-9:
+            best = (off, float(scale), float(y))
     return best and (best[1], best[2])

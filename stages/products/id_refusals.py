@@ -17,11 +17,11 @@ U8 = NDArray[np.uint8]
 
 OTHER = 0.35  # of the largest face's width: smaller ones are far behind, and no second person
 KEPT_ROLL = 5.0  # degrees that the eyes' line may slant where a preset forbids turning
-DARK = 30.0  # CIE L* of the face
+DARK = 14.0  # CIE L* of the face; skin of the darkest tones in fair light has about 28
 CLIPPED = 0.3  # of the face at the brightest value there is
 DETAIL = 0.05  # see `Look.detail`
 TINT = 22.0  # CIE a*b* by which the mouth's surroundings may differ from the cheeks: a mask differs more
-DARK_EYES = 0.45  # lightness about the eyes over that of the cheeks: dark glasses have less
+DARK_EYES = 0.22  # lightness about the eyes over that of the cheeks: dark glasses have less
 
 
 def the_face(faces: Sequence[Face], alpha: U8 | None) -> Face:

@@ -12,8 +12,8 @@ U8 = NDArray[np.uint8]
 SHEETS = {"10x15": (100.0, 150.0), "5inch": (88.9, 127.0), "6inch": (101.6, 152.4), "a4": (210.0, 297.0)}  # mm
 INCH = 25.4  # mm
 MARGIN = 3.0  # mm of the sheet's edge that printers leave out
-GAP = 2.0  # mm between two copies, for the knife and the marks
-MARK = 2.0  # mm, length of a mark at most
+GAP = 1.0  # mm between two copies, for the knife
+MARK = 2.0  # mm, length of a mark; between two copies there is less room
 GREY = 128
 
 
@@ -55,7 +55,7 @@ def print_sheet(photo: U8, plan: SheetPlan, dpi: float) -> U8:
     """
     height, width = photo.shape[:2]
     sheet = np.full((plan.height, plan.width, 3), 255, np.uint8)
-    length = min(pixels(MARK, dpi), max(1, pixels(GAP, dpi) // 2))
+    length = pixels(MARK, dpi)
     for x, y in plan.corners:  # marks first: a copy never has one over it
         for column in (x, x + width - 1):
             sheet[max(0, y - length) : y, column] = GREY

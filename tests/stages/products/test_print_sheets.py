@@ -10,9 +10,9 @@ from hairline.stages.products.print_sheets import GREY, plan_sheet, print_sheet
     ("sheet", "size", "copies"),
     [
         ("10x15", (1772, 1181), 8),
-        ("5inch", (1500, 1050), 3),
+        ("5inch", (1500, 1050), 4),
         ("6inch", (1800, 1200), 8),
-        ("a4", (2480, 3508), 30),
+        ("a4", (3508, 2480), 32),
     ],
 )
 def test_sheets_of_35_by_45_mm_at_300_dpi(sheet: str, size: tuple[int, int], copies: int) -> None:

@@ -18,12 +18,11 @@ UNIT = 160  # pixels of a face's width in the upright frame in which a head is m
 REACH = 2.5  # how far it reaches from the eyes to each side, in widths of the face
 BAND = 0.45  # of the width to each side of the axis: hair further out does not tell how high a head is
 RUN = 0.12  # of the width: narrower tips of hair do not count
-# Of a head without hair the eyes lie at half the height: the two-section canon, which Farkas and others found nearly true
-# (1985, "Vertical and horizontal proportions of the face in young adult North American Caucasians"). The top of the head
-# lies a hand behind the face, which a camera at arm's length to two metres shows the smaller by 5 to 10 %.
-SKULL = (
-    0.93  # from the eyes up to the skull's top, of what is from the eyes down to the chin; less where the alpha ends
-)
+# From the eyes up to the skull's top, of what is from the eyes down to the chin; less where the alpha ends. Of a head
+# without hair the eyes lie at half the height: the two-section canon, found nearly true by Farkas and others (1985,
+# "Vertical and horizontal proportions of the face in young adult North American Caucasians"). The top of the head is a
+# hand behind the face, so a camera at an arm's length to two metres shows it smaller by 5 to 10 %.
+SKULL = 0.93
 CUT_COLUMNS = 0.15  # of the band: where more of the head reaches the picture's upper edge, it is cut off
 
 

@@ -186,7 +186,7 @@ def _search(bounds: list[Bound], targets: list[tuple[Bound, float, float]], heig
                 down, up = max(down, first), min(up, last)
         if down > up:
             continue
-        # The squared distances from the targets are a parabola in y; its lowest point, or the end that is nearest to it.
+        # The squared distances from the targets are a parabola in y: its lowest point, or the end nearest to it.
         pull = sum((bound.of_y / far) ** 2 for bound, _, far in targets)
         force = sum(bound.of_y * (want - bound.value(scale, 0)) / far**2 for bound, want, far in targets)
         y = min(max(force / pull if pull else (down + up) / 2, down), up)

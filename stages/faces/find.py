@@ -54,7 +54,7 @@ class Face:
     def middle(self) -> F32:
         """Between the eyes, float32 [2]."""
         left, right = self.eyes
-        return (left + right) / 2
+        return np.asarray((left + right) / 2, np.float32)
 
     @property
     def eye_distance(self) -> float:
@@ -105,13 +105,13 @@ def find_faces(rgb: U8) -> list[Face]:
     detector, mesh = networks()
     found = []
     for score, middle, side, angle in _detect(detector, rgb):
-        points, flag = None, 0.0
-        for _ in range(LOOKS):
-            points, flag = _look(mesh, rgb, middle, side, angle)
+        points, flag = _look(mesh, rgb, middle, side, angle)
+        for _ in range(LOOKS - 1):
             low, high = points[:, :2].min(0), points[:, :2].max(0)
             middle, side = (low + high) / 2, ROI * float((high - low).max())
             angle = math.radians(Face(points, score).roll)
-        if points is not None and flag > MIN_FACE:
+            points, flag = _look(mesh, rgb, middle, side, angle)
+        if flag > MIN_FACE:
             found.append(Face(points, score))
     return sorted(_distinct(found), key=lambda face: -face.width)
 

@@ -17,12 +17,12 @@ F32 = NDArray[np.float32]
 WIDTH = 160  # pixels of a face's width at which it is looked at
 SIDE = 256
 # Outlines by the mesh's numbers. Skin is looked at where neither hair nor beard nor glasses are.
-OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377)
+OVAL: tuple[int, ...] = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377)
 OVAL += (152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)
 CHEEKS = (50, 205, 2, 425, 280, 4)  # beside the nose
 BRIDGE = (9, 351, 419, 4, 196, 122)  # of the nose
 UNDER_EYES = ((111, 117, 118, 119, 120, 121, 128, 232, 230), (340, 346, 347, 348, 349, 350, 357, 452, 450))
-EYES = ((33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7),)
+EYES: tuple[tuple[int, ...], ...] = ((33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7),)
 EYES += ((263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249),)
 MOUTH = (2, 326, 423, 426, 436, 432, 430, 431, 262, 428, 199, 208, 32, 211, 210, 212, 216, 206, 203, 97)
 
@@ -49,7 +49,7 @@ class Look:
 def look_at(face: Face, rgb: U8) -> Look:
     """How a face looks. rgb: uint8 [H, W, 3], sRGB, the picture in which it was found."""
     pixels, points = upright_face(face, rgb)
-    lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB).astype(np.float32, copy=False)
     oval, cheeks = _inside(points, OVAL), _inside(points, CHEEKS)
     below = _inside(points, MOUTH)
     eyes = np.logical_or(*(_inside(points, outline) for outline in UNDER_EYES))

@@ -70,9 +70,9 @@ def check_pixels(rgb: U8, rules: IdRules) -> list[Check]:
     else:
         checks += [_judged(name, None, rule) for name in (*OF_FACE, *LOOKS) if (rule := getattr(rules, name))]
     found = {
-        "ground": ground and float(ground.colour[0]),
-        "ground_tint": ground and float(np.hypot(*ground.colour[1:])),
-        "ground_spread": ground and ground.spread,
+        "ground": float(ground.colour[0]) if ground else None,
+        "ground_tint": float(np.hypot(*ground.colour[1:])) if ground else None,
+        "ground_spread": ground.spread if ground else None,
     }
     return checks + [_judged(name, value, rule) for name, value in found.items() if (rule := getattr(rules, name))]
 
@@ -81,11 +81,11 @@ def _of_face(face: Face, rgb: U8, rules: IdRules, ground: Ground | None) -> list
     height, width = rgb.shape[:2]
     head = measure_head(face, ground.subject if ground else None)
     middle = face.middle
-    tops = {name: top_of(head, rule) for name in ("head", "above") if (rule := getattr(rules, name))}
+    tops = {name: top_of(head, getattr(rules, name)) for name in ("head", "above")}
     lengths: dict[str, float | None] = {
-        "head": head.chin + tops.get("head", 0.0),
+        "head": head.chin + tops["head"],
         "eyes": height - float(middle[1]),
-        "above": float(middle[1]) - tops.get("above", 0.0),
+        "above": float(middle[1]) - tops["above"],
         "below": height - float(middle[1]) - head.chin,
         "face_width": face.width,
         "eye_distance": face.eye_distance,
@@ -106,8 +106,9 @@ def _of_face(face: Face, rgb: U8, rules: IdRules, ground: Ground | None) -> list
     look = look_at(face, rgb)
     angles = {"roll": abs(face.roll), "yaw": abs(face.yaw), "pitch": abs(face.pitch - PITCH)}
     for name, number in (angles | {"light": look.light, "detail": look.detail}).items():
-        if rule := getattr(rules, name):
-            checks.append(_judged(name, number, rule, unit="degrees" if name in angles else ""))
+        bounds: Bounds | None = getattr(rules, name)
+        if bounds is not None:
+            checks.append(_judged(name, number, bounds, unit="degrees" if name in angles else ""))
     return checks
 
 

@@ -28,12 +28,11 @@ from hairline.stages.faces.find import Face, find_faces
 from hairline.stages.faces.head import measure_head
 from hairline.stages.item import Item
 from hairline.stages.products.base import Matte
-from hairline.stages.products.id_layout import top_of
-from hairline.stages.products.id_photo import IdPhoto, IdPhotoSettings
+from hairline.stages.products.id_layout import layout, top_of
+from hairline.stages.products.id_photo import IdPhoto, IdPhotoSettings, room_around
 from hairline.stages.products.verify.id_photo import find_ground
 
 U8 = NDArray[np.uint8]
-EYES = 0.55  # of the height, aimed at
 CLOSE = 0.02  # of the height
 OTHERS = ("animal", "food", "product_simple", "vehicle")
 FAULTS = {
@@ -144,6 +143,15 @@ def placed(product: IdPhoto, photo: U8) -> tuple[float, float, float]:
     return tall / height, 1 - float(face.middle[1]) / height, face.roll
 
 
+def aimed(product: IdPhoto, matte: Matte) -> tuple[float, float]:
+    """Where head and eyes were to be, shares of the photo's height, by what was measured on the picture."""
+    s, head = product.settings, measure_head(matte.faces[0], matte.alpha)
+    place = layout(head, s.asked, s.size, room_around(head, matte, False, True))
+    assert not isinstance(place, str)
+    tall = place.scale * (head.chin + top_of(head, s.asked.head))
+    return tall / place.height, 1 - place.y / place.height
+
+
 def sheet(photos: list[U8], file: Path, lines: Callable[[U8], None] | None = None) -> None:
     """A contact sheet of photos, ten in a row."""
     tiles = []
@@ -187,6 +195,7 @@ def main() -> None:
     good: list[tuple[U8, U8]] = []
     reasons, verdicts = Counter[str](), Counter[str]()
     places: list[tuple[float, float, float]] = []
+    aims: list[tuple[float, float]] = []
     for path in chosen:
         picture, alpha = read(path), read(path.with_suffix(".png"), "L")
         reason, photo, verdict = tried(product, picture, alpha)
@@ -196,10 +205,10 @@ def main() -> None:
             photos.append(photo)
             good.append((picture, alpha))
             places.append(placed(product, photo))
+            aims.append(aimed(product, matte_of(picture, alpha)))
     found = np.array(places)
-    rule = product.settings.asked.head
-    aim = (rule.min + rule.max) / 2 if rule and rule.min and rule.max else float(np.median(found[:, 0]))
-    errors = {"head": np.abs(found[:, 0] - aim), "eyes": np.abs(found[:, 1] - EYES)}
+    wanted = np.array(aims)
+    errors = {"head": np.abs(found[:, 0] - wanted[:, 0]), "eyes": np.abs(found[:, 1] - wanted[:, 1])}
     others = [p for kind in OTHERS for p in sorted((folder / kind).glob("*.jpg"))[: max(3, options.count // 6)]]
     on_others = Counter(tried(product, read(p), np.full(read(p).shape[:2], 255, np.uint8))[0] or "made" for p in others)
     faults: dict[str, Counter[str]] = {}

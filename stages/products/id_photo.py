@@ -20,7 +20,7 @@ from .base import Matte, Product, ProductSettings
 from .byte_limits import fitted
 from .encode import Tags, jpeg, png
 from .id_layout import Layout, Room, layout
-from .id_refusals import check_face, the_face
+from .id_refusals import check_face, check_look, the_face
 from .id_render import cropped, rendered
 from .id_rules import IdRules
 from .placing import SIDES, cut_sides
@@ -60,7 +60,9 @@ class IdPhotoSettings(PresetSettings):
         None, description="wanted height of the eyes above the lower edge, share; null: likewise"
     )
     max_enlarge: float = Field(1.5, ge=1, le=8, description="how much a picture is enlarged at most")
-    max_turn: float = Field(15, gt=0, le=45, description="degrees that the face may be turned aside, up or down")
+    max_turn: float = Field(
+        12, gt=0, le=45, description="degrees that the face may be turned aside; up or down: half as much again"
+    )
     max_roll: float = Field(20, ge=0, le=45, description="degrees that the head is turned upright at most")
     format: Literal["jpeg", "png"] = Field("jpeg", description="of the file")
     quality: int = Field(95, ge=1, le=100, description="of jpeg, which is never colour-subsampled")
@@ -113,8 +115,8 @@ class IdPhoto(Product[IdPhotoSettings]):
         rgb = as_srgb(matte.picture.colours(), matte.picture.icc_profile)
         face = the_face(matte.faces, None if keep else matte.alpha)
         head = measure_head(face, matte.alpha)
-        check_face(head, rgb, s.max_turn, s.max_roll if turn else None)
-        place = layout(head, rules, s.size, _room(head, matte, keep, turn), (s.head, s.eyes))
+        check_face(head, (rgb.shape[1], rgb.shape[0]), s.max_turn, s.max_roll if turn else None)
+        place = layout(head, rules, s.size, room_around(head, matte, keep, turn), (s.head, s.eyes))
         if isinstance(place, str):
             raise Refused("no_room", place)
         if place.scale > s.max_enlarge * (1 + 1e-6):
@@ -122,6 +124,7 @@ class IdPhoto(Product[IdPhotoSettings]):
                 "face_too_small",
                 f"the picture would have to be enlarged {place.scale:.1f} times; at most {s.max_enlarge:g} are allowed",
             )
+        check_look(face, rgb)
         if keep and not turn:
             pixels = cropped(rgb, head, place, s.largest if s.sheet == "none" else None)
         elif keep:
@@ -170,7 +173,7 @@ class IdPhoto(Product[IdPhotoSettings]):
         ]
 
 
-def _room(head: Head, matte: Matte, keep: bool, turn: bool) -> Room:
+def room_around(head: Head, matte: Matte, keep: bool, turn: bool) -> Room:
     """How far from the eyes the picture reaches; endlessly where a new ground may go on."""
     height, width = matte.alpha.shape
     x, y = (float(value) for value in head.face.middle)

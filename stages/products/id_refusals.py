@@ -17,11 +17,12 @@ U8 = NDArray[np.uint8]
 
 OTHER = 0.35  # of the largest face's width: smaller ones are far behind, and no second person
 KEPT_ROLL = 5.0  # degrees that the eyes' line may slant where a preset forbids turning
+UP_OR_DOWN = 1.5  # of the degrees aside: it is measured less well
 DARK = 14.0  # CIE L* of the face; skin of the darkest tones in fair light has about 28
 CLIPPED = 0.3  # of the face at the brightest value there is
 DETAIL = 0.05  # see `Look.detail`
-TINT = 22.0  # CIE a*b* by which the mouth's surroundings may differ from the cheeks: a mask differs more
-DARK_EYES = 0.22  # lightness about the eyes over that of the cheeks: dark glasses have less
+TINT = 15.0  # CIE a*b* by which the mouth's surroundings may differ from the cheeks: a mask differs more
+DARK_EYES = 0.45  # lightness about the eyes over that of the cheeks: dark glasses have less
 
 
 def the_face(faces: Sequence[Face], alpha: U8 | None) -> Face:
@@ -45,18 +46,18 @@ def the_face(faces: Sequence[Face], alpha: U8 | None) -> Face:
     return faces[0]
 
 
-def check_face(head: Head, rgb: U8, max_turn: float, max_roll: float | None) -> None:
+def check_face(head: Head, size: tuple[int, int], max_turn: float, max_roll: float | None) -> None:
     """Whether a face can be an ID photo's.
 
     Args:
-        max_turn: degrees aside, up or down.
+        size: of the picture, width and height.
+        max_turn: degrees aside; up or down half as much again.
         max_roll: degrees; None: it cannot be turned upright.
 
     Raises:
-        Refused: `eyes_outside`, `head_cut_off`, `face_turned`, `face_tilted`, `face_too_dark`, `face_too_bright`,
-            `face_blurred`, `face_occluded`.
+        Refused: `eyes_outside`, `head_cut_off`, `face_turned`, `face_tilted`.
     """
-    face, (height, width) = head.face, rgb.shape[:2]
+    face, (width, height) = head.face, size
     if any(not (0 <= x < width and 0 <= y < height) for x, y in face.eyes):
         raise Refused("eyes_outside", "an eye lies outside of the picture")
     if head.cut:
@@ -64,10 +65,18 @@ def check_face(head: Head, rgb: U8, max_turn: float, max_roll: float | None) -> 
     roll = KEPT_ROLL if max_roll is None else max_roll
     if abs(face.roll) > roll:
         raise Refused("face_tilted", f"the head is tilted by {abs(face.roll):.0f} degrees; {roll:g} are allowed")
-    turned = {"aside": face.yaw, "up or down": face.pitch - PITCH}
-    for how, angle in turned.items():
-        if abs(angle) > max_turn:
-            raise Refused("face_turned", f"the face is turned {abs(angle):.0f} degrees {how}; {max_turn:g} are allowed")
+    turned = {"aside": (face.yaw, max_turn), "up or down": (face.pitch - PITCH, UP_OR_DOWN * max_turn)}
+    for how, (angle, most) in turned.items():
+        if abs(angle) > most:
+            raise Refused("face_turned", f"the face is turned {abs(angle):.0f} degrees {how}; {most:g} are allowed")
+
+
+def check_look(face: Face, rgb: U8) -> None:
+    """Whether a face can be seen well enough.
+
+    Raises:
+        Refused: `face_too_dark`, `face_too_bright`, `face_blurred`, `face_occluded`.
+    """
     look = look_at(face, rgb)
     if look.light < DARK:
         raise Refused("face_too_dark", f"the face's lightness is {look.light:.0f} of 100; {DARK:g} are needed")

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..decode.picture import Picture
 from ..decode.transparency import MIN_VISIBLE_ALPHA, combine_alpha
+from ..faces.find import Face, find_faces
 from ..imaging.foreground import estimate_foreground
 from ..item import Item, Output
 from ..verdicts import Verdict
@@ -68,6 +69,11 @@ class Matte:
         return estimate_foreground(self.picture.colours(), self.found)
 
     @cached_property
+    def faces(self) -> list[Face]:
+        """The picture's faces, the largest first; looked for when first needed."""
+        return find_faces(self.picture.colours())
+
+    @cached_property
     def box(self) -> tuple[int, int, int, int]:
         """(x0, y0, x1, y1) around what is more than faint, x1 and y1 exclusive."""
         solid = self.alpha >= MIN_VISIBLE_ALPHA
@@ -85,18 +91,25 @@ class Product(ABC, Generic[S]):
         Settings: the pydantic model of its options.
         of_matte: whether there is nothing to make where no subject was found.
         ext: the ending of its files, where no option `format` says it.
+        of_faces: whether it looks for faces, whose networks are then part of the fingerprint.
     """
 
     Settings: ClassVar[type[ProductSettings]] = ProductSettings
     of_matte: ClassVar[bool] = True
     ext: ClassVar[str] = "png"
+    of_faces: ClassVar[bool] = False
 
     def __init__(self, settings: S) -> None:
         self.settings = settings
 
     @abstractmethod
     def make(self, matte: Matte) -> Output:
-        """The finished file. Raises PictureError if the picture does not allow it."""
+        """The finished file.
+
+        Raises:
+            PictureError: the picture does not allow it.
+            Refused: what it shows is not what the product is made of.
+        """
 
     def verify(self, made: Output, name: str) -> Verdict | None:
         """Whether what it made keeps the rules of its preset; None where it has none. name: the product's in a job."""

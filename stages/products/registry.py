@@ -12,6 +12,7 @@ from .background import Background
 from .base import Product
 from .composition import Composition
 from .cutout import Cutout
+from .id_photo import IdPhoto
 from .mask import Mask
 from .outline import Outline
 from .preset_files import BUILTIN
@@ -24,6 +25,7 @@ PRODUCTS: dict[str, type[Product[Any]]] = {
     "outline": Outline,
     "white_background": WhiteBackground,
     "background": Background,
+    "id_photo": IdPhoto,
 }
 
 # What requests alone can name: it takes what no job file holds, or shows what is not of the subject.

@@ -96,11 +96,11 @@ def late(cluster: Any, folder: Path, pictures: int) -> dict[str, Any]:
 
 
 def trough(cluster: Any, folder: Path, pictures: int) -> dict[str, Any]:
-    """Twenty pictures in the middle come one by one."""
+    """Twenty pictures in the middle take the first pool two seconds each."""
     cluster.add_node(num_cpus=4)
     pools = [
-        {"name": "first", "stages": ["own_stages:Pace"], "batch": 1, "workers": 1},
-        {"name": "second", "stages": ["own_stages:Work", "own_stages:Invert"], "batch": 1, "workers": [1, WORKERS]},
+        {"name": "first", "stages": ["own_stages:Pace"], "batch": 4, "workers": 1},
+        {"name": "second", "stages": ["own_stages:Work", "own_stages:Invert"], "batch": 2, "workers": [1, WORKERS]},
     ]
     middle = pictures // 2
     process, log = run(folder, pictures, range(middle, middle + 20), pools, cluster.address)

@@ -32,6 +32,11 @@ class ProductSettings(BaseModel):
 
     per_subject: bool = Field(False, description="also one file for each subject, as `<name>-1`, `<name>-2`, …")
 
+    @property
+    def columns(self) -> dict[str, bool]:
+        """Columns of a manifest that are wanted besides those that every run reads -> whether there must be one."""
+        return {}
+
     def most_pixels(self, width: int, height: int, max_pixels: int) -> int:
         """Pixels, at most, of what is made from a picture of that size (`max_pixels`: the limit on pictures)."""
         return width * height

@@ -14,6 +14,7 @@ from .composition import Composition
 from .cutout import Cutout
 from .mask import Mask
 from .outline import Outline
+from .poster import Poster
 from .preset_files import BUILTIN
 from .uncertainty import UncertaintyMap
 from .white_background import WhiteBackground
@@ -24,6 +25,7 @@ PRODUCTS: dict[str, type[Product[Any]]] = {
     "outline": Outline,
     "white_background": WhiteBackground,
     "background": Background,
+    "poster": Poster,
 }
 
 # What requests alone can name: it takes what no job file holds, or shows what is not of the subject.

@@ -51,7 +51,7 @@ def cut(sources: Sequence[str], output: str, products: Sequence[str], changes: S
         document.set(change)
     job: Job = check(document)
     ingredients(job)
-    tasks = [Task(source) for source in _sources(sources, output, job.product_names)]
+    tasks = [Task(source) for source in _sources(sources, output, job)]
     stages = tuple(job.stages.items())
     gpu = 1.0 if torch.cuda.is_available() else 0.0
     counts: Counter[str] = Counter()
@@ -104,7 +104,7 @@ def _write(worker: Worker, batch: Sequence[PendingItem], earlier: dict[str, str]
     return rows
 
 
-def _sources(inputs: Sequence[str], output: str, products: Sequence[str]) -> list[Source]:
+def _sources(inputs: Sequence[str], output: str, job: Job) -> list[Source]:
     """Every picture of all inputs, named by its way from the folder that all inputs share.
 
     URLs are named by the last part of their path; those that would share a name, by the whole URL without its scheme.
@@ -118,7 +118,7 @@ def _sources(inputs: Sequence[str], output: str, products: Sequence[str]) -> lis
             path = _path(each)
             inside = os.path.relpath(path if os.path.isdir(path) else os.path.dirname(path), shared)
             prefix = "" if inside == "." else f"{display(inside)}/"
-        for source in as_sources(read_catalog(each, output, products).table):
+        for source in as_sources(read_catalog(each, output, job.product_names, job.columns).table):
             listed.append((each, source._replace(id=prefix + source.id)))
     uris: dict[str, set[str]] = {}
     for _, source in listed:

@@ -32,7 +32,7 @@ class Face(NamedTuple):
     """A font file, and which of the fonts in it. An empty path: Pillow's own."""
 
     path: str = ""
-    index: int = 0
+    number: int = 0
 
     @property
     def digest(self) -> str:
@@ -90,7 +90,7 @@ def font(face: Face, size: int, weight: int = 400) -> Font:
         own = ImageFont.load_default(size)
         assert isinstance(own, Font)  # Pillow's wheels all have FreeType
         return own
-    loaded = ImageFont.truetype(face.path, size, face.index)
+    loaded = ImageFont.truetype(face.path, size, face.number)
     try:
         axes = loaded.get_variation_axes()
     except OSError:  # not a variable font

@@ -1,8 +1,8 @@
 """Text set in a box: broken into lines, as large as fits, from either side, and never outside the box.
 
-Shaping and direction are Raqm's, through Pillow: letters join, marks sit where they belong, and a line of two directions
-is ordered as Unicode says (UAX #9). Lines break at spaces, at U+200B, and between the letters of Chinese, Japanese and
-Korean but for those that may not begin or end a line; scripts that have no spaces, as Thai, need U+200B for it.
+Shaping and direction are Raqm's, through Pillow: letters join, marks sit where they belong, and a line of two
+directions is ordered as Unicode says (UAX #9). Lines break at spaces, at U+200B, and between the letters of Chinese,
+Japanese and Korean but for those that may not begin or end a line; scripts without spaces, as Thai, need U+200B.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from ...limits import DEFAULT_LIMITS, Limits
 from ...verdicts import Check, between, one_of
 from ..lettering import missing_message
 from ..poster_layout import Layout, TextSet
-from .files import FileFacts, check_format, read_file
 from ..preset_files import OneOf
+from .files import FileFacts, check_format, read_file
 
 U8 = NDArray[np.uint8]
 FORMATS = OneOf(source="own", status="verified", one_of=("png", "jpeg", "webp"))

@@ -55,7 +55,7 @@ def cut(sources: Sequence[str], output: str, products: Sequence[str], changes: S
     stages = tuple(job.stages.items())
     gpu = 1.0 if torch.cuda.is_available() else 0.0
     counts: Counter[str] = Counter()
-    with _output(output) as folder:
+    with cut_output(output) as folder:
         pool = PoolSpec("cut", stages, cores(), gpu, BATCH)
         worker = Worker(WorkerSpec(pool, job.limits, folder.root, "", folder.run_id))
         with folder.writing():
@@ -63,7 +63,7 @@ def cut(sources: Sequence[str], output: str, products: Sequence[str], changes: S
         for start in range(0, len(tasks), BATCH):
             batch = worker.start(tasks[start : start + BATCH])
             worker.work(batch)
-            for row in _write(worker, batch, earlier):
+            for row in write_cut(worker, batch, earlier):
                 counts[row["status"]] += 1
                 ended = f"{row['reason']}  {row['detail']}" if row["reason"] else ""
                 made = "  ".join(
@@ -77,7 +77,7 @@ def cut(sources: Sequence[str], output: str, products: Sequence[str], changes: S
 
 
 @contextmanager
-def _output(output: str) -> Iterator[Folder]:
+def cut_output(output: str) -> Iterator[Folder]:
     """The output, for as long as the cut lasts; however it ends, it leaves nothing half-made there."""
     folder = Folder(output, CUT + new_run_id())
     with ExitStack() as stack:
@@ -92,7 +92,7 @@ def _output(output: str) -> Iterator[Folder]:
                 clear_dead(folder, cuts_only=True, also=folder.run_id)
 
 
-def _write(worker: Worker, batch: Sequence[PendingItem], earlier: dict[str, str]) -> list[dict[str, Any]]:
+def write_cut(worker: Worker, batch: Sequence[PendingItem], earlier: dict[str, str]) -> list[dict[str, Any]]:
     """Writes a batch's products, replacing those of earlier cuts; notes them as made by cuts. Returns the rows."""
     for work in batch:
         names = (output_name(product, work.item.id, made.ext) for product, made in work.item.outputs.items())

@@ -25,7 +25,11 @@ FOLDERS: dict[str, list[str]] = {
     "evaluation": [],
     "pipeline": ["demo", "delta", "iceberg"],
     "serve": [],
+<<<<<<< HEAD
     "stages": ["models", "heic", "formats"],
+=======
+    "stages": ["models", "heic", "poster"],
+>>>>>>> bf30bf1 (Posters: tests; series look by a manifest's group column)
     "training": ["training"],
     "examples": ["dev"],
     "benchmarks": ["dev", "training", "peers"],

@@ -23,8 +23,8 @@ from ..documents import did_you_mean
 Font = ImageFont.FreeTypeFont
 PROBE = 24  # pixels, at which it is tried whether a font has a letter
 NO_LETTER = "\U0010fffe"  # no font has it
-DEFAULTS = ("Noto Sans", "Noto Kufi Arabic", "Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans CJK SC")
-INSTALL = "pip install 'hairline-matting[poster]' brings Noto fonts for many scripts"
+DEFAULTS = ("Noto Sans", "Noto Kufi Arabic", "Rubik", "Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans CJK SC")
+INSTALL = "pip install 'hairline-matting[poster]' brings fonts for many scripts"
 ENDINGS = (".ttf", ".otf", ".ttc", ".otc", ".woff2")
 
 

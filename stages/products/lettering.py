@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, features
+from PIL import Image, ImageDraw, ImageFont, features
 
 from ..errors import PictureError
 from .fonts import INSTALL, Face, Font, face_for, font
@@ -164,8 +164,8 @@ def _check_shaping(text: str) -> None:
             )
 
 
-def _options(style: Style, direction: str) -> dict[str, Any]:
-    if not features.check("raqm"):
+def _options(loaded: Font, style: Style, direction: str) -> dict[str, Any]:
+    if loaded.layout_engine != ImageFont.Layout.RAQM:  # Pillow's own font has none either
         return {}
     return {"direction": direction, "language": style.language or None}
 
@@ -191,7 +191,8 @@ def _broken(
     units: Sequence[Sequence[str]], width: int, style: Style, face: Face, direction: str, size: int
 ) -> list[_Line]:
     """As much in each line as fits its width."""
-    loaded, options = font(face, size, style.weight), _options(style, direction)
+    loaded = font(face, size, style.weight)
+    options = _options(loaded, style, direction)
     lines: list[str] = []
     for paragraph in units:
         held = ""
@@ -221,7 +222,8 @@ def _cut(
     units: Sequence[Sequence[str]], box: tuple[int, int], style: Style, face: Face, direction: str, size: int
 ) -> list[_Line]:
     """What there is room for at the smallest size; what is left out is marked by an ellipsis."""
-    loaded, options = font(face, size, style.weight), _options(style, direction)
+    loaded = font(face, size, style.weight)
+    options = _options(loaded, style, direction)
     lines = _broken(units, box[0], style, face, direction, size)
     shown = lines[: style.lines or len(lines)] if style.wrap else lines[:1]
     while shown and _height(shown, style, size) > box[1]:
@@ -244,7 +246,8 @@ def _drawn(
 ) -> tuple[U8, int]:
     """The ink in the box, uint8 [h, w], and how many pixels of it lie outside: it is drawn with room around."""
     width, height = box
-    loaded, options = font(face, size, style.weight), _options(style, direction)
+    loaded = font(face, size, style.weight)
+    options = _options(loaded, style, direction)
     room = 2 * size
     sheet = Image.new("L", (width + 2 * room, height + 2 * room))
     draw = ImageDraw.Draw(sheet)
@@ -268,4 +271,4 @@ def _drawn(
 def missing_message(missing: str) -> str:
     """What to do about letters that no font has."""
     shown = " ".join(missing[:8])
-    return f"no font of it has {shown}; name one that does, or {INSTALL}"
+    return f"none has {shown}: name a font that does; {INSTALL}"

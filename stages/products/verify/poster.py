@@ -65,9 +65,9 @@ def _of_text(rgb: U8, text: TextSet) -> list[Check]:
     fits = between(f"{name}: size", lettering.size, smallest, None, "px")
     if lettering.cut:
         fits = Check(f"{name}: size", "cut short", f"all of it, at {smallest} px or more", "fail")
-    letters = Check(f"{name}: letters", "all", "a font has each", "pass")
+    letters = Check(f"{name}: letters", "all", "a font has each of them", "pass")
     if lettering.missing:
-        letters = Check(f"{name}: letters", missing_message(lettering.missing), "a font has each", "fail")
+        letters = Check(f"{name}: letters", missing_message(lettering.missing), "a font has each of them", "fail")
     outside = between(f"{name}: outside its box", lettering.outside, None, 0, "px")
     return [fits, letters, outside, between(f"{name}: contrast", contrast(rgb, text), text.box.contrast, None)]
 

@@ -13,14 +13,14 @@ from hairline.stages.products.poster_template import read_template
 from shop_pictures import file_of, pixels_of
 
 TEMPLATE = """\
-canvas: [120, 80]
+canvas: [280, 80]
 values: {note: ""}
 subjects:
   - {name: left, box: [0, 0, 40, 80]}
-  - {name: right, box: [80, 0, 40, 80]}
+  - {name: right, box: [240, 0, 40, 80]}
 texts:
-  - {text: "{title}", box: [40, 0, 40, 60], size: 20, smallest: 4}
-  - {text: "{note}", box: [40, 60, 40, 20], size: 10, smallest: 4}
+  - {text: "{title}", box: [40, 0, 200, 60], size: 30, smallest: 12}
+  - {text: "{note}", box: [40, 60, 200, 20], size: 12, smallest: 8}
 """
 ROWS = """\
 id,left,right,title
@@ -52,12 +52,12 @@ def test_a_poster_for_each_row(shop: Path, capsys: pytest.CaptureFixture[str]) -
     assert [row["status"] for row in told] == ["ok", "failed", "failed", "ok", "failed", "ok"]
     assert "none.png: not_found" in told[1]["detail"] and "takes {title}" in told[2]["detail"]
     assert told[4]["detail"] == "row 6: the id one stands in row 2 already"
-    assert {row["verdict"] for row in told} == {"pass", ""} and told[0]["checks"][2]["value"] == 120
+    assert {row["verdict"] for row in told} == {"pass", ""} and told[0]["checks"][2]["value"] == 280
     made = sorted((shop / "out" / "pair").iterdir())
     assert [path.stem for path in made] == ["four", "one", "row-0007"]
     pixels = pixels_of(made[1].read_bytes())
     assert (
-        pixels.shape == (80, 120, 3) and tuple(pixels[40, 20]) == (200, 0, 0) and tuple(pixels[40, 100]) == (0, 0, 200)
+        pixels.shape == (80, 280, 3) and tuple(pixels[40, 20]) == (200, 0, 0) and tuple(pixels[40, 260]) == (0, 0, 200)
     )
 
     (shop / "rows.csv").write_text(ROWS.replace("Uno", "Una"), encoding="utf-8")
@@ -106,6 +106,6 @@ def test_other_mistakes(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_single_place_takes_the_column_uri_too(shop: Path) -> None:
     (shop / "r.csv").write_text("id,uri,title\n1,/a/b.png,c\n2,,d\n")
-    (shop / "one.yaml").write_text(TEMPLATE.replace("  - {name: right, box: [80, 0, 40, 80]}\n", ""))
+    (shop / "one.yaml").write_text(TEMPLATE.replace("  - {name: right, box: [240, 0, 40, 80]}\n", ""))
     first, second = read_rows(str(shop / "r.csv"), read_template(str(shop / "one.yaml")))
     assert first.pictures == {"left": "/a/b.png"} and second.problem == "row 3: the column uri names no picture"

@@ -100,7 +100,7 @@ def test_the_pictures_of_a_group_have_one_look() -> None:
     found = {}
     for group in ("shoes", "lamps", "hats"):
         boxes = []
-        for size in ((700, 900), (700, 500)):
+        for size in ((900, 300), (900, 400)):
             matte = matte_of(cv2.resize(COLOURS, size), cv2.resize(ALPHA, size))
             matte.item.columns = {"line": group}
             pixels = pixels_of(spec.build().make(matte).data)

@@ -11,6 +11,8 @@ def add(commands: Commands) -> None:
     presets = commands.add_parser("presets", help="what shops and authorities ask for, with sources")
     presets.add_argument("presets", nargs="*", metavar="PRESET", help="tells all of these: names, or YAML files")
     presets.add_argument("--json", action="store_true", help="one JSON list instead of a table")
+    presets.add_argument("--sheet", metavar="FILE", help="writes a picture instead: those of --of through the presets")
+    presets.add_argument("--of", action="append", default=[], metavar="PICTURE", help="for --sheet; may be repeated")
     presets.set_defaults(work=_presets)
     verify = commands.add_parser("verify", help="whether finished files keep the rules of a preset")
     verify.add_argument("files", nargs="+", metavar="FILE", help="paths or URLs of pictures")
@@ -29,6 +31,10 @@ def add(commands: Commands) -> None:
 
 
 def _presets(options: argparse.Namespace) -> int:
+    if options.sheet:
+        from ..pipeline.preset_sheet import write_sheet
+
+        return write_sheet(options.of, options.presets, options.sheet, console())
     from ..pipeline.presets import show_presets
 
     return show_presets(options.presets, options.json, console())

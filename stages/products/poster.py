@@ -33,7 +33,7 @@ class PosterSettings(ProductSettings):
     values: dict[str, str] = Field(
         default_factory=dict, description="of columns: what stands in where the row that names the picture says nothing"
     )
-    format: Format = "png"
+    format: Format = Field("png", description="of the file")
     quality: int = Field(92, ge=1, le=100, description="of jpeg and webp")
 
     @classmethod

@@ -25,11 +25,7 @@ FOLDERS: dict[str, list[str]] = {
     "evaluation": [],
     "pipeline": ["demo", "delta", "iceberg"],
     "serve": [],
-<<<<<<< HEAD
-    "stages": ["models", "heic", "formats"],
-=======
-    "stages": ["models", "heic", "poster"],
->>>>>>> bf30bf1 (Posters: tests; series look by a manifest's group column)
+    "stages": ["models", "heic", "formats", "poster"],
     "training": ["training"],
     "examples": ["dev"],
     "benchmarks": ["dev", "training", "peers"],

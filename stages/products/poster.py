@@ -12,7 +12,7 @@ from ..decode.colours import as_srgb, srgb_profile
 from ..errors import HairlineError
 from ..item import Output
 from ..verdicts import Verdict, judged
-from .base import Matte, Product, ProductSettings
+from .base import Matte, Product, ProductSettings, from_request
 from .encode import Tags, jpeg, png, webp
 from .layers import Layer
 from .poster_layout import lay_out
@@ -24,6 +24,8 @@ Format = Literal["png", "jpeg", "webp"]
 
 class PosterSettings(ProductSettings):
     """Options of `poster`."""
+
+    not_asked: ClassVar[frozenset[str]] = ProductSettings.not_asked | {"digest"}
 
     template: str = Field(
         "product_card",
@@ -38,14 +40,22 @@ class PosterSettings(ProductSettings):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """The templates that come with Hairline are a choice: a form can show them."""
+        """The templates that come with Hairline are a choice, and what they take is named: a form can show both."""
         schema = handler.resolve_ref_schema(handler(core))
         schema["properties"]["template"]["enum"] = list(BUILTIN)
+        columns = dict.fromkeys(column for name in BUILTIN for column in read_template(name).columns)
+        schema["properties"]["values"]["properties"] = {name: {"type": "string"} for name in columns}
         return schema
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_another(cls, data: Any, info: ValidationInfo) -> Any:
+        """A request that names a template does not mean the service's own."""
+        return {**data, "digest": ""} if isinstance(data, dict) and from_request(info, "template") else data
 
     @model_validator(mode="after")
     def _fits(self, info: ValidationInfo) -> PosterSettings:
-        if self.template not in BUILTIN and info.context and info.context.get("names_only"):
+        if self.template not in BUILTIN and from_request(info, "template"):
             raise ValueError("template: only those that come with Hairline can be asked for")
         if not self.digest:
             try:

@@ -49,6 +49,7 @@ class WhiteBackgroundSettings(PresetSettings):
 
     Rules: ClassVar[type[BaseModel]] = WhiteRules
     product: ClassVar[str] = "white_background"
+    not_asked: ClassVar[frozenset[str]] = PresetSettings.not_asked | {"group", "series"}
 
     canvas: Literal["square", "keep"] | tuple[Side, Side] = Field(
         "square",

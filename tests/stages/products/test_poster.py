@@ -136,4 +136,7 @@ def test_settings_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="template: unknown poster template 'x'"):
         ProductSpec.model_validate({"poster": {"template": "x"}})
     with pytest.raises(ValidationError, match="only those that come with Hairline"):
-        PosterSettings.model_validate({"template": two}, context={"names_only": True})
+        PosterSettings.model_validate({"template": two}, context={"names_only": {"template"}})
+    assert PosterSettings.model_validate(
+        {"template": template(tmp_path).name}, context={"names_only": {"format"}}
+    ).digest

@@ -47,7 +47,9 @@ def test_a_presets_name_is_a_product() -> None:
 
 def test_a_request_may_name_no_file() -> None:
     with pytest.raises(ValidationError, match="only those that come with Hairline"):
-        PRODUCTS["white_background"].Settings.model_validate({"preset": "/etc/x.yaml"}, context={"names_only": True})
+        PRODUCTS["white_background"].Settings.model_validate(
+            {"preset": "/etc/x.yaml"}, context={"names_only": {"preset"}}
+        )
 
 
 @pytest.mark.parametrize("name", ["amzon", "no/such.yaml"])

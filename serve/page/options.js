@@ -1,7 +1,7 @@
 // What the products' options are called, for somebody who has not read the manual; those of no name here are called as the service does.
 import { title } from "./dom.js";
 
-const FORMATS = { png: "PNG", webp: "WebP", jpeg: "JPEG", jpg: "JPEG", avif: "AVIF", tiff: "TIFF", psd: "PSD, layers", ora: "OpenRaster, layers", zip: "ZIP: colours and alpha" };
+const FORMATS = { png: "PNG", webp: "WebP", jpeg: "JPEG", jpg: "JPEG", avif: "AVIF", tiff: "TIFF", psd: "PSD, layers", ora: "OpenRaster, layers", zip: "ZIP: colours and mask" };
 const WORDS = {
   kind: { label: "Background", choices: { color: "Colour", gradient: "Gradient", picture: "A picture", blur: "Its own, blurred", transparent: "None" }, note: "" },
   color: { label: "Colour", note: "" },
@@ -20,7 +20,11 @@ const WORDS = {
   shadow: { label: "Shadow", choices: { none: "None", contact: "Soft, made", own: "The picture's own" }, note: "" },
   srgb: { label: "Colours in sRGB", note: "What shops expect." },
   min_quality: { label: "Lowest quality", unit: "of 100", note: "Of JPEG, to fit a shop's limit on bytes." },
-  format: { label: "File format", choices: FORMATS },
+  format: { label: "File format", choices: FORMATS, note: "" },
+  bits: { label: "Bits a channel", note: "16 keep the finer colours of a source that has them; PNG and TIFF only." },
+  tolerance: { label: "Tolerance", unit: "pixels", note: "How far the outline may lie beside the edge; more makes it simpler." },
+  level: { label: "Edge at", note: "How opaque the subject is where the outline runs." },
+  clip: { label: "Picture in the file", note: "Clipped by the outline." },
   compression: { label: "PNG file", choices: { fast: "Large, at once", small: "Small, slower" }, note: "The picture is the same." },
   quality: { label: "Quality", choices: { lossless: "Nothing lost" }, unit: "of 100", note: "" },
   crop: { label: "Trim to the subject", note: "Off: as large as the picture." },

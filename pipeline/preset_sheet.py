@@ -115,7 +115,7 @@ def _cell(matte: Matte, name: str, spec: ProductSpec) -> Image.Image:
     said = f"{shown.width} x {shown.height} {made.ext}, {len(made.data) / 1000:,.0f} kB"
     answer = verdict.verdict if verdict else "unknown"
     wrong = [check for check in verdict.checks if check.verdict != "pass"] if verdict else []
-    told = ", ".join(f"{check.name} {check.value}" for check in wrong)
+    told = ", ".join(f"{c.name} {c.value:.4g}" if isinstance(c.value, float) else f"{c.name} {c.value}" for c in wrong)
     return _framed(shown, [name, said, f"{answer}  {told}"], COLOURS[answer])
 
 

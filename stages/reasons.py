@@ -193,6 +193,11 @@ FAILED: dict[str, Meaning] = {  # something broke
         "The picture that was given as the new background is damaged or of an unknown format.",
         "Give another background.",
     ),
+    "template": Meaning(
+        "The poster cannot be filled",
+        "A column that the template takes has no value, or the template, a font or a picture of it is not here.",
+        "Fill in the column, or bring the files to every node; then run again with --retry failed.",
+    ),
     "write": Meaning(
         "Could not be written",
         "The cut-out was made, but the output refused it.",

@@ -1,12 +1,19 @@
 // What the products' options are called, for somebody who has not read the manual; those of no name here are called as the service does.
 import { title } from "./dom.js";
 
-const FORMATS = { png: "PNG", webp: "WebP", jpeg: "JPEG", jpg: "JPEG", avif: "AVIF", tiff: "TIFF", psd: "PSD, layers", ora: "OpenRaster, layers", zip: "ZIP: colours and alpha" };
+const FORMATS = { png: "PNG", webp: "WebP", jpeg: "JPEG", jpg: "JPEG", avif: "AVIF", tiff: "TIFF", psd: "PSD, layers", ora: "OpenRaster, layers", zip: "ZIP: colours and mask" };
 const WORDS = {
   kind: { label: "Background", choices: { color: "Colour", gradient: "Gradient", picture: "A picture", blur: "Its own, blurred", transparent: "None" }, note: "" },
   color: { label: "Colour", note: "" },
   color2: { label: "Second colour", note: "Of a gradient." },
   light: { label: "In its light", note: "How far the subject's light and tint go towards the background's." },
+  angle: { label: "Direction", choices: { radial: "From the middle out" }, unit: "degrees", note: "Of a gradient: 0 from left to right, 90 from top to bottom." },
+  fit: { label: "A picture", choices: { cover: "Fills the canvas", contain: "Shows whole" }, note: "Around one that shows whole lies the colour." },
+  position: { label: "Part of the picture", note: "Which part of it shows, or where it lies." },
+  blur: { label: "Blur", note: "How strong; of the picture's longer side." },
+  baseline: { label: "Stands at", choices: { null: "The middle" }, note: "Where its lower edge is, from the top. Of a canvas of your own size." },
+  template: { label: "Template", choices: { product_card: "Product card" }, note: "" },
+  values: { label: "Texts", note: "What stands in each place of the template." },
   preset: { label: "Made for", choices: { "": "Nobody in particular" }, note: "Size, format and more are then as it asks for, and the file is judged by its rules." },
   size: { label: "Size", unit: "pixels", note: "" },
   largest: { label: "Largest size", note: "Where the background is kept: up to it the picture's own pixels are taken, unscaled." },
@@ -20,7 +27,11 @@ const WORDS = {
   shadow: { label: "Shadow", choices: { none: "None", contact: "Soft, made", own: "The picture's own" }, note: "" },
   srgb: { label: "Colours in sRGB", note: "What shops expect." },
   min_quality: { label: "Lowest quality", unit: "of 100", note: "Of JPEG, to fit a shop's limit on bytes." },
-  format: { label: "File format", choices: FORMATS },
+  format: { label: "File format", choices: FORMATS, note: "" },
+  bits: { label: "Bits a channel", note: "16 keep the finer colours of a source that has them; PNG and TIFF only." },
+  tolerance: { label: "Tolerance", unit: "pixels", note: "How far the outline may lie beside the edge; more makes it simpler." },
+  level: { label: "Edge at", note: "How opaque the subject is where the outline runs." },
+  clip: { label: "Picture in the file", note: "Clipped by the outline." },
   compression: { label: "PNG file", choices: { fast: "Large, at once", small: "Small, slower" }, note: "The picture is the same." },
   quality: { label: "Quality", choices: { lossless: "Nothing lost" }, unit: "of 100", note: "" },
   crop: { label: "Trim to the subject", note: "Off: as large as the picture." },

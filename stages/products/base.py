@@ -14,7 +14,7 @@ from typing import ClassVar, Generic, TypeVar
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo
 
 from ..decode.picture import Picture
 from ..decode.transparency import MIN_VISIBLE_ALPHA, combine_alpha
@@ -27,15 +27,29 @@ U8 = NDArray[np.uint8]
 
 
 class ProductSettings(BaseModel):
-    """Base of every product's settings."""
+    """Base of every product's settings.
+
+    Validated with the context `names_only`, a set of options, those come from a request and may name no files.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    not_asked: ClassVar[frozenset[str]] = frozenset({"per_subject", "rules"})  # options that no request may give
 
     per_subject: bool = Field(False, description="also one file for each subject, as `<name>-1`, `<name>-2`, …")
+
+    @property
+    def columns(self) -> dict[str, bool]:
+        """Columns of a manifest that are wanted besides those that every run reads -> whether there must be one."""
+        return {}
 
     def most_pixels(self, width: int, height: int, max_pixels: int) -> int:
         """Pixels, at most, of what is made from a picture of that size (`max_pixels`: the limit on pictures)."""
         return width * height
+
+
+def from_request(info: ValidationInfo, option: str) -> bool:
+    """Whether an option that is validated was given by a request."""
+    return option in (info.context or {}).get("names_only", ())
 
 
 @dataclass

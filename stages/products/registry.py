@@ -15,6 +15,7 @@ from .cutout import Cutout
 from .id_photo import IdPhoto
 from .mask import Mask
 from .outline import Outline
+from .poster import Poster
 from .preset_files import BUILTIN
 from .uncertainty import UncertaintyMap
 from .white_background import WhiteBackground
@@ -26,6 +27,7 @@ PRODUCTS: dict[str, type[Product[Any]]] = {
     "white_background": WhiteBackground,
     "background": Background,
     "id_photo": IdPhoto,
+    "poster": Poster,
 }
 
 # What requests alone can name: it takes what no job file holds, or shows what is not of the subject.

@@ -36,6 +36,15 @@ class ProductsSettings(Settings):
                 raise ValueError(f"two products are called {name!r}: give one another name, {{other: {{product: …}}}}")
         return products
 
+    @property
+    def columns(self) -> dict[str, bool]:
+        """Columns of a manifest that some product wants -> whether there must be one."""
+        wanted: dict[str, bool] = {}
+        for spec in self.products:
+            for name, needed in spec.settings.columns.items():
+                wanted[name] = needed or wanted.get(name, False)
+        return wanted
+
 
 class ProductsStage(EachStage[ProductsSettings]):
     """Makes every wanted product of a picture: those of its request, or else those of the settings.

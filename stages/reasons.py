@@ -54,6 +54,11 @@ FILTERED: dict[str, Meaning] = {  # a judgement about the picture
         "Your own classifier of ordered grades puts the picture below the lowest grade that passes.",
         "Look at the grades in the picture's quality, or set filter.min_grade lower.",
     ),
+    "no_outline": Meaning(
+        "No outline",
+        "Nothing of the subject is as opaque as the outline's level asks.",
+        "Choose a lower level for the outline.",
+    ),
     "no_face": Meaning(
         "No face",
         "A product needs a face, and none was found that looks at the camera.",

@@ -19,6 +19,9 @@ export function field(name, schema, definitions, changed) {
   if (object) return texts(words, marks, start, Object.keys(object.properties));
   if (values.length && list?.minItems === 2) return choice(words, marks, start, values, pair(start, changed));
   if (values.length) return choice(words, marks, start, values, number ? amount(words, number, start, { "aria-label": words.label, onchange: changed }) : null);
+  const sizes = list?.minItems === 2 && resolve(list.prefixItems?.[0] ?? {}, definitions).type === "integer";
+  if (sizes && kinds.some((kind) => kind.type === "null")) return choice(words, marks, start, [null], pair(start, changed));
+  if (sizes) return single(words, pair(start, changed, words.id));
   if (list?.minItems === 2) return single(words, place(words, start, changed));
   if (number && kinds.some((kind) => kind.type === "null")) return choice(words, marks, start, [null], amount(words, number, start, { "aria-label": words.label, onchange: changed }));
   if (number) return single(words, amount(words, number, start, marks));
@@ -98,10 +101,10 @@ function place({ id, label }, start, changed) {
   return { element: h("span", { class: "typed" }, inputs[0], "% ×", inputs[1], "%"), read };
 }
 
-function pair(start, changed) {
+function pair(start, changed, id = null) {
   const [width, height] = Array.isArray(start) ? start : [1600, 1600];
   const inputs = [["Width", width], ["Height", height]].map(([name, value]) => h("input", {
-    type: "number", min: "1", max: "10000", step: "1", value: String(value), "aria-label": `${name} in pixels`, onchange: changed,
+    id: name === "Width" ? id : null, type: "number", min: "1", max: "10000", step: "1", value: String(value), "aria-label": `${name} in pixels`, onchange: changed,
   }));
   const read = () => inputs.map((input) => Math.min(10000, Math.max(1, Math.round(input.valueAsNumber || 1))));
   return { name: "Own size…", element: h("span", { class: "typed" }, inputs[0], "×", inputs[1], "pixels"), read };

@@ -10,6 +10,8 @@ const WORDS = {
   too_small: ["Too small", "There are too few pixels for a clean edge.", "Use the original instead of its thumbnail."],
   wholly_transparent: ["Wholly transparent", "The file's own transparency hides every pixel.", "Export it again with its layers shown."],
   no_subject: ["No subject found", "Nothing in the picture stands out as something to cut out.", "Crop it closer to what you want to keep, and try that."],
+  no_outline: ["No outline", "Nothing of the subject is as opaque as the outline's level asks.", "Choose a lower level in its options."],
+  template: ["The poster cannot be filled", "A text that the template takes has no value.", "Fill in what its texts are to say."],
   no_face: ["No face", "A product needs a face, and none was found that looks at the camera.", "Take a picture from the front, with the whole face free and in light."],
   several_faces: ["Several faces", "An ID photo shows one person, and there are more.", "Crop the picture to one person."],
   face_too_small: ["Face too small", "The picture would have to be enlarged more than the option “largest enlargement” allows.", "Use a larger picture, or one taken from nearer."],

@@ -101,7 +101,7 @@ def font(face: Face, size: int, weight: int = 400) -> Font:
 
 def face_for(text: str, faces: Sequence[Face]) -> tuple[Face, str]:
     """The first face that has all letters of a text, or the one that lacks the fewest; and which it lacks."""
-    lacking = [(face, "".join(dict.fromkeys(each for each in text if not _has(face, each)))) for face in faces]
+    lacking = [(face, "".join(dict.fromkeys(each for each in text if not has_letter(face, each)))) for face in faces]
     return min(lacking, key=lambda pair: len(pair[1]))  # the first of several
 
 
@@ -110,7 +110,7 @@ def digests(faces: Iterable[Face]) -> list[str]:
 
 
 @lru_cache(maxsize=100_000)
-def _has(face: Face, letter: str) -> bool:
+def has_letter(face: Face, letter: str) -> bool:
     """Whether the face draws the letter otherwise than one that no font has. Spaces and marks of control count."""
     if letter.isspace() or unicodedata.category(letter) in ("Cc", "Cf"):
         return True

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from ..decode.picture import Picture
 from ..decode.transparency import MIN_VISIBLE_ALPHA
 from ..item import Output, Rect
-from .encode import jpeg, png, webp
-from .layered import zipped
+from .encode import JPEG_QUALITY, jpeg, png, webp
+from .layered import colours_and_alpha
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
-JPEG_QUALITY = 92
 STRIP = 128  # rows
 
 
@@ -179,8 +178,7 @@ def encoded(rgb: U8, alpha: U8, kind: str, source: Picture) -> Output:
     if kind == "webp":
         return Output(webp(np.dstack([rgb, alpha]), source, 90, keep_hidden=False), "webp")
     if kind == "zip":
-        parts = {"color.jpg": jpeg(rgb, source, JPEG_QUALITY), "alpha.png": png(alpha, source)}
-        return Output(zipped(parts), "zip")
+        return Output(colours_and_alpha(rgb, alpha, source), "zip")
     return Output(png(np.dstack([rgb, alpha]), source), "png")
 
 

@@ -143,6 +143,8 @@ def _reason(error: Exception) -> str:
     line = " ".join(str(error).split())[:200] or type(error).__name__
     if "memory" in line:
         return f"too little memory is free ({line}); stop what takes it, or give the machine or container more"
+    if "timed out during startup" in line:
+        return "its processes were not up within its 30 s; the machine is busy: stop what keeps it so, or try later"
     return line
 
 

@@ -51,8 +51,14 @@ def is_heavy(item: pytest.Item) -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks what is heavy. What is slow runs with `-m slow`, HAIRLINE_SLOW=1, or HAIRLINE_SLOW=<names of files>."""
+    """Marks what is heavy. What is slow runs with `-m slow`, HAIRLINE_SLOW=1, or HAIRLINE_SLOW=<names of files>.
+
+    Of processes that share the tests out, one gets all that need the service, for a second one would cost the others
+    half a core; of the rest each gets whole files.
+    """
     for item in items:
+        shared = "service" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("service" if shared else item.path.relative_to(HERE).as_posix()))
         if item.get_closest_marker("slow") or is_heavy(item):
             item.add_marker(pytest.mark.heavy)
     chosen = os.environ.get("HAIRLINE_SLOW", "").split(",")

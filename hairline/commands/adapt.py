@@ -55,7 +55,7 @@ def _adapt(options: argparse.Namespace) -> int:
     from ..stages.limits import DEFAULT_LIMITS
 
     try:
-        from ..training.adapt.steps import adapt, took
+        from ..training.adapt.steps import adapt
         from ..training.adapt.work import Wish
     except ModuleNotFoundError as missing:
         raise HairlineError(f"adapt needs {missing.name}: pip install 'hairline-matting[training]'") from missing
@@ -63,30 +63,30 @@ def _adapt(options: argparse.Namespace) -> int:
         models.check_licence(options.teacher, options.accept_license, "say so with --accept-license")
         models.find(options.teacher)  # before anything else is done
     wish = Wish(
-        options.catalog,
-        options.teacher,
-        Path(options.output).expanduser(),
-        options.minutes,
-        options.corrections,
-        options.pictures,
-        options.batch,
-        options.workers,
-        options.threads,
-        options.trust_teacher,
+        catalog=options.catalog,
+        teacher=options.teacher,
+        output=Path(options.output).expanduser(),
+        minutes=options.minutes,
+        corrections=options.corrections,
+        pictures=options.pictures,
+        batch=options.batch,
+        workers=options.workers,
+        threads=options.threads,
+        trust_teacher=options.trust_teacher,
     )
     started = time.monotonic()
 
     def tell(line: str) -> None:
         print(f"{time.monotonic() - started:7.1f} s  {line}", file=sys.stderr, flush=True)
 
-    lines = adapt(
+    taken, lines = adapt(
         wish,
         _candidates(wish.catalog, options.output, wish.corrections, wish.pictures),
         lambda candidate: fetch(candidate.uri, DEFAULT_LIMITS, candidate.size)[0],
         tell,
     )
     print("\n".join(lines))
-    return 0 if took(wish.output) else 3
+    return 0 if taken else 3
 
 
 def _candidates(catalog: str, output: str, masks: str, pictures: int) -> list[Candidate]:

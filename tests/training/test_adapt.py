@@ -45,13 +45,15 @@ def catalog(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Networks see 64 pixels, and a handful of pictures is enough to judge by."""
+    """Networks see 64 pixels, a handful of pictures is enough to judge by, and only training is bound to time."""
     monkeypatch.delenv("HAIRLINE_DATA", raising=False)
     monkeypatch.setattr(coarse_samples, "SIZES", ((0.0, 64),))
     monkeypatch.setattr(fine, "SIZES", ((0.0, 64),))
     monkeypatch.setattr(fine, "SIZE", 64)
     monkeypatch.setattr(learning, "CROPS", 9)
     monkeypatch.setattr(judging, "FEWEST", 2)
+    monkeypatch.setattr(sampling, "LOOK_SHARE", 1e6)
+    monkeypatch.setattr(teaching, "LABEL_SHARE", 1e6)
 
 
 def command(catalog: Path, teacher: str, output: Path, *more: str) -> list[str]:
@@ -88,7 +90,7 @@ def test_the_whole_way_and_again(catalog: Path, tiny: None, tmp_path: Path, caps
 
 
 def test_a_teacher_that_finds_nothing_is_refused_before_anything_is_learned(
-    catalog: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+    catalog: Path, tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     output = tmp_path / "weights"
     assert main(command(catalog, redness(tmp_path / "blind.onnx", -60), output)) == 3
@@ -234,6 +236,12 @@ def test_a_folder_of_another_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(HairlineError, match="holds other files"):
         Work.open(Wish("c", "t", tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_a_mistake_leaves_nothing_that_hinders_the_next_call(catalog: Path, tmp_path: Path, capsys) -> None:
+    output = tmp_path / "weights"
+    assert main(command(catalog, str(tmp_path / "none.onnx"), output)) == 2
+    assert "none.onnx" in capsys.readouterr().err and not list(output.iterdir())
 
 
 def test_more_minutes_go_into_training_and_are_judged_again(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import torch
 
 from ...stages import checkpoints, models
 from ...stages.errors import HairlineError
+from .. import label
 from . import judging, learning, sampling, teaching
 from .page import write_page
 from .teaching import Known, correction_of
@@ -22,7 +23,9 @@ CARD = "card.md"
 Judged = tuple[list[Any], list[Any]]
 
 
-def adapt(wish: Wish, candidates: Sequence[Candidate], read: Callable[[Candidate], bytes], tell: Tell) -> list[str]:
+def adapt(
+    wish: Wish, candidates: Sequence[Candidate], read: Callable[[Candidate], bytes], tell: Tell
+) -> tuple[bool, list[str]]:
     """Makes weights for a catalog, or finds out that there are no better ones.
 
     Args:
@@ -31,7 +34,7 @@ def adapt(wish: Wish, candidates: Sequence[Candidate], read: Callable[[Candidate
         tell: is given a line now and then.
 
     Returns:
-        What came out, as lines for a person; in the first one whether there are weights.
+        Whether there are better weights, and what came out, as lines for a person.
 
     Raises:
         HairlineError: a user's mistake, such as a teacher that does not run.
@@ -41,18 +44,21 @@ def adapt(wish: Wish, candidates: Sequence[Candidate], read: Callable[[Candidate
         if wish.threads:
             torch.set_num_threads(wish.threads)
         cv2.setNumThreads(0)  # its thread pool does not survive the fork of the processes that make samples
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        ask = label.teacher(wish.teacher, device, wish.threads or torch.get_num_threads())  # before anything is kept
+        work.save()
         work.begin()
-        _work(wish, work, candidates, read, tell)
-    return _lines(work)
-
-
-def took(work_folder: Path) -> bool:
-    """Whether an adaptation in this folder has written weights."""
-    return any((work_folder / f"{network}.safetensors").is_file() for network in ("coarse", "fine"))
+        _work(wish, work, candidates, ask, read, tell)
+    return bool(work.verdict["lines"]), _lines(work)
 
 
 def _work(
-    wish: Wish, work: Work, candidates: Sequence[Candidate], read: Callable[[Candidate], bytes], tell: Tell
+    wish: Wish,
+    work: Work,
+    candidates: Sequence[Candidate],
+    ask: label.Teacher,
+    read: Callable[[Candidate], bytes],
+    tell: Tell,
 ) -> None:
     masks = teaching.corrections(wish.corrections)
     looks = sampling.look(candidates, read, work, wish.pictures * sampling.CANDIDATES, tell)
@@ -67,7 +73,7 @@ def _work(
         (by_id[id], str(category), part)
         for id, category, part in zip(looks.ids[rows].tolist(), looks.category[rows], parts, strict=True)
     ]
-    teaching.teach(chosen, read, wish, work, tell)
+    teaching.teach(chosen, ask, read, wish, work, tell)
     known = teaching.load(work)
     work.tick("label")
     group_of = dict(zip(looks.ids.tolist(), groups.tolist(), strict=True))
@@ -148,7 +154,7 @@ They fit this catalog. On others they may be worse than the shipped ones.
 def _lines(work: Work) -> list[str]:
     facts = work.verdict
     lines = [f"{facts['headline']}. {facts['verdict']}"]
-    if facts["after"]:
+    if facts.get("learned"):
         change = [f"{k} {v:.3f} -> {facts['after'][k]:.3f}" for k, v in facts["before"].items()]
         lines.append(f"on the pictures kept apart, before -> after: {', '.join(change)}")
     lines.append(str(facts["page"]))

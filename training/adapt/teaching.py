@@ -79,6 +79,7 @@ def correction_of(id: str, masks: Mapping[str, Path]) -> Path | None:
 
 def teach(
     chosen: Sequence[tuple[Candidate, str, str]],
+    ask: label.Teacher,
     read_bytes: Callable[[Candidate], bytes],
     wish: Wish,
     work: Work,
@@ -96,8 +97,6 @@ def teach(
     if not waiting or work.labelled:
         return
     masks = corrections(wish.corrections)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    ask = label.teacher(wish.teacher, device, wish.threads or torch.get_num_threads())
     limit = LABEL_SHARE * work.minutes * 60
     for number, (candidate, category, part) in enumerate(waiting, 1):
         if work.tick("label") > limit:

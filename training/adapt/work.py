@@ -92,9 +92,7 @@ class Work:
             if not note.is_file():
                 if any(wish.output.iterdir()):
                     raise HairlineError(f"{wish.output} holds other files; give the weights an empty folder")
-                made = cls(wish.output, asked, wish.minutes)
-                made.save()
-                return made
+                return cls(wish.output, asked, wish.minutes)
             known = json.loads(note.read_text("utf-8"))
             found = cls(wish.output, **known)
         except OSError as error:
@@ -111,16 +109,16 @@ class Work:
         return found
 
     def allow(self, minutes: float) -> None:
-        """Takes a larger budget: what it adds goes into training, and what came out is judged again."""
+        """Takes a larger budget: what it adds goes into training, or where none was, to the teacher first."""
         more = minutes - self.minutes
+        if more > 0:
+            self.verdict, self.labelled = {}, self.labelled and bool(self.training)
         if more > 0 and self.training:
             whole = sum(self.training.values())
             self.training = {name: old + more * old / whole for name, old in self.training.items()}
             for name in self.training:
                 (self.inside / f"{name}.safetensors").unlink(missing_ok=True)  # ours, and made again from its state
-            self.verdict = {}
         self.minutes = max(self.minutes, minutes)
-        self.save()
 
     @property
     def inside(self) -> Path:

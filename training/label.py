@@ -84,13 +84,14 @@ def teacher(name: str, device: torch.device, threads: int = 0) -> Teacher:
         found = checkpoints.find(name, "coarse-general.safetensors")
         network = checkpoints.inference(fold_bn(checkpoints.load(CoarseNet(), found)), device)
         return lambda rgb: predict_alpha(network, [rgb], device)[0][0].astype(np.float32) / 255
-    settings = _settings(name)
+    settings = settings_of(name)
     model = UserModel(settings.model_copy(update={"threads": threads}) if threads else settings)
     model.setup(device)
     return model.predict
 
 
-def _settings(name: str) -> UserModelSettings:
+def settings_of(name: str) -> UserModelSettings:
+    """The settings of a model that is not ours, see `teacher`. Raises HairlineError."""
     path = Path(name).expanduser()
     if name in models.catalogue():
         return UserModelSettings(name=name, accept_license=True)

@@ -28,6 +28,7 @@ from .teaching import Known
 PHOTO_SHARE = 0.7  # of the samples of the catalog that are its pictures; the others are composites
 OLD_SHARE = 0.35  # of all samples, where there are training pictures
 FINE_DOUBT = 0.15  # of a teacher's mask whose edge the fine network learns from
+TRIES = 4  # to find a picture on whose subject the coarse network agrees
 CLEAR_SIDE = 64  # least side of a part without a subject that serves as a background, pixels
 MARGIN = 0.04  # kept between such a part and the subject, share of the picture's longer side
 Sample = dict[str, np.ndarray]
@@ -119,6 +120,13 @@ class FineSampler(_Catalog, fine.Sampler):
         if not self.foregrounds and kind == "hair":
             kind = "lattice"
         return super().scene(rng, size, kind, area, wander)
+
+    def from_network(self, rng: np.random.Generator, size: int, kind: str = "") -> Sample:
+        for _ in range(TRIES):  # where coarse is wrong there is nothing to refine, and that may be everywhere
+            if self.queue and self.queue[-1]["alpha"].shape == (size, size):
+                return self.queue.pop()
+            self.queue = self._network_crops(rng, size, kind)
+        return self.crop(rng, size, kind)
 
     def background(self, rng: np.random.Generator, size: int, empty: bool) -> c.F32:
         return super().background(rng, size, empty) if self.backgrounds else c.studio(size, rng)

@@ -13,7 +13,7 @@ import pytest
 from hairline.cli import main
 from hairline.stages.errors import HairlineError
 from hairline.training import coarse_samples, fine
-from hairline.training.adapt import judging, learning, sampling, teaching
+from hairline.training.adapt import judging, learning, samples, sampling, teaching
 from hairline.training.adapt.judging import Figures
 from hairline.training.adapt.sampling import Looks
 from hairline.training.adapt.teaching import Known
@@ -51,6 +51,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fine, "SIZES", ((0.0, 64),))
     monkeypatch.setattr(fine, "SIZE", 64)
     monkeypatch.setattr(learning, "CROPS", 9)
+    monkeypatch.setattr(samples, "FINE_DOUBT", 1.0)
     monkeypatch.setattr(judging, "FEWEST", 2)
     monkeypatch.setattr(sampling, "LOOK_SHARE", 1e6)
     monkeypatch.setattr(teaching, "LABEL_SHARE", 1e6)

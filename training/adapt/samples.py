@@ -47,10 +47,12 @@ class _Catalog:
         foregrounds, backgrounds, empty: as `coarse_samples.Sampler` has them.
     """
 
+    category = "product_simple"  # of its subjects: one that both recipes draw
+
     def __init__(self, known: Sequence[Known]) -> None:
         self.known = list(known)
-        cut = [f for each in known if (f := cut_out(each.photo, "product_photo"))]
-        self.foregrounds = {"product_photo": cut} if cut else {}
+        cut = [f for each in known if (f := cut_out(each.photo, self.category))]
+        self.foregrounds = {self.category: cut} if cut else {}
         self.backgrounds = [part for each in known if (part := clear_part(each.photo)) is not None]
         self.empty = self.backgrounds
         self.varied = False  # what it has no pictures of is not made up

@@ -1,6 +1,6 @@
 # Everything runs in .venv, made when it is missing from python3.12, python3.13, python3.11 or python3 (override: PYTHON=...).
 #   make demo    a sample catalog through the whole pipeline; says where the report is
-#   make test    all tests              (make test PYTEST="-k report -x")
+#   make test    all tests, two files at a time   (make test PYTEST="-k report -x"; WORKERS=0: one after the other)
 #   make test-fast  those that need no service, Ray session, browser or S3 server: a few minutes
 #   make lint    ruff, mypy, and what may import what
 #   make docs    the documentation as a site: site/index.html
@@ -9,6 +9,7 @@ PYTHON ?=
 PYTEST ?= tests
 BENCH ?=
 ARGS ?=
+WORKERS ?= 2
 RUN = .venv/bin/
 
 .PHONY: demo test test-fast lint docs bench clean
@@ -17,10 +18,10 @@ demo: .venv/installed-demo
 	$(RUN)hairline demo demo
 
 test: .venv/installed-dev
-	$(RUN)pytest $(PYTEST)
+	$(RUN)pytest -n $(WORKERS) --dist loadfile $(PYTEST)
 
 test-fast: .venv/installed-dev
-	$(RUN)pytest -m "not heavy" $(PYTEST)
+	$(RUN)pytest -n $(WORKERS) --dist loadfile -m "not heavy" $(PYTEST)
 
 lint: .venv/installed-dev
 	$(RUN)ruff check .

@@ -33,6 +33,7 @@ from hairline.stages.imaging.guided import upsample
 from hairline.stages.item import CoarseCrop, Item
 from hairline.stages.networks.quality import DEFECTS
 from hairline.training import validation as v
+from hairline.training.matte import crop_of as mask_as_crop
 from hairline.training.parallel import parallel_map, pool, stage
 
 WEIGHTS = "HAIRLINE_BENCHMARK_WEIGHTS"  # {stage: path} for the processes that ask the stages
@@ -87,16 +88,16 @@ def coarse_figures(quick: bool, sheets: Path | None) -> Figures:
 
 
 def fine_figures(quick: bool, sheets: Path | None) -> Figures:
-    """Fine, guided filter and closed-form matting from the same coarse answers: the network's, and given ones.
+    """Fine, guided filter and closed-form matting from the same coarse answers: the network's, given ones, hard masks.
 
-    The given ones are the truth made worse, as in training: they show what fine adds where coarse is no worse than
-    that. The figures on top are those of the network's, which is what a run gets.
+    The given ones are the truth made worse, as in training: what fine adds where coarse is no worse than that. A hard
+    mask is where the mean of 9 x 9 pixels is above one half. The figures on top are the network's, which a run gets.
     """
     pictures = v.hairy(1 if quick else 12)
     truths = [truth_of(picture).astype(np.float32) / 255 for picture in pictures]
     kinds = np.array([picture.group for picture in pictures])
     figures: Figures = {}
-    for source in ("network", "given"):
+    for source in ("network", "given", "mask"):
         answers = parallel_map(partial(rivals, source=source), pictures)
         judged = [
             {how: matte.evaluate(alpha, truth) for how, alpha in answer.items()}
@@ -148,11 +149,13 @@ def square(image: np.ndarray, side: int = 256) -> np.ndarray:
 
 
 def crop_of(picture: v.Picture, source: str) -> CoarseCrop:
-    """The coarse answer on the whole picture: the network's, or the one that is given with the picture."""
+    """The coarse answer on the whole picture: the network's, the given one, or a hard mask."""
     if source == "network":
         item = picture.item()
         coarse().process([item])
         return item.crops[0]
+    if source == "mask":
+        return mask_as_crop((cv2.blur(truth_of(picture), (9, 9)) > 127).astype(np.float32))
     assert picture.coarse
     height, width = picture.rgb.shape[:2]
     alpha, uncertainty = (cv2.resize(x, (160, 160), interpolation=cv2.INTER_AREA) for x in picture.coarse)
@@ -328,9 +331,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="an eighth of the pictures: to see that it works")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="some of the figures")
     parser.add_argument("--sheets", type=Path, metavar="DIR", help="pictures and mattes side by side, as PNG")
-    parser.add_argument(
-        "--weights", nargs="+", default=[], metavar="STAGE=PATH", help="of coarse, fine: others to judge"
-    )
+    parser.add_argument("--weights", nargs="+", default=[], metavar="STAGE=PATH", help="others, of coarse, fine")
     args = parser.parse_args()
     os.environ[WEIGHTS] = json.dumps(dict(given.split("=", 1) for given in args.weights))
     result: Figures = {}

@@ -14,17 +14,15 @@ import numpy as np
 from ..stages.errors import HairlineError
 from . import boxes as b
 from . import labels, matte, read
-from .pairs import Pair, listed, match
+from .pairs import Pair, listed
 
 Figures = dict[str, Any]
 PRESENT = 2  # severity from which a defect counts as there
 SCORES = ("{}_score", "score")  # columns that may hold the probability of a predicted label
 
 
-def compute_metrics(
-    predicted: Path, truth: Path, run: read.Run, trimaps: Path | None = None, missing_is_empty: bool = False
-) -> Figures:
-    """Figures of whatever the truth is: a folder (mattes), a COCO file (boxes), else a table (labels, severities).
+def compute_metrics(predicted: Path, truth: Path, run: read.Run) -> Figures:
+    """Figures of whatever the truth is: a COCO file (boxes), else a table (labels, severities).
 
     Args:
         run: reads the rows of an output folder, see `pipeline.outcome.rows_of_run`.
@@ -35,10 +33,6 @@ def compute_metrics(
     for path in (predicted, truth):
         if not path.exists():
             raise HairlineError(f"{path} does not exist")
-    if truth.is_dir():
-        return mattes(match(predicted, truth, trimaps, missing_is_empty))
-    if trimaps:
-        raise HairlineError("--trimap goes with folders of mattes only")
     if read.is_coco(truth):
         return detections(read.found_boxes(predicted, truth, run), read.true_boxes(truth))
     return tables(read.table(predicted, run), read.table(truth, run))

@@ -33,8 +33,8 @@ def match(predicted: Path, truth: Path, trimaps: Path | None = None, missing_is_
     Raises:
         HairlineError: a folder is missing or empty, a name fits twice, a prediction or a trimap is missing.
     """
-    truths = _by_stem(truth)
-    predictions, maps = _by_stem(predicted), _by_stem(trimaps) if trimaps else {}
+    truths = by_name(truth)
+    predictions, maps = by_name(predicted), by_name(trimaps) if trimaps else {}
     pairs, lost = [], []
     for name, path in sorted(truths.items()):
         own = _find(predictions, name)
@@ -57,7 +57,8 @@ def listed(names: Collection[str]) -> str:
     return ", ".join(shown) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
+def by_name(folder: Path) -> dict[str, Path]:
+    """The pictures below a folder by their relative paths without endings. Raises HairlineError: none, or one twice."""
     if not folder.is_dir():
         raise HairlineError(f"{folder} is no folder")
     found: dict[str, Path] = {}

@@ -24,7 +24,7 @@ from .stages.products.spec import ProductSpec
 from .stages.products.stage import ProductsSettings, reject_if_empty, whole_matte
 
 U8 = NDArray[np.uint8]
-FORMATS = {".png": "png", ".webp": "webp", ".jpg": "jpeg", ".jpeg": "jpeg"}  # ending -> the option `format`
+FORMATS = {".jpg": "jpeg", ".tif": "tiff"}  # ending -> the option `format`, where it is not the ending itself
 
 
 class MatteStage(EachStage[Settings]):
@@ -148,7 +148,7 @@ class Cutout:
             data, ending = self._make(product, options)
         except HairlineError as error:
             raise HairlineError(f"{hint}: {error}") from error
-        if FORMATS.get(f".{ending}") != wanted:
+        if FORMATS.get(f".{ending}", ending) != wanted:
             raise HairlineError(f"{hint}, but as .{ending}")
         file.write_bytes(data)
         return file

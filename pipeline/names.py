@@ -12,7 +12,9 @@ import re
 
 MAX_NAME = 255  # bytes of one name on the usual file systems
 MAX_WAY = 900  # bytes of the whole relative path: S3 keys end at 1024, with the output's prefix
-ENDINGS = ("png", "webp", "jpg", "jpeg", "tif", "tiff", "avif", "json", "npy")  # of products
+ENDINGS = (  # of products
+    *("png", "webp", "jpg", "jpeg", "tif", "tiff", "avif", "psd", "ora", "zip", "svg", "json", "npy"),
+)
 CODED = re.compile(r"%(?=[0-9A-Fa-f]{2}|~)")
 
 

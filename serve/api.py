@@ -19,16 +19,9 @@ from ..stages.request import RequestSpec
 from .context import ServiceContext
 from .errors import ApiError, ended
 from .intake import Form
-from .openapi import describe_api, options_schema
+from .openapi import TYPES, describe_api, options_schema
 from .reference import base_of, render
 
-TYPES = {
-    "png": "image/png",
-    "webp": "image/webp",
-    "jpg": "image/jpeg",
-    "zip": "application/zip",
-    "json": "application/json",
-}
 SOURCES = ("image_file", "image_file_b64", "image_url")
 NOT_ASKED = {"per_subject", "rules"}  # options that no request may give
 MASK, MAP = "alpha", "unsure"  # what `include` may name beside products

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from ..stages.errors import PictureError
 from ..stages.item import Item
 from ..stages.request import RequestSpec
-from .api import TYPES, Api, describe, flag, read_object, with_options
+from .api import Api, describe, flag, read_object, with_options
 from .context import ServiceContext, hide
 from .errors import ApiError, busy, ended
 from .fetch import fetch
@@ -25,6 +25,7 @@ from .intake import Form, size
 from .job_files import JobFiles
 from .jobs import Entry, Job, Store, new_id
 from .keys import Key
+from .openapi import TYPES
 from .request_item import RequestItem
 
 HANDOVER_S = 20.0  # longest that one ingress waits for the one before it to leave the folder

@@ -10,10 +10,15 @@ import yaml
 from pydantic import TypeAdapter
 
 from ..stages.item import Facts
+from ..stages.products.registry import product_class
 from ..stages.products.spec import ProductSpec
 
 FILE = Path(__file__).parent / "openapi.yaml"
-PICTURES = {"png": "image/png", "webp": "image/webp", "jpeg": "image/jpeg"}
+TYPES = {  # media types of products, by ending and by the option `format`
+    **{"jpg": "image/jpeg", "svg": "image/svg+xml", "psd": "image/vnd.adobe.photoshop", "ora": "image/openraster"},
+    **{kind: f"image/{kind}" for kind in ("png", "webp", "avif", "tiff", "jpeg")},
+    **{kind: f"application/{kind}" for kind in ("zip", "json")},
+}
 REFUSALS = {  # of a route that takes a picture
     400: "BadRequest",
     403: "Forbidden",
@@ -51,7 +56,8 @@ def _route(name: str, spec: ProductSpec, api: dict[str, Any]) -> dict[str, Any]:
     base = [_ref("schemas", part) for part in ("Source", "Common")]
     plain = {"type": "object", "properties": options["properties"]}
     url = {"image_url": "https://example.org/cat.jpg"}
-    made = options["properties"].get("format", {"enum": ["png"], "default": "png"})
+    ending = product_class(spec.product).ext
+    made = options["properties"].get("format", {"enum": [ending], "default": ending})
     kinds = sorted(made["enum"], key=lambda name: name != made["default"])  # what comes by default stands first
     found = ("Status", "Category", "Confidence", "Verdict", "Failed", "Model")
     return {
@@ -73,7 +79,7 @@ def _route(name: str, spec: ProductSpec, api: dict[str, Any]) -> dict[str, Any]:
             "200": {
                 "description": "The file, of the type that its options ask for",
                 "headers": {f"X-Hairline-{part}": _ref("headers", f"X-Hairline-{part}") for part in found},
-                "content": {PICTURES[kind]: {"schema": {"type": "string", "format": "binary"}} for kind in kinds},
+                "content": {TYPES[kind]: {"schema": {"type": "string", "format": "binary"}} for kind in kinds},
             },
             **{str(status): _ref("responses", answer) for status, answer in REFUSALS.items()},
         },

@@ -25,7 +25,7 @@ FOLDERS: dict[str, list[str]] = {
     "evaluation": [],
     "pipeline": ["demo", "delta", "iceberg"],
     "serve": [],
-    "stages": ["models", "heic"],
+    "stages": ["models", "heic", "formats"],
     "training": ["training"],
     "examples": ["dev"],
     "benchmarks": ["dev", "training", "peers"],

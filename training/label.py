@@ -39,6 +39,8 @@ from ..stages.networks.coarse import CoarseNet
 from ..stages.networks.user_model import FORMATS, UserModel, UserModelSettings
 from .data import TEACHER, U8, shrink
 from .data import rejects as rejected_in
+from .matte import matte_of
+from .sheets import write_image, write_sheets
 from .synth.composite import F32
 
 Teacher = Callable[[U8], F32]  # a picture uint8 [H, W, 3] to its alpha, float32 [h, w], 0..1, of any size
@@ -46,8 +48,6 @@ PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", 
 MIN_AREA, MAX_AREA = 0.002, 0.98  # share of the picture that a subject covers
 CLOSE_UP_MARGIN = 0.15  # around the first mask's box in the close-up, as a share of its longer side
 CLOSE_UP_MAX_AREA = 0.7  # share of the picture from which on a subject gets no close-up
-SHEET, COLUMNS = 40, 2  # photographs on a contact sheet, and how many side by side
-CELL = 220  # pixels
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,12 @@ def combine_votes(found: F32) -> tuple[U8, U8, float]:
     return to8(mean), to8(weight), doubt
 
 
+def expected_error(found: F32) -> F32:
+    """How far votes [n, H, W] are probably from the truth, float32 [H, W], 0..1: what they doubt, and differ by."""
+    mean = found.mean(0)
+    return np.asarray(np.minimum(2 * mean * (1 - mean) + np.abs(found - mean).mean(0), 1), np.float32)
+
+
 def verdict(mask: U8, doubt: float, most: float) -> str:
     """Why a mask is not to be trained on; empty where it is."""
     share = float((mask > 127).mean())
@@ -164,6 +170,7 @@ def parser() -> argparse.ArgumentParser:
     add("-o", "--output", type=Path, required=True, help="folder of the labels")
     add("--category", default="other", help="of photographs that lie in no folder (default: %(default)s)")
     add("--licence", default="", help="of the photographs")
+    add("--mattes", action="store_true", help="masks are made mattes by the fine network: hair, holes and softness")
     add("--side", type=int, default=512, help="longest side that is kept, pixels (default: %(default)s)")
     add("--most-doubt", type=float, default=0.5, help="more is rejected (default: %(default)s)")
     add("--accept-license", action="store_true", help="where a public model's licence forbids commercial use")
@@ -190,7 +197,10 @@ def main(argv: list[str]) -> int:
         except (PictureError, OSError) as error:
             print(f"left out: {photo}: {error}", flush=True)
             continue
-        mask, weight, doubt = combine_votes(votes(rgb, teachers))
+        found = votes(rgb, teachers)
+        mask, weight, doubt = combine_votes(found)
+        if given.mattes:
+            mask = to8(matte_of(rgb, found.mean(0), expected_error(found)))
         name = name_of(inside.as_posix())
         label = keep(
             given.output,
@@ -198,7 +208,7 @@ def main(argv: list[str]) -> int:
             (mask, weight),
             inside.as_posix(),
             category=inside.parts[0] if len(inside.parts) > 1 else given.category,
-            mask_kind=f"{TEACHER}_{'+'.join(sorted(names))}",
+            mask_kind=f"{TEACHER}_{'+'.join(sorted(names))}{'_matte' if given.mattes else ''}",
             doubt=round(doubt, 4),
             split="val" if zlib.crc32(name.encode()[::-1]) % 1000 < given.validation * 1000 else "train",
             licence=given.licence,
@@ -210,7 +220,7 @@ def main(argv: list[str]) -> int:
             save(given.output, labels, rejects)
             print(f"{number} of {len(waiting)}", flush=True)
     save(given.output, labels, rejects)
-    _sheets(given.output, [label for label in labels if label.path not in rejects])
+    write_sheets(given.output, [label for label in labels if label.path not in rejects])
     kept = sum(label.path not in rejects for label in labels)
     print(f"{kept} of {len(labels)} labelled photographs are kept; the least certain come first on the sheets in")
     print(f"{given.output / 'sheets'}; what is wrong goes into {given.output / 'rejects.txt'}.")
@@ -241,9 +251,9 @@ def keep(folder: Path, rgb: U8, made: tuple[U8, U8], id: str, **facts: Any) -> L
         author="",
         **{"licence": "", **facts},
     )
-    _write(folder / label.path, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_WEBP_QUALITY, 90))
-    _write(folder / label.mask_path, made[0])
-    _write(folder / label.weight_path, made[1])
+    write_image(folder / label.path, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_WEBP_QUALITY, 90))
+    write_image(folder / label.mask_path, made[0])
+    write_image(folder / label.weight_path, made[1])
     return label
 
 
@@ -282,41 +292,6 @@ def save(folder: Path, labels: Sequence[Label], rejects: Mapping[str, str]) -> N
     (folder / "rejects.txt").write_text("".join(lines), encoding="utf-8")
 
 
-def _sheets(folder: Path, labels: list[Label]) -> None:
-    """Contact sheets of what is kept, the least certain first."""
-    (folder / "sheets").mkdir(exist_ok=True)
-    for old in (folder / "sheets").glob("*.jpg"):
-        old.unlink()
-    order = sorted(labels, key=lambda label: -label.doubt)
-    for start in range(0, len(order), SHEET):
-        cells = [_cell(folder, label) for label in order[start : start + SHEET]]
-        cells += [np.zeros_like(cells[0])] * (-len(cells) % COLUMNS)
-        page = np.vstack([np.hstack(cells[k : k + COLUMNS]) for k in range(0, len(cells), COLUMNS)])
-        _write(folder / f"sheets/{start // SHEET:03}.jpg", page)
-
-
-def _cell(folder: Path, label: Label) -> U8:
-    rgb, mask, weight = (
-        cv2.imread(str(folder / path), flags)
-        for path, flags in (
-            (label.path, cv2.IMREAD_COLOR),
-            (label.mask_path, cv2.IMREAD_GRAYSCALE),
-            (label.weight_path, cv2.IMREAD_GRAYSCALE),
-        )
-    )
-    if rgb is None or mask is None or weight is None:
-        raise HairlineError(f"{folder / label.path} or its mask cannot be read; remove its row from labels.csv")
-    share = mask[..., None] / 255
-    cut = rgb * share + np.array([200, 0, 255]) * (1 - share)
-    cell = np.zeros((CELL + 16, 3 * CELL, 3), np.uint8)
-    for k, image in enumerate((rgb, cut.astype(np.uint8), np.repeat(weight[..., None], 3, 2))):
-        small = shrink(image, CELL)
-        cell[: small.shape[0], k * CELL : k * CELL + small.shape[1]] = small
-    text = f"{label.doubt:.3f}  {label.path}"
-    cv2.putText(cell, text[:90], (2, CELL + 12), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (255, 255, 255), 1, cv2.LINE_AA)
-    return cell
-
-
 def _close_up_box(alpha: F32) -> tuple[slice, slice] | None:
     """The box of what was found, grown; None where that is nothing or nearly the whole picture."""
     height, width = alpha.shape
@@ -338,9 +313,3 @@ def fitted(alpha: F32, rgb: U8) -> F32:
 def to8(share: F32) -> U8:
     """0..1 as uint8."""
     return (np.clip(share, 0, 1) * 255 + 0.5).astype(np.uint8)
-
-
-def _write(path: Path, image: U8, options: Sequence[int] = ()) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), image, list(options)):
-        raise HairlineError(f"cannot write {path}")

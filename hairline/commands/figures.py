@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluation.cli import options as evaluation_options
+from ..stages.errors import HairlineError
 from .base import Commands
 
 
@@ -28,4 +29,21 @@ def _evaluate(options: argparse.Namespace) -> int:
 
         return rows_of_run(output)
 
-    return evaluate(options, rows)
+    def cut(pictures: Path, mattes: Path) -> None:
+        import cv2
+        import numpy as np
+
+        from ..cutter import Cutter  # brings torch
+        from ..evaluation.pairs import by_name
+
+        found = by_name(pictures)
+        cutouts = Cutter(options.job, keep_rejects=True).cut_many(found.values())
+        for name, cutout in zip(found, cutouts, strict=True):
+            if cutout.status == "failed":
+                raise HairlineError(f"{found[name]}: {cutout.detail or cutout.reason}")
+            alpha = cutout.alpha if cutout.ok else np.zeros((cutout.height, cutout.width), np.uint8)
+            path = mattes / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), alpha)
+
+    return evaluate(options, rows, cut)

@@ -1,7 +1,7 @@
 // What the products' options are called, for somebody who has not read the manual; those of no name here are called as the service does.
 import { title } from "./dom.js";
 
-const FORMATS = { png: "PNG", webp: "WebP", jpeg: "JPEG", jpg: "JPEG", avif: "AVIF", tiff: "TIFF" };
+const FORMATS = { png: "PNG", webp: "WebP", jpeg: "JPEG", jpg: "JPEG", avif: "AVIF", tiff: "TIFF", psd: "PSD, layers", ora: "OpenRaster, layers", zip: "ZIP: colours and alpha" };
 const WORDS = {
   kind: { label: "Background", choices: { color: "Colour", gradient: "Gradient", picture: "A picture", blur: "Its own, blurred", transparent: "None" }, note: "" },
   color: { label: "Colour", note: "" },
@@ -18,6 +18,10 @@ const WORDS = {
   quality: { label: "Quality", choices: { lossless: "Nothing lost" }, unit: "of 100", note: "" },
   crop: { label: "Trim to the subject", note: "Off: as large as the picture." },
   margin: { label: "Space around it", note: "When trimmed; of the subject's longer side." },
+  bits: { label: "Bits a channel", choices: { 8: "8", 16: "16, if the picture has them" }, note: "Of PNG and TIFF." },
+  tolerance: { label: "Beside the edge at most", unit: "pixels", note: "More makes a path of fewer points." },
+  level: { label: "Edge at an alpha of", note: "" },
+  clip: { label: "With the picture in it", note: "Clipped by the path." },
   zero_hidden: { label: "Wipe what was cut away", note: "Off: its colours stay in the file, unseen, and anybody can bring them back." },
   canvas: {
     label: "Canvas", choices: { square: "Square", keep: "As the picture" },

@@ -17,10 +17,10 @@ from ...stages.item import Item
 from ...stages.products.spec import ProductSpec
 from ...stages.request import RequestSpec
 from ..admission import AdmissionSlot
-from ..api import TYPES
 from ..context import ServiceContext, hide
 from ..errors import TOO_MANY_PIXELS, ApiError
 from ..intake import Form, size
+from ..openapi import TYPES
 from .options import Options, read_options, region
 
 COARSE = {

@@ -24,7 +24,7 @@ from PIL import AvifImagePlugin, ExifTags, Image, UnidentifiedImageError
 
 from ..errors import PictureError
 from ..limits import DEFAULT_LIMITS, Limits
-from . import jpeg, tiff, transparency
+from . import deep, jpeg, tiff, transparency
 from .colours import Space, output_profile, space_of_boxes, space_of_png, to_rgb
 from .parts import check_parts
 from .sniff import incomplete, png_chunk, sniff
@@ -53,6 +53,7 @@ TIFF_TILE_WIDTH, TIFF_TILE_HEIGHT = 322, 323  # tags
 TILE_PIXELS = 1 << 22  # of a tile that may be larger than its picture
 JPEG_SCALES = (8, 4, 2)
 HEIF_HEADER = 1 << 16  # bytes within which HEIC describes its pictures
+DEEP_FORMATS = ("PNG", "TIFF")  # that may hold 16 bits a channel
 DEEP_GREY = ("I", "I;16", "I;16B", "F")  # grey of more than 8 bits
 
 
@@ -141,6 +142,17 @@ class Picture:
             interpolation = cv2.INTER_LINEAR_EXACT if 2 * size[0] > level.shape[1] else cv2.INTER_AREA
             self._smalls[side] = _u8(cv2.resize(level, size, interpolation=interpolation))
         return self._smalls[side]
+
+    def deep_colours(self) -> NDArray[np.uint16] | None:
+        """uint16 [H, W, 3], 0..65535: `colours` with all the bits of a PNG or TIFF that has 16 a channel; else None.
+
+        None, too, where the eight-bit pixels are not simply these (converted colours, another page): they decide.
+        """
+        if self.format not in DEEP_FORMATS:
+            return None
+        plain = self.colours()
+        with self._decode_errors():
+            return deep.colours(self._data, self._orientation if self.format == "PNG" else 1, plain, self._alpha)
 
     @property
     def source_alpha(self) -> U8 | None:

@@ -84,10 +84,12 @@ class Product(ABC, Generic[S]):
     Attributes:
         Settings: the pydantic model of its options.
         of_matte: whether there is nothing to make where no subject was found.
+        ext: the ending of its files, where no option `format` says it.
     """
 
     Settings: ClassVar[type[ProductSettings]] = ProductSettings
     of_matte: ClassVar[bool] = True
+    ext: ClassVar[str] = "png"
 
     def __init__(self, settings: S) -> None:
         self.settings = settings

@@ -5,8 +5,6 @@ Arrays: `rgb` uint8 [h, w, 3], 0..255, the subject's own colours, not premultipl
 
 from __future__ import annotations
 
-import io
-import zipfile
 from dataclasses import dataclass
 
 import cv2
@@ -17,10 +15,10 @@ from ..decode.picture import Picture
 from ..decode.transparency import MIN_VISIBLE_ALPHA
 from ..item import Output, Rect
 from .encode import jpeg, png, webp
+from .layered import zipped
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
-ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same answer has the same bytes
 JPEG_QUALITY = 92
 STRIP = 128  # rows
 
@@ -180,11 +178,8 @@ def encoded(rgb: U8, alpha: U8, kind: str, source: Picture) -> Output:
     if kind == "webp":
         return Output(webp(np.dstack([rgb, alpha]), source, 90, keep_hidden=False), "webp")
     if kind == "zip":
-        file = io.BytesIO()
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            archive.writestr(zipfile.ZipInfo("color.jpg", ZIP_TIME), jpeg(rgb, source, JPEG_QUALITY))
-            archive.writestr(zipfile.ZipInfo("alpha.png", ZIP_TIME), png(alpha, source))
-        return Output(file.getvalue(), "zip")
+        parts = {"color.jpg": jpeg(rgb, source, JPEG_QUALITY), "alpha.png": png(alpha, source)}
+        return Output(zipped(parts), "zip")
     return Output(png(np.dstack([rgb, alpha]), source), "png")
 
 

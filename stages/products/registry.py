@@ -13,6 +13,7 @@ from .base import Product
 from .composition import Composition
 from .cutout import Cutout
 from .mask import Mask
+from .outline import Outline
 from .preset_files import BUILTIN
 from .uncertainty import UncertaintyMap
 from .white_background import WhiteBackground
@@ -20,6 +21,7 @@ from .white_background import WhiteBackground
 PRODUCTS: dict[str, type[Product[Any]]] = {
     "cutout": Cutout,
     "mask": Mask,
+    "outline": Outline,
     "white_background": WhiteBackground,
     "background": Background,
 }

@@ -121,6 +121,8 @@ def curator(paths: list[str], output: str, names: list[str], executor: str) -> N
     from nemo_curator.stages.resources import Resources
     from nemo_curator.tasks import Task
 
+    free = max(1, cores() - (executor == "xenna"))  # Xenna keeps a core for itself
+
     @dataclass
     class Pictures(Task[list]):
         data: list = field(default_factory=list)
@@ -135,7 +137,7 @@ def curator(paths: list[str], output: str, names: list[str], executor: str) -> N
     def stage(each: str) -> ProcessingStage:
         class One(ProcessingStage[Pictures, Pictures]):
             name = each
-            resources = Resources(cpus=round(cores() / len(names) * 0.99, 3))
+            resources = Resources(cpus=round(free / len(names) * 0.99, 3))
 
             def inputs(self) -> tuple[list[str], list[str]]:
                 return [], []

@@ -101,6 +101,12 @@ class PipelineConfig(Model):
     def product_names(self) -> list[str]:
         return [name for product in self.products for name in ([product] if isinstance(product, str) else product)]
 
+    @property
+    def columns(self) -> dict[str, bool]:
+        """Columns of a manifest that products want -> whether there must be one."""
+        found = (getattr(settings, "columns", {}) for name, settings in self.stages.items() if name == "products")
+        return next(found, {})
+
 
 def check_config(model: type[S], document: Document) -> S:
     """Checks a whole document: keys, values, stage names, their order and every stage's settings."""

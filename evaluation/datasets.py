@@ -14,10 +14,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from ..stages.documents import did_you_mean
 from ..stages.errors import HairlineError
+from . import read
 from .pairs import Pair
 
 # Its bounds on NumPy and OpenCV exclude ours, with which it runs; so no extra can bring it.
@@ -104,10 +106,5 @@ def saliency(pairs: list[Pair]) -> dict[str, float]:
     return {name: round(float(value), 4) for name, value in found.items()}
 
 
-def _grey(path: Path) -> Any:
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise HairlineError(f"{path} is no picture that can be read")
-    if image.ndim == 2:
-        return image
-    return image[..., 3] if image.shape[2] == 4 else image[..., 0]
+def _grey(path: Path) -> NDArray[np.uint8]:
+    return np.rint(read.matte(path) * 255).astype(np.uint8)

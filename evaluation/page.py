@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import cv2
@@ -47,13 +47,18 @@ def write_page(path: Path, title: str, figures: dict[str, Any], pairs: list[Pair
         columns=COLUMNS,
         mean=figures["mean"],
         categories=list(_by_category(figures["each"])),
-        shown=[_shown(pair, figures["each"][pair.name], pictures.get(pair.name)) for pair in worst],
+        shown=[_shown(pair, figures["each"][pair.name], _original(pictures, pair.name)) for pair in worst],
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(page, encoding="utf-8")
     except OSError as error:
         raise HairlineError(f"--html {path}: cannot be written: {error.strerror}") from error
+
+
+def _original(pictures: dict[str, Path], name: str) -> Path | None:
+    """The picture of a truth, which may be called as a product is: `a.jpg.png` of `a.jpg`."""
+    return pictures.get(name) or pictures.get(PurePosixPath(name).with_suffix("").as_posix())
 
 
 def _share_wrong(figures: dict[str, float], pair: Pair) -> float:

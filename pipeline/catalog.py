@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
@@ -44,21 +44,30 @@ class Catalog(Partitioned):
         return self.read().sort_by("id")
 
 
-def read_catalog(input_uri: str, output: str, products: Sequence[str] = ()) -> Catalog:
+def read_catalog(
+    input_uri: str, output: str, products: Sequence[str] = (), columns: Mapping[str, bool] | None = None
+) -> Catalog:
     """Lists the input.
 
     Args:
         input_uri: a folder, a glob, a bucket prefix, a single picture, or a manifest.
         output: where the results go; not listed when it lies inside the input.
         products: names of the folders that the job writes into.
+        columns: of a manifest, that products want beside its own -> whether there must be one.
 
     Raises:
-        HairlineError: there is no such input, it is empty, a manifest is wrong, or the results would go among it.
+        HairlineError: there is no such input, it is empty, a manifest is wrong or there must be one, or the results
+            would go among it.
     """
     left_out: Counter[str] = Counter()
     _keep_apart(input_uri, output, products)
     what = kind(input_uri)
-    manifest = Manifest(input_uri, what) if what else None
+    manifest = Manifest(input_uri, what, columns) if what else None
+    if needed := [name for name, must in (columns or {}).items() if must and not manifest]:
+        raise HairlineError(
+            f"input {input_uri}: is no manifest, and a product takes its column {needed[0]}: give a .csv, .jsonl or "
+            ".parquet with the columns id, uri and " + ", ".join(needed)
+        )
     if manifest:
         tables = read_manifest(manifest, output, products)
     else:
@@ -119,7 +128,7 @@ def _apart(table: pa.Table, manifest: Manifest | None) -> tuple[pa.Table, pa.Tab
         return table, table.schema.empty_table()
     renamed = []
     for i in np.flatnonzero(again).tolist():
-        id, uri, *_, problem, row = (table[name][i].as_py() for name in NUMBERED.names)
+        id, uri, problem, row = (table[name][i].as_py() for name in ("id", "uri", "problem", "row"))
         if manifest is None:
             renamed.append(f"{id}~{hashlib.sha256(uri).hexdigest()[:8]}")
         elif problem:

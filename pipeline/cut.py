@@ -51,11 +51,11 @@ def cut(sources: Sequence[str], output: str, products: Sequence[str], changes: S
         document.set(change)
     job: Job = check(document)
     ingredients(job)
-    tasks = [Task(source) for source in _sources(sources, output, job.product_names)]
+    tasks = [Task(source) for source in _sources(sources, output, job)]
     stages = tuple(job.stages.items())
     gpu = 1.0 if torch.cuda.is_available() else 0.0
     counts: Counter[str] = Counter()
-    with _output(output) as folder:
+    with cut_output(output) as folder:
         pool = PoolSpec("cut", stages, cores(), gpu, BATCH)
         worker = Worker(WorkerSpec(pool, job.limits, folder.root, "", folder.run_id))
         with folder.writing():
@@ -63,7 +63,7 @@ def cut(sources: Sequence[str], output: str, products: Sequence[str], changes: S
         for start in range(0, len(tasks), BATCH):
             batch = worker.start(tasks[start : start + BATCH])
             worker.work(batch)
-            for row in _write(worker, batch, earlier):
+            for row in write_cut(worker, batch, earlier):
                 counts[row["status"]] += 1
                 ended = f"{row['reason']}  {row['detail']}" if row["reason"] else ""
                 made = "  ".join(
@@ -77,7 +77,7 @@ def cut(sources: Sequence[str], output: str, products: Sequence[str], changes: S
 
 
 @contextmanager
-def _output(output: str) -> Iterator[Folder]:
+def cut_output(output: str) -> Iterator[Folder]:
     """The output, for as long as the cut lasts; however it ends, it leaves nothing half-made there."""
     folder = Folder(output, CUT + new_run_id())
     with ExitStack() as stack:
@@ -92,7 +92,7 @@ def _output(output: str) -> Iterator[Folder]:
                 clear_dead(folder, cuts_only=True, also=folder.run_id)
 
 
-def _write(worker: Worker, batch: Sequence[PendingItem], earlier: dict[str, str]) -> list[dict[str, Any]]:
+def write_cut(worker: Worker, batch: Sequence[PendingItem], earlier: dict[str, str]) -> list[dict[str, Any]]:
     """Writes a batch's products, replacing those of earlier cuts; notes them as made by cuts. Returns the rows."""
     for work in batch:
         names = (output_name(product, work.item.id, made.ext) for product, made in work.item.outputs.items())
@@ -104,7 +104,7 @@ def _write(worker: Worker, batch: Sequence[PendingItem], earlier: dict[str, str]
     return rows
 
 
-def _sources(inputs: Sequence[str], output: str, products: Sequence[str]) -> list[Source]:
+def _sources(inputs: Sequence[str], output: str, job: Job) -> list[Source]:
     """Every picture of all inputs, named by its way from the folder that all inputs share.
 
     URLs are named by the last part of their path; those that would share a name, by the whole URL without its scheme.
@@ -118,7 +118,7 @@ def _sources(inputs: Sequence[str], output: str, products: Sequence[str]) -> lis
             path = _path(each)
             inside = os.path.relpath(path if os.path.isdir(path) else os.path.dirname(path), shared)
             prefix = "" if inside == "." else f"{display(inside)}/"
-        for source in as_sources(read_catalog(each, output, products).table):
+        for source in as_sources(read_catalog(each, output, job.product_names, job.columns).table):
             listed.append((each, source._replace(id=prefix + source.id)))
     uris: dict[str, set[str]] = {}
     for _, source in listed:

@@ -43,7 +43,7 @@ def read_manifest(manifest: Manifest, output: str, products: Sequence[str]) -> I
                     f"manifest {manifest.uri}, {manifest.place(row['row'])}: {uri} lies where the results go; "
                     "give another output"
                 )
-        yield _with_facts(made)
+        yield _with_columns(_with_facts(made))
 
 
 def _resolved(rows: pa.Table, manifest: Manifest) -> pa.Table:
@@ -80,7 +80,7 @@ def _resolved(rows: pa.Table, manifest: Manifest) -> pa.Table:
             text = f"{problems[i]} {uri}".encode("utf-8", "surrogatepass")
             etags[i], sizes[i] = hashlib.sha256(text).hexdigest()[:16], -1
         full.append(os.fsencode(uri))
-    columns = [ids, full, etags, categories, sizes, problems, numbers]
+    columns = [ids, full, etags, categories, sizes, problems, rows["columns"].to_pylist(), numbers]
     arrays = [pa.array(each, field.type) for each, field in zip(columns, NUMBERED, strict=True)]
     return pa.table(arrays, schema=NUMBERED)
 
@@ -131,6 +131,15 @@ def _with_facts(rows: pa.Table) -> pa.Table:
         place = NUMBERED.get_field_index(name)
         rows = rows.set_column(place, NUMBERED.field(name), pa.array(values, NUMBERED.field(name).type))
     return rows
+
+
+def _with_columns(rows: pa.Table) -> pa.Table:
+    """A row whose other columns say something else is another version of its picture: they count for the ETag."""
+    if not pc.any(pc.not_equal(rows["columns"], "")).as_py():
+        return rows
+    pairs = zip(rows["etag"].to_pylist(), rows["columns"].to_pylist(), strict=True)
+    marked = [f"{etag}+{hashlib.sha256(said.encode()).hexdigest()[:16]}" if said else etag for etag, said in pairs]
+    return rows.set_column(NUMBERED.get_field_index("etag"), NUMBERED.field("etag"), pa.array(marked, pa.string()))
 
 
 def _facts(uris: Sequence[str]) -> dict[str, Found]:

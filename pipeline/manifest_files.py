@@ -5,12 +5,11 @@ Each gives tables of `ROWS`, a few thousand rows at a time. What is remote is co
 
 from __future__ import annotations
 
-import codecs
 import csv
 import glob
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -27,6 +26,7 @@ from .partitions import Scratch
 from .retry import classify_error, with_retries
 from .storage import is_local, local_path, remote
 from .tables import delta_batches, iceberg_batches, iceberg_metadata
+from .text_tables import as_text, csv_rows, json_rows
 
 COLUMNS = ("id", "uri", "category", "etag", "size")
 ROWS = pa.schema(
@@ -35,12 +35,12 @@ ROWS = pa.schema(
         *((name, pa.string()) for name in COLUMNS[:-1]),
         ("size", pa.int64()),  # bytes; -1: not known
         ("problem", pa.string()),  # why it names no picture
+        ("columns", pa.string()),  # those that products want, as a JSON object
     ]
 )
 TEXTS, PARQUET = (".csv", ".jsonl", ".ndjson"), ".parquet"
 MANIFESTS = (PARQUET, *TEXTS)
 ICEBERG = ("iceberg://", ".metadata.json")
-DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 HTTP = ("http://", "https://")
 LIMITS = Limits(max_bytes=4 << 30)
 TOGETHER = 20_000  # rows
@@ -103,10 +103,12 @@ class Manifest:
     """The rows of a manifest.
 
     Attributes:
+        wanted: columns beside its own that products want -> whether it must have them.
         folder: what relative uris are relative to; without a slash at the end.
     """
 
-    def __init__(self, uri: str, what: str) -> None:
+    def __init__(self, uri: str, what: str, wanted: Mapping[str, bool] | None = None) -> None:
+        self.wanted = dict(wanted or {})
         self.uri, self._what, self._scratch = uri, what, Scratch()
         self._starts: list[tuple[int, str]] = []  # numbers of rows begin anew in each file: (rows before it, its name)
         path = local_path(uri) if is_local(uri) else uri
@@ -122,10 +124,10 @@ class Manifest:
         """Tables of `ROWS`; their numbers go on from file to file. Raises HairlineError: it cannot be read."""
         try:
             if self._what == "delta":
-                yield from self._numbered(delta_batches(self.uri, COLUMNS), {})
+                yield from self._numbered(delta_batches(self.uri, self._read), {})
             elif self._what == "iceberg":
                 where = self.uri if self.uri.lower().endswith(ICEBERG[1]) else iceberg_metadata(self.uri)
-                yield from self._numbered(iceberg_batches(where, COLUMNS), {})
+                yield from self._numbered(iceberg_batches(where, self._read), {})
             elif self._what == "files":
                 before = 0
                 for uri, name in self._several():
@@ -143,6 +145,11 @@ class Manifest:
         except (csv.Error, pa.ArrowException, OSError) as error:
             detail = classify_error(error).detail if isinstance(error, OSError) else str(error)
             raise self._unreadable(" ".join(detail.split())[:200]) from error
+
+    @property
+    def _read(self) -> list[str]:
+        """All columns that are read."""
+        return list(dict.fromkeys((*COLUMNS, *self.wanted)))
 
     def _unreadable(self, why: str) -> HairlineError:
         return HairlineError(f"manifest {self.uri}: cannot be read: {why}")
@@ -172,17 +179,11 @@ class Manifest:
             values = dict(part.split("=", 1) for part in name.split("/")[:-1] if "=" in part)
             hive = {key: "" if value == HIVE_NULL else unquote(value) for key, value in values.items()}
             with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
-                _check_columns(uri, [*file.schema_arrow.names, *hive])
-                wanted = [column for column in COLUMNS if column in file.schema_arrow.names]
+                _check_columns(uri, [*file.schema_arrow.names, *hive], self.wanted)
+                wanted = [column for column in self._read if column in file.schema_arrow.names]
                 yield from self._numbered(file.iter_batches(TOGETHER, columns=wanted), hive)
         else:
-            rows = _csv_rows(uri, path) if ending == ".csv" else _json_rows(uri, path)
-            try:
-                yield from _together(rows)
-            except UnicodeDecodeError as error:
-                raise HairlineError(
-                    f"manifest {uri}: cannot be read: line {_undecodable(path)} is no UTF-8; save it as UTF-8"
-                ) from error
+            yield from _together((_csv_rows if ending == ".csv" else _json_rows)(uri, path, self.wanted))
         if with_ending:
             os.unlink(path)
 
@@ -191,18 +192,34 @@ class Manifest:
         number = 0
         for batch in batches:
             if not number:
-                _check_columns(self.uri, [*batch.schema.names, *hive])
+                _check_columns(self.uri, [*batch.schema.names, *hive], self.wanted)
             columns: list[Any] = [pa.array(range(number + 1, number + len(batch) + 1), pa.int64())]
-            for field in list(ROWS)[1:]:
+            for field in list(ROWS)[1:-1]:
                 if field.name in batch.schema.names:
                     column = batch.column(field.name).cast(field.type)
                     columns.append(column.fill_null("" if field.type == pa.string() else -1))
                 else:
                     value = -1 if field.name == "size" else hive.get(field.name, "")
                     columns.append(pa.repeat(pa.scalar(value, field.type), len(batch)))
+            columns.append(pa.array(self._said(batch, hive), pa.string()))
             number += len(batch)
             if len(batch):
                 yield pa.table(columns, schema=ROWS)
+
+    def _said(self, batch: pa.RecordBatch, hive: dict[str, str]) -> list[str]:
+        """What each row says in the columns that products want."""
+        texts: dict[str, list[str]] = {}
+        for name in self.wanted:
+            if name in batch.schema.names:
+                texts[name] = batch.column(batch.schema.names.index(name)).cast(pa.string()).fill_null("").to_pylist()
+            elif name in hive:
+                texts[name] = [hive[name]] * len(batch)
+        rows = zip(*texts.values(), strict=True)
+        return [_packed(dict(zip(texts, row, strict=True))) for row in rows] if texts else [""] * len(batch)
+
+
+def _packed(values: Mapping[str, str]) -> str:
+    return json.dumps(values, ensure_ascii=False) if values else ""
 
 
 def _copy(uri: str, scratch: Scratch) -> str:
@@ -234,42 +251,18 @@ def _table(rows: list[tuple[Any, ...]]) -> pa.Table:
     return pa.table([pa.array(each, field.type) for each, field in zip(columns, ROWS, strict=True)], schema=ROWS)
 
 
-def _undecodable(path: str) -> int:
-    """The first line that is no UTF-8."""
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                line.decode()
-            except UnicodeDecodeError:
-                return number
-    return 1
-
-
-def _csv_rows(uri: str, path: str) -> Iterator[tuple[Any, ...]]:
-    """CSV as spreadsheets save it: UTF-8 with or without a mark in front, or UTF-16 with one."""
-    with open(path, "rb") as file:
-        marked = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    with open(path, encoding="utf-16" if marked else "utf-8-sig", newline="") as text:
-        head = text.readline()
-        heads = [next(csv.reader([head], delimiter=sign, skipinitialspace=True), []) for sign in DELIMITERS]
-        sign, names = max(zip(DELIMITERS, heads, strict=True), key=lambda pair: len({"id", "uri"} & set(pair[1])))
-        _check_columns(uri, names)
-        reader = csv.reader(text, delimiter=sign, skipinitialspace=True, strict=True)
-        where = [names.index(name) if name in names else -1 for name in COLUMNS]
-        begun = 2  # line at which a row begins; the head is line 1
-        try:
-            for fields in reader:
-                number, begun = begun, reader.line_num + 2
-                if not any(fields):  # a blank line, or what a spreadsheet makes of one
-                    continue
-                if len(fields) == len(names):
-                    *texts, size = (fields[at] if at >= 0 else "" for at in where)
-                    yield (number, *texts, *_size(size))
-                else:
-                    id = fields[0] if where[0] == 0 else ""  # fields after the one that broke are not where they belong
-                    yield number, id, "", "", "", -1, _miscounted(len(fields), len(names), sign)
-        except csv.Error as error:
-            raise HairlineError(f"manifest {uri}, row {begun}: cannot be read: {error}; look at its quotes") from error
+def _csv_rows(uri: str, path: str, wanted: Mapping[str, bool]) -> Iterator[tuple[Any, ...]]:
+    names, rows = csv_rows(f"manifest {uri}", path, ("id", "uri"))
+    _check_columns(uri, names, wanted)
+    where = [names.index(name) if name in names else -1 for name in COLUMNS]
+    more = {name: names.index(name) for name in wanted if name in names}
+    for number, fields, problem in rows:
+        if problem:
+            id = fields[0] if where[0] == 0 else ""  # fields after the one that broke are not where they belong
+            yield number, id, "", "", "", -1, problem, ""
+        else:
+            *texts, size = (fields[at] if at >= 0 else "" for at in where)
+            yield (number, *texts, *_size(size), _packed({name: fields[at] for name, at in more.items()}))
 
 
 def _size(text: str) -> tuple[int, str]:
@@ -280,50 +273,26 @@ def _size(text: str) -> tuple[int, str]:
     return (int(text), "") if good else (-1, f"the size {text[:40]} is no number of bytes")
 
 
-def _miscounted(has: int, should: int, sign: str) -> str:
-    hint = f"; what holds a {DELIMITERS[sign]} goes in double quotes" if has > should else ""
-    return f"it has {has} field{'s' * (has != 1)}, and the head {should}{hint}"
-
-
-def _json_rows(uri: str, path: str) -> Iterator[tuple[Any, ...]]:
-    """One JSON object a line; what is none is a row with a problem, and the others go on."""
+def _json_rows(uri: str, path: str, wanted: Mapping[str, bool]) -> Iterator[tuple[Any, ...]]:
     checked = False
-    with open(path, encoding="utf-8-sig") as text:
-        for number, line in enumerate(text, 1):
-            if not line.strip():
-                continue
-            values, problem = {}, ""
+    for number, found, problem in json_rows(f"manifest {uri}", path):
+        values, said = {}, ""
+        if not problem:
+            if not checked:
+                _check_columns(uri, list(found), wanted)
+                checked = True
             try:
-                found = json.loads(line)
-                if not isinstance(found, dict):
-                    raise ValueError("it is no object")
-                if not checked:
-                    _check_columns(uri, list(found))
-                    checked = True
-                values = {name: _as_text(found.get(name), name) for name in COLUMNS}
-            except json.JSONDecodeError as error:
-                problem = f"is no JSON: {error.msg} at column {error.colno}"
+                values = {name: as_text(found.get(name), name) for name in COLUMNS}
+                said = _packed({name: as_text(found[name], name, number=True) for name in wanted if name in found})
             except ValueError as error:
                 problem = str(error)
-            *texts, size = (values.get(name, "") for name in COLUMNS)
-            length, wrong = _size(size)
-            yield (number, *texts, length, problem or wrong)
+        *texts, size = (values.get(name, "") for name in COLUMNS)
+        length, wrong = _size(size)
+        yield (number, *texts, length, problem or wrong, said)
 
 
-def _as_text(value: Any, name: str) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool | list | dict | float):
-        raise ValueError(f"the {name} is no text")
-    text = str(value)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"the {name} is no valid text") from None
-    return text
-
-
-def _check_columns(uri: str, names: Sequence[str]) -> None:
-    for name in ("id", "uri"):
+def _check_columns(uri: str, names: Sequence[str], wanted: Mapping[str, bool]) -> None:
+    for name in ("id", "uri", *(name for name, must in wanted.items() if must)):
         if name not in names:
-            raise HairlineError(f"manifest {uri}: no column {name}{did_you_mean(name, names)}")
+            what = "" if name in ("id", "uri") else ", which a product takes"
+            raise HairlineError(f"manifest {uri}: no column {name}{what}{did_you_mean(name, names)}")

@@ -18,8 +18,7 @@ from ..stages.errors import HairlineError, PictureError
 from ..stages.item import Item
 from ..stages.limits import Limits
 from .fetch import fetch
-from .source import Source
-from .storage import display
+from .source import Source, item_of
 
 Start = Callable[["Sampling"], "PoolSample"]
 
@@ -138,7 +137,7 @@ def measure_pool(sampling: Sampling) -> PoolSample:
 
 
 def _item(source: Source, limits: Limits) -> Item:
-    item = Item(source.id, display(source.uri), etag=source.etag, category_hint=source.category, limits=limits)
+    item = item_of(source, limits)
     started = time.perf_counter()
     try:
         if source.problem:

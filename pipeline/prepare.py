@@ -72,7 +72,7 @@ def prepare(
         raise HairlineError(f"--from {force}: no pool runs such a stage{did_you_mean(force, job.stage_names)}")
     parts = ingredients(job)
     allocate(job.pools, nodes, at_most=at_most)
-    catalog = read_catalog(job.input, job.output, job.product_names)
+    catalog = read_catalog(job.input, job.output, job.product_names, job.columns)
     try:
         outdated = Outdated(output, parts, digest := fingerprint(parts), force or "")
         todo = compare(catalog, Ledger(output), outdated.first_stage, retry, torn(output), remote)

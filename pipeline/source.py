@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
 
+from ..stages.item import Item
+from ..stages.limits import Limits
 from .storage import CUTS, WORK, display
 
 OWN = ("results", "runs", "report", "settings", "kept", WORK, CUTS)  # folders of a run beside its products
@@ -22,6 +25,7 @@ class Source(NamedTuple):
     category: str = ""
     size: int = -1  # bytes; -1: not known
     problem: str = ""  # why it cannot be read, where that is known already; it ends as failed
+    columns: str = ""  # a JSON object: the manifest's other columns, those that products ask for
 
 
 SCHEMA = pa.schema(
@@ -32,6 +36,7 @@ SCHEMA = pa.schema(
         ("category", pa.string()),
         ("size", pa.int64()),
         ("problem", pa.string()),
+        ("columns", pa.string()),
     ]
 )
 
@@ -46,6 +51,18 @@ def as_table(sources: Iterable[Source]) -> pa.Table:
 def as_sources(table: pa.Table) -> list[Source]:
     rows = zip(*(table[name].to_pylist() for name in SCHEMA.names), strict=True)
     return [Source(id, os.fsdecode(uri), *rest) for id, uri, *rest in rows]
+
+
+def item_of(source: Source, limits: Limits) -> Item:
+    """A picture before anything of it is read."""
+    return Item(
+        source.id,
+        display(source.uri),
+        etag=source.etag,
+        category_hint=source.category,
+        columns=json.loads(source.columns) if source.columns else {},
+        limits=limits,
+    )
 
 
 def local_source(id: str, path: str, category: str = "") -> Source:

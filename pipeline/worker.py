@@ -34,8 +34,8 @@ from .outdated import start_of
 from .preflight import Errand, admit
 from .presence import CUT
 from .retry import WRONG_NAME, classify_error
-from .source import Source
-from .storage import Folder, display
+from .source import Source, item_of
+from .storage import Folder
 
 THREADS = 8  # of one worker, that wait for storage
 FILES = 4  # of kept states, in memory at once
@@ -202,7 +202,7 @@ class Worker:
 
     def _fetch(self, task: Task) -> PendingItem:
         source, limits = task.source, self.spec.limits
-        item = Item(source.id, display(source.uri), etag=source.etag, category_hint=source.category, limits=limits)
+        item = item_of(source, limits)
         item.attempts = 1
         started = time.perf_counter()
         try:

@@ -23,7 +23,6 @@ from .openapi import TYPES, describe_api, options_schema
 from .reference import base_of, render
 
 SOURCES = ("image_file", "image_file_b64", "image_url")
-NOT_ASKED = {"per_subject", "rules"}  # options that no request may give
 MASK, MAP = "alpha", "unsure"  # what `include` may name beside products
 UNCERTAINTY = ProductSpec(name=MAP, product="uncertainty", settings=ProductSettings())
 
@@ -130,15 +129,15 @@ def with_options(spec: ProductSpec, options: dict[str, Any], limits: Limits) -> 
     Raises:
         ApiError: 400; an option is wrong, or asks for a larger result than the limits allow a picture to be.
     """
-    known = type(spec.settings).model_fields
+    known = type(spec.settings).model_fields.keys() - spec.settings.not_asked
     for name in options:
-        if name not in known or name in NOT_ASKED:
-            names = ", ".join(sorted(set(known) - NOT_ASKED))
+        if name not in known:
+            names = ", ".join(sorted(known))
             raise ApiError(400, "unknown_parameter", f"Unknown parameter for {spec.name}", f"known are {names}")
     read = {name: _read(value) for name, value in options.items()}
     try:
         ours = {} if read.get("preset") else spec.settings.model_dump()  # a preset brings options of its own
-        settings = type(spec.settings).model_validate({**ours, **read}, context={"names_only": True})
+        settings = type(spec.settings).model_validate({**ours, **read}, context={"names_only": set(read)})
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "options"
@@ -195,8 +194,8 @@ def _wrong(name: str, detail: str) -> ApiError:
 
 
 def _read(value: Any) -> Any:
-    """Lists come as JSON, such as [800, 600]; the rest is left to pydantic."""
-    if isinstance(value, str) and value.lstrip().startswith("["):
+    """Lists and objects come as JSON, such as [800, 600]; the rest is left to pydantic."""
+    if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
         try:
             return json.loads(value)
         except (ValueError, RecursionError):

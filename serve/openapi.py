@@ -103,7 +103,8 @@ def options_schema(spec: ProductSpec) -> dict[str, Any]:
     for option, value in spec.settings.model_dump(mode="json").items():
         if option in schema["properties"]:  # not what a preset fills in
             schema["properties"][option]["default"] = value
-    schema["properties"].pop("per_subject", None)  # an answer is one file
+    for option in spec.settings.not_asked:
+        schema["properties"].pop(option, None)
     return schema
 
 

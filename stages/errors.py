@@ -1,4 +1,5 @@
-"""The kinds of trouble: the user's (`HairlineError`), a storage's (`OutageError`), one picture's (`PictureError`)."""
+"""The kinds of trouble: the user's (`HairlineError`), a storage's (`OutageError`), one picture's (`PictureError`,
+`Refused`)."""
 
 
 class HairlineError(Exception):
@@ -21,3 +22,7 @@ class PictureError(Exception):
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
+
+
+class Refused(PictureError):
+    """What a picture shows is not what a product is made of. In a run it ends as `filtered` with this reason."""

@@ -16,7 +16,7 @@ from .errors import PictureError
 from .imaging.png import encode_png
 from .limits import DEFAULT_LIMITS, Limits
 from .request import RequestSpec
-from .verdicts import Verdict
+from .verdicts import Check, Verdict
 
 if TYPE_CHECKING:
     from .decode.picture import Picture
@@ -64,11 +64,15 @@ class Subject:
 
 @dataclass
 class Output:
-    """One finished product: the encoded file, its ending (without the dot), and what its product says of it."""
+    """One finished product: the encoded file, its ending (without the dot), and what its product says of it.
+
+    `checks` are what cannot be told from the file alone: measured when it was made, for its verdict.
+    """
 
     data: bytes
     ext: str
     facts: dict[str, int] = field(default_factory=dict)
+    checks: list[Check] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -115,6 +119,7 @@ class Item(Facts):
         data: the file's bytes; empty once the picture has ended.
         etag: tells another version of the file.
         category_hint: the category that a manifest or a request names, or empty.
+        columns: values of the manifest's other columns, those that products ask for.
         crops: what the coarse stage found, crop by crop.
         alpha: uint8 [H, W], 0..255, of the upright picture, or None until the fine stage.
         subjects: single subjects, where there are several.
@@ -132,6 +137,7 @@ class Item(Facts):
     data: bytes = b""
     etag: str = ""
     category_hint: str = ""
+    columns: dict[str, str] = field(default_factory=dict)
     crops: list[CoarseCrop] = field(default_factory=list)
     alpha: U8 | None = None
     subjects: list[Subject] = field(default_factory=list)

@@ -54,6 +54,55 @@ FILTERED: dict[str, Meaning] = {  # a judgement about the picture
         "Your own classifier of ordered grades puts the picture below the lowest grade that passes.",
         "Look at the grades in the picture's quality, or set filter.min_grade lower.",
     ),
+    "no_outline": Meaning(
+        "No outline",
+        "Nothing of the subject is as opaque as the outline's level asks.",
+        "Choose a lower level for the outline.",
+    ),
+    "no_face": Meaning(
+        "No face",
+        "A product needs a face, and none was found that looks at the camera.",
+        "Take a picture from the front, with the whole face free and in light.",
+    ),
+    "several_faces": Meaning(
+        "Several faces", "An ID photo shows one person, and there are more.", "Crop the picture to one person."
+    ),
+    "face_too_small": Meaning(
+        "Face too small",
+        "The picture would have to be enlarged more than the product's max_enlarge allows.",
+        "Use a larger picture, or one taken from nearer.",
+    ),
+    "face_turned": Meaning(
+        "Face turned", "The face looks aside, up or down.", "Take a picture that looks straight at the camera."
+    ),
+    "face_tilted": Meaning(
+        "Head tilted",
+        "The head leans to a side more than can be turned upright, or than the authority allows.",
+        "Take a picture with the head upright.",
+    ),
+    "eyes_outside": Meaning("Eyes outside", "An eye lies outside of the picture.", "Use a picture of the whole face."),
+    "head_cut_off": Meaning(
+        "Head cut off",
+        "The picture's edge cuts off the hair, the head or the chin.",
+        "Use a picture with room around the head.",
+    ),
+    "no_room": Meaning(
+        "No room around the head",
+        "The picture ends too near the head for what the authority asks; the message says where and by how much.",
+        "Use a picture taken from further away, with more of the shoulders.",
+    ),
+    "face_too_dark": Meaning(
+        "Face too dark", "The face lies in the dark.", "Take a picture with light from the front."
+    ),
+    "face_too_bright": Meaning(
+        "Face too bright", "Large parts of the face are as bright as can be.", "Take a picture with less light."
+    ),
+    "face_blurred": Meaning("Face blurred", "The eyes are out of focus, or moved.", "Take a sharper picture."),
+    "face_occluded": Meaning(
+        "Face covered",
+        "Dark glasses, a mask or something else covers the eyes or the mouth.",
+        "Take a picture with the face free.",
+    ),
     "no_subject": Meaning(
         "No subject",
         "Neither the detector nor the whole-picture mask found anything to cut out.",
@@ -148,6 +197,11 @@ FAILED: dict[str, Meaning] = {  # something broke
         "The background cannot be read",
         "The picture that was given as the new background is damaged or of an unknown format.",
         "Give another background.",
+    ),
+    "template": Meaning(
+        "The poster cannot be filled",
+        "A column that the template takes has no value, or the template, a font or a picture of it is not here.",
+        "Fill in the column, or bring the files to every node; then run again with --retry failed.",
     ),
     "write": Meaning(
         "Could not be written",

@@ -104,8 +104,8 @@ def test_ci_says_when_pytest_did_not_finish(tools: Tools) -> None:
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
-        ("test", [".venv/bin/pytest tests"]),
-        ("test-fast", ['.venv/bin/pytest -m "not heavy" tests']),
+        ("test", [".venv/bin/pytest -n 2 --dist loadfile tests"]),
+        ("test-fast", ['.venv/bin/pytest -n 2 --dist loadfile -m "not heavy" tests']),
         ("lint", [f".venv/bin/{tool}" for tool in ("ruff check .", "ruff format --check .", "mypy", "lint-imports")]),
         ("docs", [".venv/bin/python docs/make_site.py site"]),
     ],

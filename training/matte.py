@@ -17,8 +17,8 @@ from ..stages.item import CoarseCrop
 from .data import U8
 from .synth.composite import F32
 
-# The best of 18 ways tried on a ball with hair, drawn without it, that do not reach further: the sum of the error fell from
-# 6,660 to 3,720 (tests/training/test_matte.py).
+# The best of 18 ways tried on a ball with hair, drawn without it, of those that reach no further: the sum of the error
+# fell from 6,660 to 3,720 (tests/training/test_matte.py).
 REACH = 0.03  # around a mask's edge, share of its longer side, where it is not believed
 DOUBT = 0.3  # its expected error there
 SIDE = 320  # longest side at which the fine stage gets a mask, pixels: that of the coarse stage's answers

@@ -30,11 +30,11 @@ def _evaluate(options: argparse.Namespace) -> int:
         return rows_of_run(output)
 
     def cut(pictures: Path, mattes: Path) -> None:
-        import cv2
         import numpy as np
 
         from ..cutter import Cutter  # brings torch
         from ..evaluation.pairs import by_name
+        from ..stages.imaging.png import encode_png
 
         found = by_name(pictures)
         cutouts = Cutter(options.job, keep_rejects=True).cut_many(found.values())
@@ -43,7 +43,10 @@ def _evaluate(options: argparse.Namespace) -> int:
                 raise HairlineError(f"{found[name]}: {cutout.detail or cutout.reason}")
             alpha = cutout.alpha if cutout.ok else np.zeros((cutout.height, cutout.width), np.uint8)
             path = mattes / f"{name}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(path), alpha)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(encode_png(alpha))
+            except OSError as error:
+                raise HairlineError(f"{path}: cannot be written: {error.strerror}") from error
 
     return evaluate(options, rows, cut)

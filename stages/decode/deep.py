@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 SAME = 1.01  # levels of 255 by which rounding differs between readers
 
-# EXIF orientation -> (transposed, then flipped as `cv2.flip` counts; None: not)
+# EXIF orientation -> (transposed, then flipped as `cv2.flip` counts; None: not). Pillow holds no colours of 16 bits, so
+# what `picture.TRANSPOSE` names for it is said for OpenCV here.
 UPRIGHT: dict[int, tuple[bool, int | None]] = {
     2: (False, 1),
     3: (False, -1),

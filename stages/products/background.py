@@ -21,7 +21,7 @@ from ..limits import Limits
 from ..verdicts import Verdict, judged
 from . import grounds
 from .background_rules import BackgroundRules
-from .base import Matte, Product, ProductSettings
+from .base import Matte, Product, ProductSettings, from_request
 from .encode import Tags, jpeg, png, webp
 from .placing import cut_sides, place, placed_at
 from .preset_files import PresetSettings
@@ -40,6 +40,7 @@ class BackgroundSettings(PresetSettings):
 
     Rules: ClassVar[type[BaseModel]] = BackgroundRules
     product: ClassVar[str] = "background"
+    not_asked: ClassVar[frozenset[str]] = PresetSettings.not_asked | {"picture", "digest"}
 
     kind: Literal["color", "gradient", "picture", "blur", "transparent"] = Field(
         "color",
@@ -78,7 +79,7 @@ class BackgroundSettings(PresetSettings):
     @field_validator("picture")
     @classmethod
     def _no_path_of_a_request(cls, value: str, info: ValidationInfo) -> str:
-        if value and info.context and info.context.get("names_only"):
+        if value and from_request(info, "picture"):
             raise ValueError("a request cannot name a file of the service")
         return value
 

@@ -14,10 +14,11 @@ from typing import ClassVar, Generic, TypeVar
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo
 
 from ..decode.picture import Picture
 from ..decode.transparency import MIN_VISIBLE_ALPHA, combine_alpha
+from ..faces.find import Face, find_faces
 from ..imaging.foreground import estimate_foreground
 from ..item import Item, Output
 from ..verdicts import Verdict
@@ -26,15 +27,29 @@ U8 = NDArray[np.uint8]
 
 
 class ProductSettings(BaseModel):
-    """Base of every product's settings."""
+    """Base of every product's settings.
+
+    Validated with the context `names_only`, a set of options, those come from a request and may name no files.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    not_asked: ClassVar[frozenset[str]] = frozenset({"per_subject", "rules"})  # options that no request may give
 
     per_subject: bool = Field(False, description="also one file for each subject, as `<name>-1`, `<name>-2`, …")
+
+    @property
+    def columns(self) -> dict[str, bool]:
+        """Columns of a manifest that are wanted besides those that every run reads -> whether there must be one."""
+        return {}
 
     def most_pixels(self, width: int, height: int, max_pixels: int) -> int:
         """Pixels, at most, of what is made from a picture of that size (`max_pixels`: the limit on pictures)."""
         return width * height
+
+
+def from_request(info: ValidationInfo, option: str) -> bool:
+    """Whether an option that is validated was given by a request."""
+    return option in (info.context or {}).get("names_only", ())
 
 
 @dataclass
@@ -68,6 +83,11 @@ class Matte:
         return estimate_foreground(self.picture.colours(), self.found)
 
     @cached_property
+    def faces(self) -> list[Face]:
+        """The picture's faces, the largest first; looked for when first needed."""
+        return find_faces(self.picture.colours())
+
+    @cached_property
     def box(self) -> tuple[int, int, int, int]:
         """(x0, y0, x1, y1) around what is more than faint, x1 and y1 exclusive."""
         solid = self.alpha >= MIN_VISIBLE_ALPHA
@@ -85,18 +105,25 @@ class Product(ABC, Generic[S]):
         Settings: the pydantic model of its options.
         of_matte: whether there is nothing to make where no subject was found.
         ext: the ending of its files, where no option `format` says it.
+        of_faces: whether it looks for faces, whose networks are then part of the fingerprint.
     """
 
     Settings: ClassVar[type[ProductSettings]] = ProductSettings
     of_matte: ClassVar[bool] = True
     ext: ClassVar[str] = "png"
+    of_faces: ClassVar[bool] = False
 
     def __init__(self, settings: S) -> None:
         self.settings = settings
 
     @abstractmethod
     def make(self, matte: Matte) -> Output:
-        """The finished file. Raises PictureError if the picture does not allow it."""
+        """The finished file.
+
+        Raises:
+            PictureError: the picture does not allow it.
+            Refused: what it shows is not what the product is made of.
+        """
 
     def verify(self, made: Output, name: str) -> Verdict | None:
         """Whether what it made keeps the rules of its preset; None where it has none. name: the product's in a job."""

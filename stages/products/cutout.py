@@ -14,14 +14,13 @@ from pydantic import Field, model_validator
 
 from ..item import Output
 from .base import Matte, Product, ProductSettings
-from .encode import Compression, avif, jpeg, png, tiff, webp
-from .layered import ora, psd, zipped
+from .encode import Compression, avif, png, tiff, webp
+from .layered import colours_and_alpha, ora, psd
 
 NEEDS: Mapping[str, str] = MappingProxyType({"psd": "psd_tools", "tiff": "tifffile"})  # modules that an extra brings
 EXTRA = "hairline-matting[formats]"
 LAYERED = {"psd": psd, "ora": ora}
 DEEP = ("png", "tiff")  # that hold 16 bits a channel
-ZIP_QUALITY = 92
 Format = Literal["png", "webp", "avif", "tiff", "psd", "ora", "zip"]
 
 
@@ -81,9 +80,8 @@ class Cutout(Product[CutoutSettings]):
             case "tiff":
                 return Output(tiff(rgba, tags), "tiff")
             case "zip":
-                color = jpeg(np.ascontiguousarray(rgba[..., :3]), tags, ZIP_QUALITY)
-                parts = {"color.jpg": color, "alpha.png": png(np.ascontiguousarray(rgba[..., 3]), tags)}
-                return Output(zipped(parts), "zip")
+                colours, alpha = (np.ascontiguousarray(part) for part in (rgba[..., :3], rgba[..., 3]))
+                return Output(colours_and_alpha(colours, alpha, tags), "zip")
         return Output(png(rgba, tags, s.compression), "png")
 
 

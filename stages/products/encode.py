@@ -31,6 +31,7 @@ class Tags(NamedTuple):
     dpi: tuple[float, float] | None = None
 
 
+JPEG_QUALITY = 92  # where no option says another
 Compression = Literal["fast", "small"]
 
 

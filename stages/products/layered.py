@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .encode import Tagged, Tags, png
+from .encode import JPEG_QUALITY, Tagged, Tags, jpeg, png
 
 U8 = NDArray[np.uint8]
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same layers have the same bytes
@@ -79,6 +79,16 @@ def ora(rgba: U8, picture: U8, tags: Tagged) -> bytes:
         "Thumbnails/thumbnail.png": png(np.asarray(small, np.uint8), Tags(None)),
     }
     return zipped(parts)
+
+
+def colours_and_alpha(rgb: U8, alpha: U8, tags: Tagged) -> bytes:
+    """A zip of `color.jpg` and `alpha.png`: a cut-out for programs that read no transparency.
+
+    Args:
+        rgb: uint8 [h, w, 3].
+        alpha: uint8 [h, w].
+    """
+    return zipped({"color.jpg": jpeg(rgb, tags, JPEG_QUALITY), "alpha.png": png(alpha, tags)})
 
 
 def zipped(parts: Mapping[str, bytes]) -> bytes:

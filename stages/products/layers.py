@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from ..decode.picture import Picture
 from ..decode.transparency import MIN_VISIBLE_ALPHA
 from ..item import Output, Rect
-from .encode import jpeg, png, webp
-from .layered import zipped
+from .encode import JPEG_QUALITY, jpeg, png, webp
+from .layered import colours_and_alpha
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
-JPEG_QUALITY = 92
 STRIP = 128  # rows
 
 
@@ -49,7 +48,7 @@ def shrink(layer: Layer, megapixels: float) -> Layer:
     """At most so many megapixels, averaged by area; colours weigh with their alpha."""
     height, width = layer.alpha.shape
     scale = (megapixels * 1e6 / (width * height)) ** 0.5
-    return layer if scale >= 1 else _resized(layer, max(1, int(width * scale)), max(1, int(height * scale)))
+    return layer if scale >= 1 else resized(layer, max(1, int(width * scale)), max(1, int(height * scale)))
 
 
 def solid(alpha: U8) -> U8:
@@ -66,7 +65,7 @@ def move(layer: Layer, scale: float | None, position: tuple[float, float] | None
     part = layer.cut(layer.box)
     if scale is not None:
         factor = scale * min(width / (x1 - x0), height / (y1 - y0))
-        part = _resized(part, max(1, round((x1 - x0) * factor)), max(1, round((y1 - y0) * factor)))
+        part = resized(part, max(1, round((x1 - x0) * factor)), max(1, round((y1 - y0) * factor)))
     h, w = part.alpha.shape
     if position is None:  # it grows and shrinks around its own middle
         left, top = round((x0 + x1 - w) / 2), round((y0 + y1 - h) / 2)
@@ -154,7 +153,8 @@ def _part(array: U8, rect: Rect) -> U8:
     return result
 
 
-def _resized(layer: Layer, width: int, height: int) -> Layer:
+def resized(layer: Layer, width: int, height: int) -> Layer:
+    """The layer at another size; colours weigh with their alpha."""
     smaller = width * height < layer.alpha.size
     way = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
     weight = layer.alpha.astype(np.uint16)
@@ -178,8 +178,7 @@ def encoded(rgb: U8, alpha: U8, kind: str, source: Picture) -> Output:
     if kind == "webp":
         return Output(webp(np.dstack([rgb, alpha]), source, 90, keep_hidden=False), "webp")
     if kind == "zip":
-        parts = {"color.jpg": jpeg(rgb, source, JPEG_QUALITY), "alpha.png": png(alpha, source)}
-        return Output(zipped(parts), "zip")
+        return Output(colours_and_alpha(rgb, alpha, source), "zip")
     return Output(png(np.dstack([rgb, alpha]), source), "png")
 
 

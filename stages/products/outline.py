@@ -13,9 +13,8 @@ from pydantic import Field
 from ..errors import PictureError
 from ..item import Output
 from .base import Matte, Product, ProductSettings
-from .encode import jpeg
+from .encode import JPEG_QUALITY, jpeg
 
-QUALITY = 92  # of the picture that is clipped
 SPECK = 1e-5  # share of the picture below which a piece or a hole is none
 
 
@@ -50,7 +49,7 @@ class Outline(Product[OutlineSettings]):
         if not s.clip:
             body = f'<path id="outline" fill="#000" fill-rule="evenodd" d="{path}"/>\n'
         else:
-            data = base64.b64encode(jpeg(matte.picture.colours(), matte.picture, QUALITY)).decode()
+            data = base64.b64encode(jpeg(matte.picture.colours(), matte.picture, JPEG_QUALITY)).decode()
             body = (
                 f'<clipPath id="outline"><path clip-rule="evenodd" d="{path}"/></clipPath>\n'
                 f'<image width="{width}" height="{height}" clip-path="url(#outline)" '

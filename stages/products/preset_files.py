@@ -19,7 +19,7 @@ from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
 
 from ..documents import Document, did_you_mean, read_text, validate
 from ..errors import HairlineError
-from .base import ProductSettings
+from .base import ProductSettings, from_request
 
 FOLDER = Path(__file__).parent / "presets"
 BUILTIN: dict[str, Path] = {path.stem: path for path in sorted(FOLDER.glob("*/*.yaml"))}
@@ -197,7 +197,7 @@ class PresetSettings(ProductSettings):
         if data.get("rules") is not None:  # as dumped
             return {**data, "rules": cls.Rules.model_validate(data["rules"])}
         name = str(data["preset"])
-        if is_file(name) and info.context and info.context.get("names_only"):
+        if is_file(name) and from_request(info, "preset"):
             raise ValueError("preset: only those that come with Hairline can be asked for")
         preset = read_preset(name)
         if preset.product != cls.product:

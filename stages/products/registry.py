@@ -12,8 +12,10 @@ from .background import Background
 from .base import Product
 from .composition import Composition
 from .cutout import Cutout
+from .id_photo import IdPhoto
 from .mask import Mask
 from .outline import Outline
+from .poster import Poster
 from .preset_files import BUILTIN
 from .uncertainty import UncertaintyMap
 from .white_background import WhiteBackground
@@ -24,6 +26,8 @@ PRODUCTS: dict[str, type[Product[Any]]] = {
     "outline": Outline,
     "white_background": WhiteBackground,
     "background": Background,
+    "id_photo": IdPhoto,
+    "poster": Poster,
 }
 
 # What requests alone can name: it takes what no job file holds, or shows what is not of the subject.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,9 +10,11 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from ..base import EachStage, Settings
+from ..errors import Refused
 from ..item import Item, Output
 from ..verdicts import Verdict
 from .base import Matte, Product
+from .registry import product_class
 from .spec import ProductSpec
 
 U8 = NDArray[np.uint8]
@@ -33,6 +36,15 @@ class ProductsSettings(Settings):
                 raise ValueError(f"two products are called {name!r}: give one another name, {{other: {{product: …}}}}")
         return products
 
+    @property
+    def columns(self) -> dict[str, bool]:
+        """Columns of a manifest that some product wants -> whether there must be one."""
+        wanted: dict[str, bool] = {}
+        for spec in self.products:
+            for name, needed in spec.settings.columns.items():
+                wanted[name] = needed or wanted.get(name, False)
+        return wanted
+
 
 class ProductsStage(EachStage[ProductsSettings]):
     """Makes every wanted product of a picture: those of its request, or else those of the settings.
@@ -48,6 +60,14 @@ class ProductsStage(EachStage[ProductsSettings]):
         super().__init__(settings)
         self._products = [(spec.name, spec.build()) for spec in settings.products]
 
+    @classmethod
+    def weight_hashes(cls, settings: ProductsSettings) -> dict[str, str]:
+        if not any(product_class(spec.product).of_faces for spec in settings.products):
+            return {}
+        from ..faces.networks import weight_hashes
+
+        return weight_hashes()
+
     def process_one(self, item: Item) -> None:
         products = self._products
         if item.request:
@@ -57,6 +77,12 @@ class ProductsStage(EachStage[ProductsSettings]):
         whole = whole_matte(item)
         if any(product.of_matte for _, product in products) and reject_if_empty(item, whole):
             return
+        try:
+            self._make(item, whole, products)
+        except Refused as refused:
+            item.filter(self.name, refused.reason, refused.detail)
+
+    def _make(self, item: Item, whole: Matte, products: Sequence[tuple[str, Product[Any]]]) -> None:
         outputs: dict[str, Output] = {}
         verdicts: list[Verdict] = []
 

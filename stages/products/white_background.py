@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from math import isqrt
 from typing import Annotated, ClassVar, Literal
@@ -9,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..decode.colours import as_srgb, srgb_profile
 from ..decode.transparency import MIN_VISIBLE_ALPHA
@@ -30,11 +31,25 @@ MAX_SCALE = 64.0  # with more, the pixels at the edge of the canvas, which are e
 FAINT = 4  # of 255: less alpha than this darkens white by a level or two, and no shop takes that for white
 
 
+ScaleBy = Literal["longest", "width", "height", "area"]
+
+
+class Look(BaseModel):
+    """How the subjects of a group stand on their canvas; what is left out is the product's own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fill: float | None = Field(None, gt=0, le=1, description="share of the canvas; what it leaves is the margin")
+    scale_by: ScaleBy | None = Field(None, description="what fill is of")
+    baseline: float | None = Field(None, gt=0, le=1, description="where the lower edges stand, share from the top")
+
+
 class WhiteBackgroundSettings(PresetSettings):
     """Options of `white_background`."""
 
     Rules: ClassVar[type[BaseModel]] = WhiteRules
     product: ClassVar[str] = "white_background"
+    not_asked: ClassVar[frozenset[str]] = PresetSettings.not_asked | {"group", "series"}
 
     canvas: Literal["square", "keep"] | tuple[Side, Side] = Field(
         "square",
@@ -53,7 +68,7 @@ class WhiteBackgroundSettings(PresetSettings):
         "centre",
         description="a subject that the frame cuts off: centre as if it were whole; anchor: flush with that edge",
     )
-    scale_by: Literal["longest", "width", "height", "area"] = Field(
+    scale_by: ScaleBy = Field(
         "longest",
         description="what fill is of: the longer side, width, height, or area, by which thin and bulky things look "
         "alike in a series; the margins hold in any case. Of a canvas of given size",
@@ -65,12 +80,35 @@ class WhiteBackgroundSettings(PresetSettings):
         description="where the subject's lower edge stands, share of the height from the top, the same in a whole "
         "series; null: it is centred. Of a canvas of given size",
     )
+    group: str = Field("", description="column of the manifest that tells which pictures make a series")
+    series: dict[str, Look] = Field(
+        default_factory=dict,
+        description="by group: one scale rule, baseline and margin for all of its pictures; groups that are not named "
+        "have the product's own",
+    )
     shadow: Literal["none", "contact", "own"] = Field(
         "none",
         description="none; contact: a soft one is made where the subject stands; own: the picture's, where its ground "
         "is plain enough to tell",
     )
     srgb: bool = Field(False, description="colours are converted to sRGB, and the file has its profile")
+
+    @model_validator(mode="after")
+    def _series_have_groups(self) -> WhiteBackgroundSettings:
+        if bool(self.group) != bool(self.series):
+            raise ValueError("group: a column, and series: the look of its groups, are given together or not at all")
+        if self.series and isinstance(self.canvas, str):
+            raise ValueError("series: the pictures of a group share a canvas of given size: canvas: [2000, 2000]")
+        return self
+
+    @property
+    def columns(self) -> dict[str, bool]:
+        return {self.group: True} if self.group else {}
+
+    def of_group(self, columns: Mapping[str, str]) -> WhiteBackgroundSettings:
+        """As they are for a picture whose manifest says so of it."""
+        look = self.series.get(columns.get(self.group, ""))
+        return self.model_copy(update=look.model_dump(exclude_none=True)) if look else self
 
     def most_pixels(self, width: int, height: int, max_pixels: int) -> int:
         if self.canvas == "keep":
@@ -117,7 +155,7 @@ class WhiteBackground(Product[WhiteBackgroundSettings]):
 
     def _place(self, matte: Matte, alpha: U8) -> tuple[tuple[int, int], Place]:
         """The canvas, width and height, and the subject's place on it."""
-        s, (x0, y0, x1, y1) = self.settings, matte.box
+        s, (x0, y0, x1, y1) = self.settings.of_group(matte.item.columns), matte.box
         cut = cut_sides(matte.alpha, matte.box) if s.cut_off == "anchor" else ()
         if s.canvas == "square":
             limit = matte.item.limits.max_pixels

@@ -83,7 +83,7 @@ def test_the_ending_says_the_format(cutout: hairline.Cutout, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("name", "options", "says"),
     [
-        ("a.jpg", {}, "cutout does not come as .jpg: product cutout: format: Input should be 'png' or 'webp'"),
+        ("a.jpg", {}, "cutout does not come as .jpg: product cutout: format: Input should be 'png', 'webp', "),
         ("a", {}, "cutout does not come as a file without ending"),
         ("a.webp", {"product": "mask"}, "mask does not come as .webp, but as .png"),
         ("a.png", {"product": "msk"}, "unknown product 'msk': did you mean 'mask'?"),

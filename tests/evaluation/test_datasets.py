@@ -69,6 +69,13 @@ def test_a_set_judged_with_its_trimaps_and_shown(tmp_path: Path, capsys: pytest.
     assert text.count("<img") == 10 and "http" not in text  # picture, cut out, matte, truth, difference; nothing loaded
     assert main(command) == 0  # its own page may be replaced
     capsys.readouterr()
+    for path in (tmp_path / "AIM-500" / "mask").iterdir():
+        path.rename(path.with_name(f"{path.stem}.jpg.png"))  # named as products are
+        (predicted / path.name).rename(predicted / f"{path.stem}.jpg.png")
+    command = ["evaluate", str(predicted), str(tmp_path / "AIM-500" / "mask"), "--html", str(page)]
+    assert main([*command, "--pictures", str(tmp_path / "AIM-500" / "original")]) == 0
+    assert page.read_text().count("<img") == 10
+    capsys.readouterr()
     page.write_text("my notes")
     assert main(command) == 2 and "no page of hairline evaluate" in capsys.readouterr().err
     assert page.read_text() == "my notes"

@@ -223,7 +223,7 @@ def test_a_tiny_subject_is_not_enlarged_beyond_all_measure() -> None:
         picture = SimpleNamespace(icc_profile=None, dpi=None)
         matte = SimpleNamespace(
             foreground=np.zeros((40, 40, 3), np.uint8), alpha=alpha, box=(20, 20, 21, 21), picture=picture,
-            item=SimpleNamespace(limits=Limits()),
+            item=SimpleNamespace(limits=Limits(), columns={}),
         )  # fmt: skip
         made = module.WhiteBackground(settings).make(matte)  # type: ignore[arg-type]
     finally:

@@ -29,8 +29,12 @@ def test_products_are_listed_and_have_routes(service: Server) -> None:
     for product in products:
         assert product["title"] and "properties" in product["options"]
         answer = service.post(f"/v1/{product['name']}", files=files())
+        if product["name"] == "id_photo":  # of a cat
+            assert answer.status_code == 422 and answer.json()["errors"][0]["code"] in ("no_face", "face_too_small")
+            continue
         assert answer.status_code == 200, (product["name"], answer.text)
-        assert opened(answer.content).size[0] > 0
+        if answer.headers["Content-Type"] != "image/svg+xml":
+            assert opened(answer.content).size[0] > 0
         assert answer.headers["X-Hairline-Status"] == "ok" and answer.headers["X-Hairline-Category"]
         assert 0 <= float(answer.headers["X-Hairline-Confidence"]) <= 1
 

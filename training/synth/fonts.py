@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from PIL import ImageFont
-from PIL.ImageFont import Axis
-
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+from ...stages.products.fonts import Face as FontFile
+from ...stages.products.fonts import Font, has_letter
+from ...stages.products.fonts import font as load_font
 
 
 @dataclass(frozen=True)
@@ -53,18 +52,9 @@ def faces_of(script: str) -> list[Face]:
     return [face for face in faces() if script in face.scripts]
 
 
-@lru_cache(maxsize=512)
 def font(face: Face, size: int, weight: int = 400) -> Font:
     """The face at a size in pixels; `weight` (100..900) counts for variable fonts only."""
-    if not face.path:
-        return ImageFont.load_default(size)
-    loaded = ImageFont.truetype(face.path, size)
-    try:
-        axes = loaded.get_variation_axes()
-    except OSError:  # not a variable font
-        return loaded
-    loaded.set_variation_by_axes([_value(axis, weight) for axis in axes])
-    return loaded
+    return load_font(FontFile(face.path), size, weight)
 
 
 def spelled(text: str, face: Face) -> str:
@@ -76,19 +66,8 @@ def spelled(text: str, face: Face) -> str:
     return "".join(found)
 
 
-@lru_cache(maxsize=100_000)
 def _has(face: Face, letter: str) -> bool:
-    """Whether the face draws the letter otherwise than a sign that no font has."""
-    if letter.isspace():
-        return True
-    drawn, missing = (font(face, 22).getmask(sign) for sign in (letter, "\U0010fffe"))
-    return drawn.size != missing.size or bytes(drawn) != bytes(missing)
-
-
-def _value(axis: Axis, weight: int) -> float:
-    """The weight on the axis of that name, the axis' default on others."""
-    low, default, high = (axis[key] or 0 for key in ("minimum", "default", "maximum"))
-    return float(min(max(weight, low), high) if axis["name"] == b"Weight" else default)
+    return has_letter(FontFile(face.path), letter)
 
 
 def _site_folders() -> list[Path]:

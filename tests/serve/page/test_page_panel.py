@@ -102,6 +102,33 @@ def test_options_are_said_in_plain_words(open_page: Open, good: bytes, service: 
     saved = page.download(".save", tmp_path).read_bytes()
     same = service.post("/v1/cutout", files={"image_file": good}, data={"crop": "true", "margin": "0.01"}).content
     assert saved == same != asked(service, "/v1/cutout", good)
+    row.get_by_role("checkbox", name="Cutout").uncheck()
+
+    row = page.tab.locator(".product", has=page.tab.get_by_text("Background", exact=True))
+    row.get_by_role("checkbox", name="Background").check()
+    row.get_by_text("Options", exact=True).click()
+    kind = row.get_by_label("Background", exact=True).last
+    assert "A picture" not in kind.inner_text()  # no request can name a file
+    kind.select_option("Gradient")
+    row.get_by_label("Second colour").fill("#102030")
+    row.get_by_label("Canvas").select_option("Own size…")
+    row.get_by_label("Stands at").first.select_option("Number…")
+    row.get_by_role("spinbutton", name="Stands at").fill("90")
+    page.steady()
+    saved = page.download(".save", tmp_path).read_bytes()
+    options = {"kind": "gradient", "color2": "[16, 32, 48]", "canvas": "[1600, 1600]", "baseline": "0.9"}
+    assert saved == service.post("/v1/background", files={"image_file": good}, data=options).content
+    row.get_by_role("checkbox", name="Background").uncheck()
+
+    row = page.tab.locator(".product", has=page.tab.get_by_text("Poster", exact=True))
+    row.get_by_role("checkbox", name="Poster").check()
+    row.get_by_text("Options", exact=True).click()
+    row.get_by_label("Texts: Title").fill("مرحبا")
+    row.get_by_label("Texts: Title").blur()
+    page.steady()
+    saved = page.download(".save", tmp_path).read_bytes()
+    answer = service.post("/v1/poster", files={"image_file": good}, data={"values": json.dumps({"title": "مرحبا"})})
+    assert saved == answer.content and answer.headers["X-Hairline-Verdict"] == "pass"
 
 
 def test_what_service_says_of_its_options_is_all_shown(open_page: Open, service: Server) -> None:

@@ -106,9 +106,14 @@ def test_samples_run(language: str, service: Server, tmp_path: Path) -> None:
         file.write_text(text)
         program = {"curl": "bash", "Python": sys.executable, "JavaScript": "node"}[language]
         done = subprocess.run([program, str(file)], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        if route.endswith("id_photo"):  # of a cat: the sample asks, and is told
+            assert done.returncode and "422" in done.stdout + done.stderr, (route, done.stderr[-1000:])
+            continue
         assert done.returncode == 0, (route, done.stdout[-500:], done.stderr[-1000:])
         saved = re.search(r"result\.\w+", text)
-        if saved:
+        if saved and saved[0].endswith(".svg"):
+            assert "<path" in (tmp_path / saved[0]).read_text()
+        elif saved:
             with Image.open(tmp_path / saved[0]) as image:
                 image.load()
             (tmp_path / saved[0]).unlink()

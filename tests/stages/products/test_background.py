@@ -124,5 +124,5 @@ def test_mistakes_are_named(options: dict[str, object], message: str) -> None:
 def test_a_request_cannot_name_a_file(beach: Path) -> None:
     with pytest.raises(ValidationError, match="a request cannot name a file"):
         PRODUCTS["background"].Settings.model_validate(
-            {"kind": "picture", "picture": str(beach)}, context={"names_only": True}
+            {"kind": "picture", "picture": str(beach)}, context={"names_only": {"picture"}}
         )

@@ -47,7 +47,9 @@ def test_a_presets_name_is_a_product() -> None:
 
 def test_a_request_may_name_no_file() -> None:
     with pytest.raises(ValidationError, match="only those that come with Hairline"):
-        PRODUCTS["white_background"].Settings.model_validate({"preset": "/etc/x.yaml"}, context={"names_only": True})
+        PRODUCTS["white_background"].Settings.model_validate(
+            {"preset": "/etc/x.yaml"}, context={"names_only": {"preset"}}
+        )
 
 
 @pytest.mark.parametrize("name", ["amzon", "no/such.yaml"])
@@ -89,6 +91,30 @@ def test_a_whole_series_stands_on_one_line_and_weighs_the_same() -> None:
         areas.append((pixels < 250).any(2).sum())
     assert abs(feet[0] - 720) <= 3 and abs(feet[1] - 720) <= 3
     assert 0.9 < areas[0] / areas[1] < 1.1
+
+
+def test_the_pictures_of_a_group_have_one_look() -> None:
+    series = {"shoes": {"scale_by": "width", "fill": 0.6, "baseline": 0.8}, "lamps": {"fill": 0.5}}
+    spec = ProductSpec.model_validate(
+        {"white_background": {"canvas": [800, 800], "fill": 0.9, "group": "line", "series": series}}
+    )
+    assert spec.settings.columns == {"line": True}
+    found = {}
+    for group in ("shoes", "lamps", "hats"):
+        boxes = []
+        for size in ((900, 300), (900, 400)):
+            matte = matte_of(cv2.resize(COLOURS, size), cv2.resize(ALPHA, size))
+            matte.item.columns = {"line": group}
+            pixels = pixels_of(spec.build().make(matte).data)
+            boxes.append(cv2.boundingRect((pixels < 250).any(2).astype(np.uint8)))
+        found[group] = boxes
+    assert all(abs(w - 480) <= 4 and abs(y + h - 640) <= 3 for _, y, w, h in found["shoes"])
+    assert all(abs(max(w, h) - 400) <= 4 and abs(y + h / 2 - 400) <= 3 for _, y, w, h in found["lamps"])
+    assert all(abs(max(w, h) - 720) <= 4 for _, _, w, h in found["hats"])  # the product's own
+    assert ProductSpec.model_validate(spec.model_dump()) == spec
+    for wrong in ({"group": "line"}, {"series": series}, {"group": "line", "series": series, "canvas": "square"}):
+        with pytest.raises(ValueError, match="series"):
+            ProductSpec.model_validate({"white_background": {"canvas": [800, 800], **wrong}})
 
 
 def test_a_soft_shadow_lies_at_the_foot_and_nowhere_else() -> None:

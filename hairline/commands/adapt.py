@@ -37,8 +37,8 @@ def add(commands: Commands) -> None:
         "--pictures", type=_count, default=240, metavar="N", help="how many are labelled at most (%(default)s)"
     )
     command.add_argument("--batch", type=_count, default=16, help="samples of one step (%(default)s)")
-    command.add_argument("--workers", type=int, default=1, help="processes that make samples (%(default)s)")
-    command.add_argument("--threads", type=int, default=0, help="of torch and the teacher; 0: as many as cores")
+    command.add_argument("--workers", type=_whole, default=1, help="processes that make samples (%(default)s)")
+    command.add_argument("--threads", type=_whole, default=0, help="of torch and the teacher; 0: as many as cores")
     command.add_argument(
         "--trust-teacher", action="store_true", help="also where it contradicts what the shipped weights are sure of"
     )
@@ -56,7 +56,7 @@ def _adapt(options: argparse.Namespace) -> int:
 
     try:
         from ..training.adapt.steps import adapt
-        from ..training.adapt.work import Wish
+        from ..training.adapt.work import Wish, Work
     except ModuleNotFoundError as missing:
         raise HairlineError(f"adapt needs {missing.name}: pip install 'hairline-matting[training]'") from missing
     if options.teacher in models.catalogue():
@@ -81,6 +81,7 @@ def _adapt(options: argparse.Namespace) -> int:
 
     taken, lines = adapt(
         wish,
+        Work.open(wish),  # before a large catalog is listed
         _candidates(wish.catalog, options.output, wish.corrections, wish.pictures),
         lambda candidate: fetch(candidate.uri, DEFAULT_LIMITS, candidate.size)[0],
         tell,
@@ -122,9 +123,13 @@ def _candidates(catalog: str, output: str, masks: str, pictures: int) -> list[Ca
 
 
 def _count(word: str) -> int:
-    if not word.isdigit() or not int(word):
+    if not word.isdecimal() or not int(word):
         raise argparse.ArgumentTypeError(f"{word} is no number from 1 on")
     return int(word)
+
+
+def _whole(word: str) -> int:
+    return 0 if word == "0" else _count(word)
 
 
 def _positive(word: str) -> float:

@@ -59,7 +59,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def command(catalog: Path, teacher: str, output: Path, *more: str) -> list[str]:
     call = ["adapt", str(catalog), "--teacher", teacher, "-o", str(output), "--minutes", "0.1", "--pictures", "10"]
-    return [*call, "--batch", "2", "--workers", "0", *more]
+    return [*call, "--batch", "2", "--workers", "0", "--threads", "1", *more]
 
 
 def test_the_whole_way_and_again(catalog: Path, tiny: None, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

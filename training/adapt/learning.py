@@ -56,7 +56,7 @@ def learn_coarse(known: Sequence[Known], wish: Wish, work: Work, tell: Tell) -> 
     model = coarse.add_subject_bias(deepcopy(shipped), -coarse.SUBJECT_BIAS)  # as it learned; it comes back in the end
     sampler = CoarseSampler(part(known, "train"), old_pictures(coarse_samples.Sampler))
     pick = Pick(part(known, "val") or part(known, "train")[:8])
-    settings = _plan("coarse", wish, work)
+    settings = _plan("coarse", wish, work, tell)
     stream = Stream(sampler, seed=31)
     batches = loader(stream, wish.batch, wish.workers)
     told = deepcopy(model).to(settings.device())
@@ -84,7 +84,7 @@ def learn_fine(known: Sequence[Known], coarse_file: Path, wish: Wish, work: Work
     shipped = checkpoints.load(FineNet(), checkpoints.find("builtin", "fine-general.safetensors"))
     stream = Stream(sampler, seed=32)
     batches = loader(stream, wish.batch, wish.workers)
-    settings = _plan("fine", wish, work)
+    settings = _plan("fine", wish, work, tell)
     learned, _ = fit(deepcopy(shipped), batches, _held(fine.loss), pick, "score", settings, stream.progress)
     _spend(work, "fine")
     best = mixed(learned.cpu(), shipped, lambda m: pick(m, work.inside)["score"], tell, "fine")
@@ -166,7 +166,7 @@ def part(known: Sequence[Known], name: str) -> list[Known]:
     return [each for each in known if each.part == name]
 
 
-def _plan(name: str, wish: Wish, work: Work) -> Plan:
+def _plan(name: str, wish: Wish, work: Work, tell: Tell) -> Plan:
     return Plan(
         minutes=work.training[name],
         run=work.inside / name,
@@ -175,6 +175,7 @@ def _plan(name: str, wish: Wish, work: Work) -> Plan:
         encoder_until=0.0,
         validate_every=min(EVERY, max(work.training[name] / 3, 1 / 600)),
         threads=wish.threads,
+        tell=tell,
     )
 
 

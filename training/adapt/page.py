@@ -32,7 +32,7 @@ def write_page(
     """Writes the page: one file that loads nothing.
 
     Args:
-        facts: `verdict` in words, `taken` (the lines for a job file), `verdicts`, `counts`, `minutes`.
+        facts: as `Work.verdict` has them.
         known: pictures kept apart.
         before, after: the matte of each, and its figures.
     """

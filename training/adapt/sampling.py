@@ -118,7 +118,7 @@ def look(
         if not len(seen) % 100:
             _store(path, seen, False)
             tell(f"{len(seen)} pictures looked at")
-    _store(path, seen, True)
+    _store(path, seen, bool(seen))  # where nothing could be read, a later call tries again
     work.tick("look")
     work.save()
     tell(f"{len(seen)} pictures looked at" + (f", {passed} passed over" if passed else ""))

@@ -20,15 +20,15 @@ from .teaching import Known, correction_of
 from .work import Candidate, Tell, Wish, Work, write
 
 CARD = "card.md"
-Judged = tuple[list[Any], list[Any]]
 
 
 def adapt(
-    wish: Wish, candidates: Sequence[Candidate], read: Callable[[Candidate], bytes], tell: Tell
+    wish: Wish, work: Work, candidates: Sequence[Candidate], read: Callable[[Candidate], bytes], tell: Tell
 ) -> tuple[bool, list[str]]:
     """Makes weights for a catalog, or finds out that there are no better ones.
 
     Args:
+        work: what earlier calls left, see `Work.open`.
         candidates: pictures of the catalog in the order in which they are looked at, those with corrections first.
         read: gives the bytes of one; raises PictureError or OSError.
         tell: is given a line now and then.
@@ -39,7 +39,6 @@ def adapt(
     Raises:
         HairlineError: a user's mistake, such as a teacher that does not run.
     """
-    work = Work.open(wish)
     if not work.verdict:
         if wish.threads:
             torch.set_num_threads(wish.threads)
@@ -72,6 +71,7 @@ def _work(
     chosen = [
         (by_id[id], str(category), part)
         for id, category, part in zip(looks.ids[rows].tolist(), looks.category[rows], parts, strict=True)
+        if id in by_id  # one that has left the catalog since an earlier call looked at it
     ]
     teaching.teach(chosen, ask, read, wish, work, tell)
     known = teaching.load(work)
@@ -111,6 +111,9 @@ def _finish(
 ) -> None:
     """Writes the weights that are better, their card, the page and the verdict."""
     lines = []
+    for name in ("coarse.safetensors", "fine.safetensors", CARD):  # of an earlier verdict, with less time
+        if (old := work.folder / name).is_file():
+            old.replace(work.inside / f"earlier-{name}")
     for network, path in taken.items():
         target = work.folder / path.name
         part = target.with_suffix(".part")

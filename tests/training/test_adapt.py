@@ -52,6 +52,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fine, "SIZES", ((0.0, 64),))
     monkeypatch.setattr(fine, "SIZE", 64)
     monkeypatch.setattr(learning, "CROPS", 9)
+    monkeypatch.setattr(learning, "SHARES", (0.5,))
     monkeypatch.setattr(samples, "FINE_DOUBT", 1.0)
     monkeypatch.setattr(judging, "FEWEST", 2)
     monkeypatch.setattr(sampling, "LOOK_SHARE", 1e6)

@@ -38,6 +38,7 @@ HEAVY_FILES = {  # whole runs, services of their own, clusters, the site, traini
     "serve/test_starting.py",
     "serve/test_update.py",
     "training/test_ablations.py",
+    "training/test_adapt.py",
     "training/test_loop.py",
 }
 

@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
         prog="hairline train",
         description="Trains one network on the pictures in $HAIRLINE_DATA. A run that was stopped goes on "
         "where it was when the same command is given again. `hairline train label --help`: masks for photographs of "
-        "yours by a strong model, to train on.",
+        "yours by a strong model, to train on; `hairline adapt --help` does both for one catalog.",
     )
     command.add_argument("network", choices=NETWORKS, help="which one")
     command.add_argument("--minutes", type=float, default=30, help="wall-clock budget in all")

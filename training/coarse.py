@@ -45,9 +45,16 @@ SUBJECT_BIAS = 0.4  # added to alpha's logit in the end: missing parts are more 
 
 
 def loss(model: nn.Module, batch: Batch) -> Tensor:
-    """Cross-entropy and soft IoU on alpha, weighted by trust and towards edges; L1 on the expected error."""
-    image = batch["image"].float() / 255
-    logits = model(image).float()
+    """The loss of what the network says of a batch's pictures, see `loss_of`."""
+    return loss_of(model(batch["image"].float() / 255).float(), batch)
+
+
+def loss_of(logits: Tensor, batch: Batch) -> Tensor:
+    """Cross-entropy and soft IoU on alpha, weighted by trust and towards edges; L1 on the expected error.
+
+    Args:
+        logits: float [N, 2, h, w], see `CoarseNet`.
+    """
     size = logits.shape[-2:]
     alpha = F.interpolate(batch["alpha"][:, None].float() / 255, size, mode="area")[:, 0]
     trust = F.interpolate(batch["trust"][:, None].float() / 255, size, mode="area")[:, 0]
@@ -140,9 +147,9 @@ def train(plan: Plan, workers: int, batch: int) -> None:
 
 
 @torch.no_grad()
-def add_subject_bias(model: CoarseNet) -> CoarseNet:
+def add_subject_bias(model: CoarseNet, bias: float = SUBJECT_BIAS) -> CoarseNet:
     """The network, calling subject what it holds for that with a probability of 0.4 and more."""
     answer = model.head[1]
     assert isinstance(answer, nn.Conv2d) and answer.bias is not None
-    answer.bias[0] += SUBJECT_BIAS
+    answer.bias[0] += bias
     return model

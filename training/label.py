@@ -18,9 +18,10 @@ from __future__ import annotations
 import argparse
 import csv
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,9 +29,10 @@ import torch
 import yaml
 from pydantic import ValidationError
 
-from ..stages import checkpoints
+from ..stages import checkpoints, models
 from ..stages.coarse import predict_alpha
 from ..stages.decode.picture import Picture
+from ..stages.documents import did_you_mean
 from ..stages.errors import HairlineError, PictureError
 from ..stages.networks.blocks import fold_bn
 from ..stages.networks.coarse import CoarseNet
@@ -38,6 +40,7 @@ from ..stages.networks.user_model import FORMATS, UserModel, UserModelSettings
 from .data import TEACHER, U8, shrink
 from .data import rejects as rejected_in
 from .matte import matte_of
+from .sheets import write_image, write_sheets
 from .synth.composite import F32
 
 Teacher = Callable[[U8], F32]  # a picture uint8 [H, W, 3] to its alpha, float32 [h, w], 0..1, of any size
@@ -45,8 +48,6 @@ PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", 
 MIN_AREA, MAX_AREA = 0.002, 0.98  # share of the picture that a subject covers
 CLOSE_UP_MARGIN = 0.15  # around the first mask's box in the close-up, as a share of its longer side
 CLOSE_UP_MAX_AREA = 0.7  # share of the picture from which on a subject gets no close-up
-SHEET, COLUMNS = 40, 2  # photographs on a contact sheet, and how many side by side
-CELL = 220  # pixels
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,14 @@ class Label:
     weight_path: str
 
 
-def teacher(name: str, device: torch.device) -> Teacher:
+def teacher(name: str, device: torch.device, threads: int = 0) -> Teacher:
     """A model, ready to be asked.
 
     Args:
-        name: a model's file; a .yaml file with the keys of the coarse stage's `model`, among them its path, relative to
-            the file; a .safetensors file with weights of the coarse network, or `builtin`.
+        name: a public model by its name, see `stages/models.yaml`, whose licence the caller has seen to; a model's
+            file; a .yaml file with the keys of the coarse stage's `model`, among them its path, relative to the file;
+            a .safetensors file with weights of the coarse network, or `builtin`.
+        threads: of a model that is not ours; 0: as its settings say.
 
     Raises:
         HairlineError: it cannot be read or does not run.
@@ -81,15 +84,23 @@ def teacher(name: str, device: torch.device) -> Teacher:
         found = checkpoints.find(name, "coarse-general.safetensors")
         network = checkpoints.inference(fold_bn(checkpoints.load(CoarseNet(), found)), device)
         return lambda rgb: predict_alpha(network, [rgb], device)[0][0].astype(np.float32) / 255
-    model = UserModel(_settings(path))
+    settings = settings_of(name)
+    model = UserModel(settings.model_copy(update={"threads": threads}) if threads else settings)
     model.setup(device)
     return model.predict
 
 
-def _settings(path: Path) -> UserModelSettings:
+def settings_of(name: str) -> UserModelSettings:
+    """The settings of a model that is not ours, see `teacher`. Raises HairlineError."""
+    path = Path(name).expanduser()
+    if name in models.catalogue():
+        return UserModelSettings(name=name, accept_license=True)
     if path.suffix not in (".yaml", ".yml"):
         if path.suffix.lower() not in FORMATS:
-            raise HairlineError(f"model {path}: the ending must be one of .yaml, .safetensors, {', '.join(FORMATS)}")
+            raise HairlineError(
+                f"model {path}: the ending must be one of .yaml, .safetensors, {', '.join(FORMATS)}, and no public "
+                f"model is called so{did_you_mean(name, models.catalogue())}"
+            )
         return UserModelSettings(path=str(path))
     try:
         given = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -153,15 +164,16 @@ def parser() -> argparse.ArgumentParser:
         prog="hairline train label", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = command.add_argument
-    models = "a teacher: .onnx, .pt, .ts, .pt2, a .yaml that describes one, .safetensors of ours, or builtin"
+    kinds = "a teacher: the name of a public model, .onnx, .pt, .ts, .pt2, .yaml, .safetensors of ours, or builtin"
     add("photos", type=Path, help="a folder of photographs")
-    add("--model", action="append", required=True, help=f"{models}; may be repeated")
+    add("--model", action="append", required=True, help=f"{kinds}; may be repeated")
     add("-o", "--output", type=Path, required=True, help="folder of the labels")
     add("--category", default="other", help="of photographs that lie in no folder (default: %(default)s)")
     add("--licence", default="", help="of the photographs")
     add("--mattes", action="store_true", help="masks are made mattes by the fine network: hair, holes and softness")
     add("--side", type=int, default=512, help="longest side that is kept, pixels (default: %(default)s)")
     add("--most-doubt", type=float, default=0.5, help="more is rejected (default: %(default)s)")
+    add("--accept-license", action="store_true", help="where a public model's licence forbids commercial use")
     add("--validation", type=float, default=0.06, help="share for validation (default: %(default)s)")
     return command
 
@@ -172,8 +184,10 @@ def main(argv: list[str]) -> int:
     names = {Path(name).stem for name in given.model}
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     photos = _find_photographs(given.photos, given.output)
+    for name in set(given.model) & models.catalogue().keys():
+        models.check_licence(name, given.accept_license, "say so with --accept-license")
     teachers = [teacher(name, device) for name in given.model]
-    labels, rejects = _read_labels(given.output), rejected_in(given.output)
+    labels, rejects = read_labels(given.output), rejected_in(given.output)
     known = {label.source_path for label in labels}
     waiting = [photo for photo in photos if photo.relative_to(given.photos).as_posix() not in known]
     for number, photo in enumerate(waiting, 1):
@@ -187,36 +201,60 @@ def main(argv: list[str]) -> int:
         mask, weight, doubt = combine_votes(found)
         if given.mattes:
             mask = to8(matte_of(rgb, found.mean(0), expected_error(found)))
-        name = f"{inside.with_suffix('').as_posix().replace('/', '_')}_{zlib.crc32(inside.as_posix().encode()):08x}"
-        label = Label(
-            f"photos/{name}.webp",
-            f"masks/{name}.png",
-            inside.parts[0] if len(inside.parts) > 1 else given.category,
-            f"{TEACHER}_{'+'.join(sorted(names))}{'_matte' if given.mattes else ''}",
-            round(doubt, 4),
-            "val" if zlib.crc32(name.encode()[::-1]) % 1000 < given.validation * 1000 else "train",
-            given.licence,
-            "",
+        name = name_of(inside.as_posix())
+        label = keep(
+            given.output,
+            rgb,
+            (mask, weight),
             inside.as_posix(),
-            "",
-            f"weights/{name}.png",
+            category=inside.parts[0] if len(inside.parts) > 1 else given.category,
+            mask_kind=f"{TEACHER}_{'+'.join(sorted(names))}{'_matte' if given.mattes else ''}",
+            doubt=round(doubt, 4),
+            split="val" if zlib.crc32(name.encode()[::-1]) % 1000 < given.validation * 1000 else "train",
+            licence=given.licence,
         )
-        _write(given.output / label.path, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_WEBP_QUALITY, 90))
-        _write(given.output / label.mask_path, mask)
-        _write(given.output / label.weight_path, weight)
         labels.append(label)
         if reason := verdict(mask, doubt, given.most_doubt):
             rejects.setdefault(label.path, reason)
         if not number % 20 or number == len(waiting):
-            _save(given.output, labels, rejects)
+            save(given.output, labels, rejects)
             print(f"{number} of {len(waiting)}", flush=True)
-    _save(given.output, labels, rejects)
-    _sheets(given.output, [label for label in labels if label.path not in rejects])
+    save(given.output, labels, rejects)
+    write_sheets(given.output, [label for label in labels if label.path not in rejects])
     kept = sum(label.path not in rejects for label in labels)
     print(f"{kept} of {len(labels)} labelled photographs are kept; the least certain come first on the sheets in")
     print(f"{given.output / 'sheets'}; what is wrong goes into {given.output / 'rejects.txt'}.")
     print(f"Train with HAIRLINE_LABELS={given.output}")
     return 0
+
+
+def name_of(id: str) -> str:
+    """What a photograph's files are called, from its path below PHOTOS."""
+    return f"{Path(id).with_suffix('').as_posix().replace('/', '_')}_{zlib.crc32(id.encode()):08x}"
+
+
+def keep(folder: Path, rgb: U8, made: tuple[U8, U8], id: str, **facts: Any) -> Label:
+    """Writes a photograph, uint8 [H, W, 3], with its mask and weight, uint8 [H, W] each; returns its row.
+
+    Args:
+        folder: of the labels.
+        id: its path below PHOTOS.
+        facts: category, mask_kind, doubt, split and licence, see `Label`.
+    """
+    name = name_of(id)
+    label = Label(
+        path=f"photos/{name}.webp",
+        mask_path=f"masks/{name}.png",
+        weight_path=f"weights/{name}.png",
+        source_repo="",
+        source_path=id,
+        author="",
+        **{"licence": "", **facts},
+    )
+    write_image(folder / label.path, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_WEBP_QUALITY, 90))
+    write_image(folder / label.mask_path, made[0])
+    write_image(folder / label.weight_path, made[1])
+    return label
 
 
 def _find_photographs(folder: Path, output: Path) -> list[Path]:
@@ -229,7 +267,8 @@ def _find_photographs(folder: Path, output: Path) -> list[Path]:
     return found
 
 
-def _read_labels(folder: Path) -> list[Label]:
+def read_labels(folder: Path) -> list[Label]:
+    """What labels.csv of a folder lists; nothing where there is none. Raises HairlineError: it is another file."""
     path = folder / "labels.csv"
     if not path.is_file():
         return []
@@ -240,49 +279,17 @@ def _read_labels(folder: Path) -> list[Label]:
             raise HairlineError(f"{path} was not written by this command; choose another folder") from error
 
 
-def _save(folder: Path, labels: list[Label], rejects: dict[str, str]) -> None:
+def save(folder: Path, labels: Sequence[Label], rejects: Mapping[str, str]) -> None:
+    """Writes labels.csv and rejects.txt."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "labels.csv", "w", newline="", encoding="utf-8") as file:
+    part = folder / "labels.csv.tmp"  # whole or not at all: a kill must not lose what a teacher took hours for
+    with open(part, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(Label.__dataclass_fields__))
         writer.writeheader()
         writer.writerows(asdict(label) for label in labels)
+    part.replace(folder / "labels.csv")
     lines = (f"{path}\t{reason}\n" for path, reason in sorted(rejects.items()))
     (folder / "rejects.txt").write_text("".join(lines), encoding="utf-8")
-
-
-def _sheets(folder: Path, labels: list[Label]) -> None:
-    """Contact sheets of what is kept, the least certain first."""
-    (folder / "sheets").mkdir(exist_ok=True)
-    for old in (folder / "sheets").glob("*.jpg"):
-        old.unlink()
-    order = sorted(labels, key=lambda label: -label.doubt)
-    for start in range(0, len(order), SHEET):
-        cells = [_cell(folder, label) for label in order[start : start + SHEET]]
-        cells += [np.zeros_like(cells[0])] * (-len(cells) % COLUMNS)
-        page = np.vstack([np.hstack(cells[k : k + COLUMNS]) for k in range(0, len(cells), COLUMNS)])
-        _write(folder / f"sheets/{start // SHEET:03}.jpg", page)
-
-
-def _cell(folder: Path, label: Label) -> U8:
-    rgb, mask, weight = (
-        cv2.imread(str(folder / path), flags)
-        for path, flags in (
-            (label.path, cv2.IMREAD_COLOR),
-            (label.mask_path, cv2.IMREAD_GRAYSCALE),
-            (label.weight_path, cv2.IMREAD_GRAYSCALE),
-        )
-    )
-    if rgb is None or mask is None or weight is None:
-        raise HairlineError(f"{folder / label.path} or its mask cannot be read; remove its row from labels.csv")
-    share = mask[..., None] / 255
-    cut = rgb * share + np.array([200, 0, 255]) * (1 - share)
-    cell = np.zeros((CELL + 16, 3 * CELL, 3), np.uint8)
-    for k, image in enumerate((rgb, cut.astype(np.uint8), np.repeat(weight[..., None], 3, 2))):
-        small = shrink(image, CELL)
-        cell[: small.shape[0], k * CELL : k * CELL + small.shape[1]] = small
-    text = f"{label.doubt:.3f}  {label.path}"
-    cv2.putText(cell, text[:90], (2, CELL + 12), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (255, 255, 255), 1, cv2.LINE_AA)
-    return cell
 
 
 def _close_up_box(alpha: F32) -> tuple[slice, slice] | None:
@@ -306,9 +313,3 @@ def fitted(alpha: F32, rgb: U8) -> F32:
 def to8(share: F32) -> U8:
     """0..1 as uint8."""
     return (np.clip(share, 0, 1) * 255 + 0.5).astype(np.uint8)
-
-
-def _write(path: Path, image: U8, options: Sequence[int] = ()) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), image, list(options)):
-        raise HairlineError(f"cannot write {path}")

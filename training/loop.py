@@ -7,7 +7,8 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class Plan:
         threads: of torch; 0: as many as there are cores.
         route: whose own weights are to be made, by a recipe that knows routes; empty: those for all.
         start: weight file that a new run starts from; not read by a run that is resumed.
+        tell: is given the metrics of every validation, as JSON.
     """
 
     minutes: float
@@ -52,6 +54,7 @@ class Plan:
     threads: int = 0
     route: str = ""
     start: Path | None = None
+    tell: Callable[[str], None] = field(default=partial(print, flush=True))
 
     def device(self) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -178,7 +181,7 @@ def fit(
             save_weights(average, best, plan.run / "best.safetensors")
             line = {"minutes": round(state["spent"] / 60, 1), "seen": state["seen"], "loss": round(total, 4), **metrics}
             print(json.dumps(line), file=log, flush=True)
-            print(json.dumps(line), flush=True)
+            plan.tell(json.dumps(line))
             last = time.monotonic()  # time spent on validation is not counted
     average.load_state_dict(best)
     return average.eval(), state["metrics"]

@@ -14,7 +14,11 @@ CODES = (
     ("0", "done; of a run: every picture is `ok` or `filtered`"),
     ("1", "aborted, also where the disk fills on the way; the same command again goes on"),
     ("2", "the call, a file or a path is wrong, or the machine does not fit; one line says what to do"),
-    ("3", "a run, a demo or a cut finished, and some pictures failed; their rows say why. Of `verify`: a file fails"),
+    (
+        "3",
+        "a run, a demo or a cut finished, and some pictures failed; their rows say why. Of `verify`: a file fails. "
+        "Of `adapt`: no weights are better",
+    ),
 )
 
 

@@ -77,7 +77,7 @@ def sheets(folder: Path, name: str, group: list[Shown], mattes: list[list[np.nda
         for image, alpha in zip(row[1:], alphas, strict=True):
             if shown.believed:
                 _write(image, f"{matte.iou(alpha > 0.5, truth_of(shown.picture) > 127):.3f}")
-        _write(row[0], f"{index} {shown.name}")
+        _write(row[0], f"{index} {Path(shown.name).name}")
         tiles.append(np.hstack(row))
     folder.mkdir(parents=True, exist_ok=True)
     for number, start in enumerate(range(0, len(tiles), EACH)):

@@ -29,23 +29,6 @@ def test_fixed_pictures_are_fixed_and_have_their_truth() -> None:
     assert not any(np.array_equal(a.rgb, b.rgb) for a, b in zip(first, other, strict=True))
 
 
-def test_only_photographs_of_the_validation_split_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = [data.Photo(np.full((4, 6, 3), n, np.uint8), np.zeros((4, 6), np.uint8), "x", False, path=f"{n}.jpg")
-            for n in range(3)]  # fmt: skip
-    asked = []
-
-    def photos(split: str, side: int) -> dict[str, list[data.Photo]]:
-        asked.append(split)
-        return {"x": kept[:2]}
-
-    monkeypatch.setattr(data, "photos", photos)
-    monkeypatch.setattr(data, "taught", lambda split, side: {"y": kept[2:]})
-    found = validation.listed(["2.jpg", "0.jpg"], "mine")
-    assert [int(p.rgb[0, 0, 0]) for p in found] == [2, 0] and found[0].group == "mine" and asked == ["val"]
-    with pytest.raises(HairlineError, match="validation split: 3.jpg"):
-        validation.listed(["3.jpg"], "mine")
-
-
 def test_an_outline_is_pale_by_its_rim_alone() -> None:
     sprite = np.zeros((60, 100, 4), np.uint8)
     sprite[10:50, 10:90] = (230, 232, 228, 255)

@@ -4,7 +4,7 @@ A row a picture: `name`, the path in the data folder or `drawn 7` for the drawn 
 `good` where its truth can be believed, else what is wrong with it; and the faults that were counted by eye with the
 weights `before` and `after`, words with a space between: `ground` (ground, shadow or reflection taken along), `lost`
 (a part is missing or half there), `hole` (in the interior), `background` (something else taken along), `smear` (a
-veil or specks beside the subject) and `missed` (next to nothing of it was found).
+veil or specks beside the subject) and `screen` (a screen or keys are there, most of the body around them is not).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hairline.training import validation as v
 
 FOLDER = Path(__file__).parent / "groups"
 DRAWN = "drawn"
-FAULTS = ("ground", "lost", "hole", "background", "smear", "missed")
+FAULTS = ("ground", "lost", "hole", "background", "smear", "screen")
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ def listed(name: str, group: str, share: int = 1) -> list[Shown]:
         if row["name"] in outlines:
             picture = replace(picture, alpha=_filled(outlines[row["name"]], picture.rgb.shape[:2]))
         faults = {when: row[when].split() for when in ("before", "after")}
+        if unknown := {kind for each in faults.values() for kind in each} - set(FAULTS):
+            raise ValueError(f"{name}.csv, {row['name']}: no such faults: {', '.join(sorted(unknown))}")
         found.append(Shown(row["name"], picture, row["mask"] == "good", faults))
     return found
 

@@ -52,9 +52,11 @@ def cut(shown: Shown, weights: dict[str, str]) -> np.ndarray:
 def judged(group: list[Shown], mattes: list[np.ndarray]) -> Figures:
     """What `benchmarks/accuracy.py` tells of what people see, over the pictures whose truth can be believed."""
     known = [(each.picture, alpha) for each, alpha in zip(group, mattes, strict=True) if each.believed]
+    if not known:
+        return {"pictures": 0}
     figures = [matte.evaluate(alpha, truth_of(p).astype(np.float32) / 255) for p, alpha in known]
     ious = [each["iou"] for each in figures]
-    spread = {"least_iou": round(min(ious), 4), "iou_096": sum(x >= 0.96 for x in ious)} if ious else {}
+    spread = {"least_iou": round(min(ious), 4), "iou_096": sum(x >= 0.96 for x in ious)}
     return {"pictures": len(known)} | {key: mean([each[key] for each in figures]) for key in SEEN} | spread
 
 

@@ -25,6 +25,7 @@ from group_lists import GROUPS, Shown
 
 from hairline.evaluation import matte
 from hairline.training import validation as v
+from hairline.training.sheets import write_image
 
 SIDE = 400  # of a picture on a sheet, pixels
 EACH = 6  # pictures on a sheet
@@ -81,12 +82,11 @@ def sheets(folder: Path, name: str, group: list[Shown], mattes: list[list[np.nda
                 _write(image, f"{matte.iou(alpha > 0.5, truth_of(shown.picture) > 127):.3f}")
         _write(row[0], f"{index} {Path(shown.name).name}")
         tiles.append(np.hstack(row))
-    folder.mkdir(parents=True, exist_ok=True)
     for number, start in enumerate(range(0, len(tiles), EACH)):
         page = tiles[start : start + EACH]
         page += [np.zeros_like(page[0])] * (len(page) % 2)
         rows = [np.hstack(page[at : at + 2]) for at in range(0, len(page), 2)]
-        cv2.imwrite(str(folder / f"{name}-{number:02d}.png"), np.vstack(rows)[..., ::-1])
+        write_image(folder / f"{name}-{number:02d}.png", np.vstack(rows)[..., ::-1])
 
 
 def _over(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 
 import cv2
 import numpy as np
+from group_lists import believed
 
 from hairline.evaluation import boxes as b
 from hairline.evaluation import labels, matte
@@ -119,7 +120,7 @@ def fine_figures(quick: bool, sheets: Path | None) -> Figures:
 def seen_figures(quick: bool, sheets: Path | None) -> Figures:
     """What people see first, by kind of picture: mattes of detect, coarse and fine, as a run makes them."""
     figures: Figures = {}
-    for pictures in (some(v.by_teacher(), quick), v.goods(3 if quick else 24)):
+    for pictures in (some(v.by_teacher(), quick), v.goods(3 if quick else 24), believed(8 if quick else 1)):
         mattes = parallel_map(matted, pictures)
         truths = (truth_of(picture).astype(np.float32) / 255 for picture in pictures)
         judged = [matte.evaluate(alpha, truth) for alpha, truth in zip(mattes, truths, strict=True)]
@@ -264,10 +265,8 @@ def no_subject_figures(quick: bool, sheets: Path | None) -> Figures:
         figures[name] = mean([reason == "no_subject" for reason, *_ in found])
         figures[f"{name}_other_reasons"] = mean([reason not in ("", "no_subject") for reason, *_ in found])
     sure, wrong = np.array([(sure, wrong) for _, sure, wrong in found if sure is not None]).T
-    figures["expected_error_median"], figures["real_error_median"] = (
-        mean([np.median(1 - sure)]),
-        mean([np.median(wrong)]),
-    )
+    figures["expected_error_median"] = mean([np.median(1 - sure)])
+    figures["real_error_median"] = mean([np.median(wrong)])
     return figures | {"confidence_spearman": round(labels.spearman(1 - sure, wrong), 4)}
 
 

@@ -6,6 +6,7 @@ correct ones on white, and empty backgrounds. The same call gives the same pictu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,6 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..stages.errors import HairlineError
 from ..stages.item import Item
 from ..stages.networks.classifier import CATEGORIES
 from ..stages.networks.detector import LABELS
@@ -39,6 +41,7 @@ NAMED_GROUPS = {  # photographs of the validation split, by what their names hol
     ),
 }  # fmt: skip
 RATIOS = (1 / 5, 1 / 2.2, 1.0, 2.2, 5.0)  # width over height of the products of `long_designs`
+PALE, MAX_CAST, PALE_SHARE = 170, 24, 0.6  # of a white or silver rim: least channel, their range, share of the rim
 WHITE = (250, 256)  # the white that shops use, uint8, upper end exclusive
 
 
@@ -126,6 +129,50 @@ def goods(each: int = 24, side: int = 512, seed: int = 29) -> list[Picture]:
                 picture, alpha = scenes.flat_lay(sprites, scenes.paper(side, rng, sprites), rng)
             found.append(Picture(c.camera(picture, rng, 0.3), kind, _to8(alpha)))
     return found
+
+
+def pale_devices(count: int = 60, side: int = 512, seed: int = 33) -> list[Picture]:
+    """Drawn devices whose outline is white or silver, on white, with shadows and reflections; exact alpha.
+
+    No training sample is drawn from this seed; their screens show backgrounds of the validation split.
+    """
+    sampler, rng = _sampler(coarse), np.random.default_rng(seed)
+
+    def screen(rng: np.random.Generator) -> U8:
+        return sampler.backgrounds[rng.integers(len(sampler.backgrounds))]
+
+    found: list[Picture] = []
+    while len(found) < count:
+        sprite = devices.device(rng, screen)
+        if pale_outline(sprite) < PALE_SHARE:
+            continue
+        white = np.full((side, side, 3), rng.uniform(0.96, 1.0), np.float32)
+        picture, alpha = scenes.group([sprite], white, float(rng.uniform(0.7, 0.95)), rng)
+        found.append(Picture(c.camera(picture, rng, 0.3), "pale device", _to8(alpha)))
+    return found
+
+
+def pale_outline(sprite: U8) -> float:
+    """The share of a sprite's rim, a fiftieth of its side wide, that is white or silver: light and nearly grey."""
+    solid = (cv2.copyMakeBorder(sprite[..., 3], 1, 1, 1, 1, cv2.BORDER_CONSTANT) > 127).astype(np.uint8)
+    width = max(1, max(sprite.shape[:2]) // 50)
+    inner = cv2.erode(solid, np.ones((2 * width + 1, 2 * width + 1), np.uint8))[1:-1, 1:-1]
+    rim = sprite[..., :3][(sprite[..., 3] > 127) & (inner == 0)].astype(int)
+    if not len(rim):
+        return 0.0
+    return float(np.mean((rim.min(1) >= PALE) & (rim.max(1) - rim.min(1) <= MAX_CAST)))
+
+
+def listed(paths: Sequence[str], group: str, side: int = 512) -> list[Picture]:
+    """Photographs of the validation split by their paths in the data folder, with the masks they have there.
+
+    Raises HairlineError where one is not in the validation split, so that nothing is judged that was trained on.
+    """
+    photos = [photo for read in (data.photos, data.taught) for each in read("val", side).values() for photo in each]
+    known = {photo.path: photo for photo in photos}
+    if missing := [path for path in paths if path not in known]:
+        raise HairlineError(f"not among the photographs of the validation split: {', '.join(missing[:3])}")
+    return [Picture(known[path].rgb, group, known[path].alpha) for path in paths]
 
 
 def composites(each: int = 12, side: int = 448, seed: int = 21, sampler: coarse.Sampler | None = None) -> list[Picture]:

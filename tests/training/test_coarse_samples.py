@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from hairline.stages.errors import HairlineError
 from hairline.training import coarse_samples, data, validation
 
 COLUMNS = "path,source_path,category,mask_path,mask_kind,split,licence,doubt\n"
@@ -119,5 +120,16 @@ def test_validation_goods_are_fixed_and_true(folder: Path) -> None:
             assert np.array_equal(a.rgb, b.rgb) and np.array_equal(a.alpha, b.alpha) and a.alpha.max() == 255
         taught = validation.by_teacher()
         assert [p.group for p in taught] == ["product"] and taught[0].alpha.max() == pytest.approx(229, abs=2)
+        pale = validation.pale_devices(2, 128)
+        assert [p.group for p in pale] == ["pale device"] * 2
+        assert all(p.alpha.max() == 255 and np.median(p.rgb) > 220 for p in pale)
     finally:
         validation._sampler.cache_clear()
+
+
+def test_only_photographs_of_the_validation_split_are_listed(folder: Path) -> None:
+    found = validation.listed(["teacher/photos/val.png", "photos_masks/val.png"], "mine")
+    assert [p.group for p in found] == ["mine", "mine"]
+    assert [int(p.alpha.max()) for p in found] == [pytest.approx(229, abs=2), 255]
+    with pytest.raises(HairlineError, match=r"validation split: photos_masks/train\.png"):
+        validation.listed(["photos_masks/val.png", "photos_masks/train.png"], "mine")

@@ -27,3 +27,15 @@ def test_fixed_pictures_are_fixed_and_have_their_truth() -> None:
     assert np.array_equal(item.picture.rgb(), first[0].rgb)
     other = validation.hairy(1, 128, seed=1)
     assert not any(np.array_equal(a.rgb, b.rgb) for a, b in zip(first, other, strict=True))
+
+
+def test_an_outline_is_pale_by_its_rim_alone() -> None:
+    sprite = np.zeros((60, 100, 4), np.uint8)
+    sprite[10:50, 10:90] = (230, 232, 228, 255)
+    sprite[14:46, 14:86, :3] = 20  # a dark screen within
+    assert validation.pale_outline(sprite) == 1.0
+    sprite[10:50, 10:50, :3] = 20  # half of the body is dark
+    assert 0.3 < validation.pale_outline(sprite) < 0.7
+    sprite[10:50, 10:90, :3] = (240, 180, 180)  # light, and a colour
+    assert validation.pale_outline(sprite) == 0.0
+    assert validation.pale_outline(sprite * 0) == 0.0

@@ -103,6 +103,11 @@ FILTERED: dict[str, Meaning] = {  # a judgement about the picture
         "Dark glasses, a mask or something else covers the eyes or the mouth.",
         "Take a picture with the face free.",
     ),
+    "no_part": Meaning(
+        "Not in the picture",
+        "The part that a product asks for was not found: no hair on the head, or all of it outside of the cut-out.",
+        "Ask for another part, or use another picture.",
+    ),
     "no_subject": Meaning(
         "No subject",
         "Neither the detector nor the whole-picture mask found anything to cut out.",

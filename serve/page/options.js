@@ -22,6 +22,7 @@ const WORDS = {
   max_turn: { label: "Turned at most", unit: "degrees", note: "Aside, up or down." },
   max_roll: { label: "Tilted at most", unit: "degrees", note: "Made upright where that is allowed." },
   sheet: { label: "Print sheet", choices: { none: "None", "10x15": "10 × 15 cm", "5inch": "5 inch", "6inch": "6 inch", a4: "A4" }, note: "Full of copies, with marks to cut along." },
+  name: { label: "Which", choices: { portrait: "Head and shoulders", head: "Head", face: "Face", hair: "Hair" }, note: "" },
   cut_off: { label: "Cut off by the frame", choices: { centre: "Centred all the same", anchor: "Kept at its edge" }, note: "" },
   scale_by: { label: "Scaled by", choices: { longest: "Longer side", width: "Width", height: "Height", area: "Area" }, note: "Of a canvas of your own size; area makes thin and bulky things look alike." },
   shadow: { label: "Shadow", choices: { none: "None", contact: "Soft, made", own: "The picture's own" }, note: "" },

@@ -24,6 +24,7 @@ const WORDS = {
   face_too_bright: ["Face too bright", "Large parts of the face are as bright as can be.", "Take a picture with less light."],
   face_blurred: ["Face blurred", "The eyes are out of focus, or moved.", "Take a sharper picture."],
   face_occluded: ["Face covered", "Dark glasses, a mask or something else covers the eyes or the mouth.", "Take a picture with the face free."],
+  no_part: ["Not in the picture", "The part that was asked for was not found: no hair on the head, or all of it outside of the cut-out.", "Ask for another part, or use another picture."],
   not_a_picture: ["Not a picture", "The file is in no picture format, whatever its name says.", "Choose a JPEG, PNG, WebP, AVIF, TIFF, JPEG 2000, BMP or GIF."],
   empty_file: ["Empty file", "The file holds no bytes.", "Copy or download it again."],
   truncated: ["Cut short", "The file ends before the picture does.", "Copy or download it again."],

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from ..item import Output
+from ..item import Output, Rect
 from .base import Matte, Product, ProductSettings
 from .encode import Compression, avif, png, tiff, webp
 from .layered import colours_and_alpha, ora, psd
@@ -64,9 +64,8 @@ class Cutout(Product[CutoutSettings]):
             rgba = cv2.copyTo(rgba, matte.alpha)
         below = matte.picture.colours() if s.format in LAYERED else None
         if s.crop:
-            x0, y0, x1, y1 = matte.box
-            pad = round(s.margin * max(x1 - x0, y1 - y0))
-            part = np.s_[max(0, y0 - pad) : y1 + pad, max(0, x0 - pad) : x1 + pad]
+            x0, y0, x1, y1 = self.frame(matte)
+            part = np.s_[y0:y1, x0:x1]
             rgba, below = rgba[part], None if below is None else below[part]
         tags = matte.picture
         quality = None if s.quality == "lossless" else s.quality
@@ -83,6 +82,13 @@ class Cutout(Product[CutoutSettings]):
                 colours, alpha = (np.ascontiguousarray(part) for part in (rgba[..., :3], rgba[..., 3]))
                 return Output(colours_and_alpha(colours, alpha, tags), "zip")
         return Output(png(rgba, tags, s.compression), "png")
+
+    def frame(self, matte: Matte) -> Rect:
+        """What is kept where it is cropped: the subject with the margin, as far as the picture goes."""
+        x0, y0, x1, y1 = matte.box
+        pad = round(self.settings.margin * max(x1 - x0, y1 - y0))
+        height, width = matte.alpha.shape
+        return max(0, x0 - pad), max(0, y0 - pad), min(width, x1 + pad), min(height, y1 + pad)
 
 
 def _deepened(rgba: NDArray[Any], deep: NDArray[np.uint16], plain: NDArray[np.uint8]) -> NDArray[np.uint16]:

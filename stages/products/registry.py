@@ -15,6 +15,7 @@ from .cutout import Cutout
 from .id_photo import IdPhoto
 from .mask import Mask
 from .outline import Outline
+from .part import Part
 from .poster import Poster
 from .preset_files import BUILTIN
 from .uncertainty import UncertaintyMap
@@ -27,6 +28,7 @@ PRODUCTS: dict[str, type[Product[Any]]] = {
     "white_background": WhiteBackground,
     "background": Background,
     "id_photo": IdPhoto,
+    "part": Part,
     "poster": Poster,
 }
 
@@ -41,6 +43,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "shop_square": {"product": "white_background", "canvas": [2000, 2000], "fill": 0.85},
     "shop_square_jpeg": {"product": "white_background", "canvas": [2000, 2000], "fill": 0.85, "format": "jpeg"},
     "shop_portrait": {"product": "white_background", "canvas": [1600, 2000], "fill": 0.9},
+    **{name: {"product": "part", "name": name} for name in ("portrait", "head", "face", "hair")},
     **{name: {"product": path.parent.name, "preset": name} for name, path in BUILTIN.items()},
 }
 

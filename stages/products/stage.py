@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import numpy as np
@@ -102,7 +103,8 @@ class ProductsStage(EachStage[ProductsSettings]):
                 subject = _matte(item, alpha)
                 if subject.alpha.any():
                     for name, product in each:
-                        make(f"{name}-{number}", product, subject)
+                        with suppress(Refused):  # of a bag beside a person there is no face, and no file
+                            make(f"{name}-{number}", product, subject)
         item.outputs, item.verdicts = outputs, verdicts
 
 

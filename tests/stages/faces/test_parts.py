@@ -1,0 +1,78 @@
+"""Parts of a head on a photograph, and on it turned, shrunk and with its colours gone."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import pytest
+
+from faces_kit import portrait
+from hairline.stages.faces.find import Face, find_faces
+from hairline.stages.faces.parts import BODY, FACE, HAIR, SKIN, HeadParts, head_parts
+
+
+@lru_cache(maxsize=4)
+def found(angle: float = 0.0) -> tuple[Face, HeadParts]:
+    picture, alpha = portrait(angle)
+    (face,) = find_faces(picture)
+    return face, head_parts(face, picture, alpha)
+
+
+def whole(parts: HeadParts, name: str, angle: float = 0.0) -> np.ndarray:
+    picture, alpha = portrait(angle)
+    (x0, y0, x1, y1), own = parts.alpha(name, picture, alpha)
+    made = np.zeros_like(alpha)
+    made[y0:y1, x0:x1] = own
+    assert (made <= alpha).all()
+    return made
+
+
+def at(parts: HeadParts, face: Face, u: float, v: float) -> int:
+    """The part at a place, measured from the eyes in widths of the face along the head's axes."""
+    angle = math.radians(face.roll)
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    place = face.middle + turn @ np.array([u, v]) * face.width
+    x, y = parts.matrix @ np.array([*place, 1.0])
+    return int(parts.shares[:, round(y), round(x)].argmax())
+
+
+@pytest.mark.parametrize("angle", [0.0, 17.0])
+def test_each_place_of_a_head_is_what_one_sees_there(angle):
+    face, parts = found(angle)
+    assert np.allclose(parts.shares.sum(0), 1, atol=1e-3)
+    places = {(0, 0): FACE, (0, 0.4): FACE, (0, -0.25): FACE, (0, -0.7): HAIR, (0, 0.95): SKIN, (0, 1.8): BODY}
+    assert {place: at(parts, face, *place) for place in places} == places
+
+
+def test_face_and_hair_lie_within_the_head_and_do_not_overlap():
+    _, parts = found()
+    head, face, hair = (whole(parts, name).astype(int) for name in ("head", "face", "hair"))
+    assert (face + hair <= head + 2).all()
+    assert 0.2 < face.sum() / head.sum() < 0.7 and 0.1 < hair.sum() / head.sum() < 0.7
+    soft = (face > 8) & (face < 247)
+    assert 0 < soft.sum() < 0.25 * (face > 127).sum()  # a soft border, and no more than that
+
+
+def test_parts_turn_and_shrink_with_the_picture():
+    picture, alpha = portrait()
+    small, thin = (cv2.resize(one, None, fx=0.4, fy=0.4, interpolation=cv2.INTER_AREA) for one in (picture, alpha))
+    (face,) = find_faces(small)
+    parts = head_parts(face, small, thin)
+    large = whole(found()[1], "hair")
+    (x0, y0, x1, y1), own = parts.alpha("hair", small, thin)
+    again = np.zeros_like(thin)
+    again[y0:y1, x0:x1] = own
+    same = cv2.resize(large, thin.shape[::-1], interpolation=cv2.INTER_AREA)
+    assert ((same > 127) & (again > 127)).sum() > 0.85 * ((same > 127) | (again > 127)).sum()
+    assert np.array_equal(parts.shares, head_parts(face, small, thin).shares)  # the same every time
+
+
+def test_without_colours_it_is_less_sure():
+    picture, alpha = portrait()
+    _, parts = found()
+    flat = np.full_like(picture, 120)
+    blind = head_parts(found()[0], flat, alpha)
+    assert parts.apart["hair"] > 0.7 > 0.6 > blind.apart["hair"]

@@ -32,11 +32,13 @@ ASIDE, ABOVE, BELOW = 2.4, 2.0, 3.6  # of the width: how far the frame reaches f
 NARROW = 1.1  # width of a face over its height from eyes to chin, seen from the front; turned ones are narrower
 BROWS = (105, 334)  # landmarks of their upper edges
 FACE, HAIR, SKIN, BODY = range(4)  # skin: ears and neck
-ROUNDS, PASSES = 3, 4  # of learning the colours; of the inference in each
+SKINS, HAIRS, BODIES = range(3)  # the colours: face, ears and neck share theirs
+ROUNDS, PASSES = 2, 4  # of learning the colours; of the inference in each
 BINS, LAB_LOW, LAB_STEP = 32, (0.0, -80.0, -80.0), (3.125, 5.0, 5.0)  # histograms of CIE Lab
-BLUR = 1.2  # bins
+BLUR = (2.0, 1.2, 1.2)  # bins; light varies more over a face than its colour does
 ODD = 1e-6  # density of a colour that no part has, per cubic unit of Lab
-COLOUR = 0.7  # weight of a pixel's colour: its neighbours say much the same
+COLOUR, DOUBT = 1.2, 0.02  # weight of a pixel's colour; how likely it is of a part whose colours never had it
+SURE = 0.7  # shares from which colours are learnt
 SMOOTH = 3.0  # weight of the neighbours' word
 RADIUS, EPSILON = 5, 2e-3  # of the guided filter, pixels and squared grey of 0..1
 
@@ -101,14 +103,24 @@ def head_parts(face: Face, rgb: U8, alpha: U8) -> HeadParts:
     colours = _taken(rgb, matrix, shrink, cv2.BORDER_REPLICATE)
     solid = _taken(alpha, matrix, shrink).astype(np.float32) / 255
     points = (face.points[:, :2] @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
-    places = _places(points, chin / unit, solid.shape)
+    places, sure = _places(points, chin / unit, solid.shape)
     bins = _bins(colours)
     guide = np.asarray(cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY), np.float32) / 255
+    cheeks, low = sure[SKINS], _step(places[BODY] - 0.08, 0.02)
     shares, densities = places, places
-    for _ in range(ROUNDS):
-        sure = np.where(shares > 0.6, shares, 0) * solid
-        densities = np.stack([_density(bins, part) for part in sure])
-        shares = _inferred(COLOUR * np.log(densities + ODD) + np.log(places + 1e-4), guide, solid)
+    for k in range(ROUNDS):
+        densities = np.stack([_density(bins, part * solid) for part in sure]) + ODD
+        if not k:  # what looks like the cheeks is no hair: a high forehead, or no hair at all
+            sure[HAIRS] *= densities[HAIRS] > 1.5 * densities[SKINS]
+            densities[HAIRS] = _density(bins, sure[HAIRS] * solid) + ODD
+        # Long hair lies where the body's colours are learnt; above the shoulders it is hair all the same.
+        densities[HAIRS] = np.maximum(densities[HAIRS], densities[BODIES] * (1 - low))
+        densities /= densities.sum(0)
+        told = np.log(densities + DOUBT)[[SKINS, HAIRS, SKINS, BODIES]]
+        shares = _inferred(COLOUR * told + np.log(places), guide, solid)
+        found = np.stack([shares[FACE] + shares[SKIN], shares[HAIR], shares[BODY]])
+        sure = np.where(found > SURE, found, 0)
+        sure[SKINS] = np.maximum(cheeks, 0.25 * sure[SKINS])
     shares = _of_one_head(shares, solid, points)
     return HeadParts(shares, matrix, _apart(densities, shares, solid), _hair(shares, solid))
 
@@ -133,18 +145,25 @@ def _taken(pixels: U8, matrix: NDArray[np.float64], shrink: float, border: int =
     return cv2.warpAffine(pixels, matrix, size, borderMode=border).astype(np.uint8, copy=False)
 
 
-def _places(points: F32, chin: float, shape: tuple[int, ...]) -> F32:
-    """How likely each part lies where, by the landmarks alone; float32 [4, h, w], adding up to 1.
+def _places(points: F32, chin: float, shape: tuple[int, ...]) -> tuple[F32, F32]:
+    """How likely each part lies where, by the landmarks alone.
 
     u and v are measured from the eyes in widths of the face. A forehead reaches up to 0.1 above the mesh's oval, hair
-    may hang over all above the brows; the neck is a column below the jaw, shoulders rise beside it up to the chin.
+    may hang over all above the brows and beside the cheeks; the neck is a column below the jaw, shoulders rise beside
+    it up to the chin.
+
+    Returns:
+        float32 [4, h, w], adding up to 1; and float32 [3, h, w], where skin, hair and body surely show their colours.
     """
     v, u = (np.mgrid[: shape[0], : shape[1]] / UNIT - np.array([ABOVE, ASIDE])[:, None, None]).astype(np.float32)
     aside = np.abs(u - float(points[list(OVAL), 0].mean() / UNIT - ASIDE))
-    inside = _depth(points[list(OVAL)], shape)
+    depth = _depth(points[list(OVAL)], shape)
     brows = float(points[list(BROWS), 1].mean() / UNIT - ABOVE)
-    upper = _step(brows - 0.06 - v, 0.04)
-    face = 0.97 * _step(inside, 0.02) * (1 - upper) + 0.75 * _step(inside + 0.10, 0.05) * upper
+    upper = _step(brows - 0.05 - v, 0.03)
+    jaw = _step(v - 0.6 * chin, 0.1)
+    cheek = 0.99 * _step(depth - 0.03 * (1 - jaw), 0.045 - 0.03 * jaw)
+    cheek = np.maximum(cheek, 0.9995 * _step(depth - 0.2, 0.02))
+    face = cheek * (1 - upper) + 0.8 * _step(depth + 0.1, 0.04) * upper
 
     neck = chin + 0.42 + 0.1 * np.cos(np.clip(aside / 0.55, 0, 1) * math.pi)
     column = _step(v - 0.35 * chin, 0.1) * _step(0.48 - aside, 0.06)
@@ -152,15 +171,16 @@ def _places(points: F32, chin: float, shape: tuple[int, ...]) -> F32:
     skin = np.maximum(0.8 * column, 0.5 * ears) * _step(neck - v, 0.05)
 
     near = _step(1.3 - np.hypot(aside, np.minimum(v, 0)), 0.25)
-    throat = _step(v - chin, 0.05) * _step(0.35 - aside, 0.08)
-    hair = (
-        (0.3 + 0.65 * _step(0.5 * chin - v, 0.3)) * near * (1 - 0.85 * throat) * (1 - 0.6 * _step(v - chin - 0.9, 0.2))
-    )
+    throat = _step(v - 0.8 * chin, 0.05) * _step(0.35 - aside, 0.08)
+    low = _step(v - chin - 0.9, 0.2)
+    hair = (0.3 + 0.65 * _step(0.5 * chin - v, 0.3)) * near * (1 - 0.97 * throat) * (1 - 0.6 * low)
 
     shoulders = chin + 0.28 - 0.38 * np.clip((aside - 0.3) / 0.5, 0, 1)
     body = 0.03 + 0.6 * _step(v - shoulders, 0.08)
-    places = np.stack([face, *((1 - face) * np.stack([hair, skin, body]))])
-    return np.asarray(places / places.sum(0), np.float32)
+    places = np.stack([face, *((1 - face) * np.stack([hair, skin, body]))]) + 1e-4
+    crown = (depth < -0.17) & (v < brows) & (aside < 0.6)
+    sure = np.stack([(depth > 0.08) & (v > 0.12) & (v < 0.6 * chin), crown, v > shoulders + 0.15]).astype(np.float32)
+    return np.asarray(places / places.sum(0), np.float32), sure
 
 
 def _step(value: NDArray[np.floating], width: float) -> F32:
@@ -186,8 +206,8 @@ def _bins(rgb: U8) -> NDArray[np.int64]:
 def _density(bins: NDArray[np.int64], weights: F32) -> F32:
     """Density of each pixel's colour among the weighted pixels; float32 [h, w], per cubic unit of Lab."""
     counts = np.bincount(bins.reshape(-1), weights.reshape(-1), BINS**3).reshape(BINS, BINS, BINS)
-    for _ in range(3):  # each axis once
-        blurred = cv2.GaussianBlur(counts.reshape(BINS, -1), (1, 0), 1e-6, sigmaY=BLUR, borderType=cv2.BORDER_CONSTANT)
+    for blur in BLUR:
+        blurred = cv2.GaussianBlur(counts.reshape(BINS, -1), (1, 0), 1e-6, sigmaY=blur, borderType=cv2.BORDER_CONSTANT)
         counts = np.moveaxis(np.asarray(blurred).reshape(BINS, BINS, BINS), 0, -1).copy()
     return np.asarray(counts.reshape(-1)[bins] / (max(counts.sum(), 1.0) * math.prod(LAB_STEP)), np.float32)
 
@@ -226,16 +246,16 @@ def _of_one_head(shares: F32, solid: F32, points: F32) -> F32:
     return np.asarray(kept, np.float32)
 
 
-def _apart(densities: F32, shares: F32, solid: F32) -> dict[PartName, float]:
-    """How well colours alone would tell a pixel of the hair, and of the head, from its neighbours."""
+def _apart(told: F32, shares: F32, solid: F32) -> dict[PartName, float]:
+    """How well colours alone tell the hair, and the head, from their neighbours. told: densities, adding up to 1."""
 
-    def told(own: tuple[int, ...], others: tuple[int, ...]) -> float:
-        where = np.where(shares[list(own)].sum(0) > 0.6, solid, 0)
-        for_it, against = (densities[list(parts)].max(0) + ODD for parts in (own, others))
-        return float((where * for_it / (for_it + against)).sum() / max(float(where.sum()), 1.0))
+    def mean(parts: list[int], own: list[int], others: int) -> float:
+        where = np.where(shares[parts].sum(0) > SURE, solid, 0)
+        for_it = told[own].max(0)
+        return float((where * for_it / (for_it + told[others])).sum() / max(float(where.sum()), 1.0))
 
-    hair = min(told((HAIR,), (FACE, SKIN)), told((HAIR,), (BODY,)))
-    return {"face": 1.0, "hair": hair, "head": told((HAIR, SKIN), (BODY,))}
+    hair = min(mean([HAIR], [HAIRS], SKINS), mean([HAIR], [HAIRS], BODIES))
+    return {"face": 1.0, "hair": hair, "head": mean([FACE, HAIR, SKIN], [SKINS, HAIRS], BODIES)}
 
 
 def _hair(shares: F32, solid: F32) -> float:

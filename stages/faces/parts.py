@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..imaging.guided import upsample
 from .find import Face
-from .looks import OVAL
+from .looks import EYES, OVAL
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -162,8 +162,9 @@ def _places(points: F32, chin: float, shape: tuple[int, ...]) -> tuple[F32, F32]
     upper = _step(brows - 0.05 - v, 0.03)
     jaw = _step(v - 0.6 * chin, 0.1)
     cheek = 0.99 * _step(depth - 0.03 * (1 - jaw), 0.045 - 0.03 * jaw)
-    cheek = np.maximum(cheek, 0.9995 * _step(depth - 0.2, 0.02))
-    face = cheek * (1 - upper) + 0.8 * _step(depth + 0.1, 0.04) * upper
+    eyes = np.max([_step(_depth(points[list(eye)], shape) + 0.04, 0.01) for eye in EYES], 0)
+    cheek = np.maximum(cheek, 0.9995 * np.maximum(_step(depth - 0.2, 0.02), eyes))
+    face = cheek * np.maximum(1 - upper, eyes) + 0.8 * _step(depth + 0.1, 0.04) * upper * (1 - eyes)
 
     neck = chin + 0.42 + 0.1 * np.cos(np.clip(aside / 0.55, 0, 1) * math.pi)
     column = _step(v - 0.35 * chin, 0.1) * _step(0.48 - aside, 0.06)

@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo
 
+from ..decode.colours import as_srgb
 from ..decode.picture import Picture
 from ..decode.transparency import MIN_VISIBLE_ALPHA, combine_alpha
 from ..faces.find import Face, find_faces
+from ..faces.parts import HeadParts, head_parts
 from ..imaging.foreground import estimate_foreground
 from ..item import Item, Output
 from ..verdicts import Verdict
@@ -86,6 +88,19 @@ class Matte:
     def faces(self) -> list[Face]:
         """The picture's faces, the largest first; looked for when first needed."""
         return find_faces(self.picture.colours())
+
+    @cached_property
+    def people(self) -> list[Face]:
+        """Those of the faces whose middle lies in what was cut out."""
+        height, width = self.alpha.shape
+        places = [(face, *np.floor(face.middle).astype(int)) for face in self.faces]
+        return [face for face, x, y in places if 0 <= x < width and 0 <= y < height and self.alpha[y, x] >= 128]
+
+    @cached_property
+    def heads(self) -> list[HeadParts]:
+        """The parts of each of these people's heads; told apart when first needed."""
+        rgb = as_srgb(self.picture.colours(), self.picture.icc_profile)
+        return [head_parts(face, rgb, self.alpha) for face in self.people]
 
     @cached_property
     def box(self) -> tuple[int, int, int, int]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -56,7 +56,7 @@ class HeadParts:
 
     shares: F32
     matrix: NDArray[np.float64]
-    apart: dict[PartName, float]
+    apart: dict[str, float]
     hair: float
 
     def alpha(self, name: PartName, rgb: U8, alpha: U8) -> tuple[Rect, U8]:
@@ -109,10 +109,10 @@ def head_parts(face: Face, rgb: U8, alpha: U8) -> HeadParts:
     cheeks, low = sure[SKINS], _step(places[BODY] - 0.08, 0.02)
     shares, densities = places, places
     for k in range(ROUNDS):
-        densities = np.stack([_density(bins, part * solid) for part in sure]) + ODD
+        densities = np.stack([_density(bins, part * solid) for part in sure])
         if not k:  # what looks like the cheeks is no hair: a high forehead, or no hair at all
             sure[HAIRS] *= densities[HAIRS] > 1.5 * densities[SKINS]
-            densities[HAIRS] = _density(bins, sure[HAIRS] * solid) + ODD
+            densities[HAIRS] = _density(bins, sure[HAIRS] * solid)
         # Long hair lies where the body's colours are learnt; above the shoulders it is hair all the same.
         densities[HAIRS] = np.maximum(densities[HAIRS], densities[BODIES] * (1 - low))
         densities /= densities.sum(0)
@@ -184,7 +184,7 @@ def _places(points: F32, chin: float, shape: tuple[int, ...]) -> tuple[F32, F32]
     return np.asarray(places / places.sum(0), np.float32), sure
 
 
-def _step(value: NDArray[np.floating], width: float) -> F32:
+def _step(value: NDArray[Any], width: float) -> F32:
     """A smooth step from 0 to 1 where the value passes 0."""
     return np.asarray(1 / (1 + np.exp(-np.clip(value / width, -30, 30))), np.float32)
 
@@ -205,12 +205,13 @@ def _bins(rgb: U8) -> NDArray[np.int64]:
 
 
 def _density(bins: NDArray[np.int64], weights: F32) -> F32:
-    """Density of each pixel's colour among the weighted pixels; float32 [h, w], per cubic unit of Lab."""
+    """Density of each pixel's colour among the weighted pixels, per cubic unit of Lab, at least `ODD`; float32 [h, w]."""
     counts = np.bincount(bins.reshape(-1), weights.reshape(-1), BINS**3).reshape(BINS, BINS, BINS)
     for blur in BLUR:
         blurred = cv2.GaussianBlur(counts.reshape(BINS, -1), (1, 0), 1e-6, sigmaY=blur, borderType=cv2.BORDER_CONSTANT)
         counts = np.moveaxis(np.asarray(blurred).reshape(BINS, BINS, BINS), 0, -1).copy()
-    return np.asarray(counts.reshape(-1)[bins] / (max(counts.sum(), 1.0) * math.prod(LAB_STEP)), np.float32)
+    found = counts.reshape(-1)[bins] / (max(counts.sum(), 1.0) * math.prod(LAB_STEP))
+    return np.asarray(found + ODD, np.float32)
 
 
 def _inferred(energy: F32, guide: F32, solid: F32) -> F32:
@@ -247,7 +248,7 @@ def _of_one_head(shares: F32, solid: F32, points: F32) -> F32:
     return np.asarray(kept, np.float32)
 
 
-def _apart(told: F32, shares: F32, solid: F32) -> dict[PartName, float]:
+def _apart(told: F32, shares: F32, solid: F32) -> dict[str, float]:
     """How well colours alone tell the hair, and the head, from their neighbours. told: densities, adding up to 1."""
 
     def mean(parts: list[int], own: list[int], others: int) -> float:

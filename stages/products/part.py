@@ -112,7 +112,7 @@ def _checks(face: Face, found: HeadParts | None, name: Name) -> list[Check]:
         between("turn", round(abs(face.yaw), 1), None, MAX_TURN, "degrees"),
         between("tip", round(abs(face.pitch - PITCH), 1), None, MAX_TIP, "degrees"),
     ]
-    if found is not None and name != "face":
+    if found is not None and name in ("head", "hair"):
         checks.append(between("colours_apart", round(found.apart[name], 2), MIN_APART, 1))
     if found is not None and name == "hair":
         checks.append(between("hair_seen", round(found.hair, 2), MIN_HAIR, 1))

@@ -205,7 +205,7 @@ def _bins(rgb: U8) -> NDArray[np.int64]:
 
 
 def _density(bins: NDArray[np.int64], weights: F32) -> F32:
-    """Density of each pixel's colour among the weighted pixels, per cubic unit of Lab, at least `ODD`; float32 [h, w]."""
+    """Density of each pixel's colour among the weighted ones, per cubic unit of Lab, at least `ODD`; float32 [h, w]."""
     counts = np.bincount(bins.reshape(-1), weights.reshape(-1), BINS**3).reshape(BINS, BINS, BINS)
     for blur in BLUR:
         blurred = cv2.GaussianBlur(counts.reshape(BINS, -1), (1, 0), 1e-6, sigmaY=blur, borderType=cv2.BORDER_CONSTANT)

@@ -70,6 +70,7 @@ class HeadParts:
             A box of the picture, and uint8 [h, w], 0..255, in it. Outside of it there is nothing of the part.
         """
         share = {"face": self.shares[FACE], "hair": self.shares[HAIR]}.get(name, 1 - self.shares[BODY])
+        share = np.clip(2 * share - 0.5, 0, 1)  # what is half believed reaches further than a border is soft
         size = share.shape[::-1]
         corners = np.array([(0, 0, 1), (size[0], 0, 1), (0, size[1], 1), (*size, 1)], np.float64)
         ends = corners @ cv2.invertAffineTransform(self.matrix).T

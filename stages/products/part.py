@@ -26,7 +26,7 @@ Name = Literal["portrait", "head", "face", "hair"]
 MIN_WIDTH = 40  # pixels of the face's width
 MAX_TURN = 30.0  # degrees aside
 MAX_TIP = 30.0  # degrees up or down
-MIN_APART = 0.6  # how well the part's colours tell it from its neighbours; by chance 0.5
+MIN_APART = 0.55  # how well the part's colours tell it from its neighbours; by chance 0.5
 MIN_HAIR = 0.4  # of the head: shorter hair was often confused with the forehead
 # A bust, in heights of the head from chin to crown
 CHEST, SHOULDERS = 0.75, 1.15  # below the chin; from the face's middle to each side

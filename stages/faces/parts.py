@@ -31,6 +31,7 @@ UNIT = 80  # pixels of the face's width in the frame
 ASIDE, ABOVE, BELOW = 2.4, 2.0, 3.6  # of the width: how far the frame reaches from the eyes
 NARROW = 1.1  # width of a face over its height from eyes to chin, seen from the front; turned ones are narrower
 BROWS = (105, 334)  # landmarks of their upper edges
+ABOVE_BROWS = 0.35  # of the width, from the eyes
 FACE, HAIR, SKIN, BODY = range(4)  # skin: ears and neck
 SKINS, HAIRS, BODIES = range(3)  # the colours: face, ears and neck share theirs
 ROUNDS, PASSES = 2, 4  # of learning the colours; of the inference in each
@@ -122,7 +123,7 @@ def head_parts(face: Face, rgb: U8, alpha: U8) -> HeadParts:
         found = np.stack([shares[FACE] + shares[SKIN], shares[HAIR], shares[BODY]])
         sure = np.where(found > SURE, found, 0)
         sure[SKINS] = np.maximum(cheeks, 0.25 * sure[SKINS])
-    shares = _of_one_head(shares, solid, points)
+    shares = _of_one_head(_without_stray_hair(shares, solid, places), solid, points)
     return HeadParts(shares, matrix, _apart(densities, shares, solid), _hair(shares, solid))
 
 
@@ -235,6 +236,21 @@ def _guided(values: F32, guide: F32) -> F32:
     mean, middle = cv2.blur(guide, box), cv2.blur(values, box)
     slope = (cv2.blur(guide * values, box) - mean * middle) / (cv2.blur(guide * guide, box) - mean * mean + EPSILON)
     return np.asarray(np.maximum(cv2.blur(slope, box) * guide + cv2.blur(middle - slope * mean, box), 0), np.float32)
+
+
+def _without_stray_hair(shares: F32, solid: F32, places: F32) -> F32:
+    """Hair that hangs together with none above the brows is something else: a collar, a brow, a beard's edge."""
+    _, labels = cv2.connectedComponents((shares[HAIR] * solid >= 0.5).astype(np.uint8))
+    kept = np.isin(labels, np.unique(labels[: round((ABOVE - ABOVE_BROWS) * UNIT)]))
+    stray = cv2.dilate(((labels > 0) & ~kept).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    stray &= ~(kept & (labels > 0))
+    others = np.array([FACE, SKIN, BODY])
+    likely = others[places[others].argmax(0)]
+    cleared = shares.copy()
+    cleared[HAIR][stray] = 0
+    for part in others:
+        cleared[part] += np.where(stray & (likely == part), shares[HAIR], 0)
+    return cleared
 
 
 def _of_one_head(shares: F32, solid: F32, points: F32) -> F32:

@@ -103,11 +103,11 @@ def head_parts(face: Face, rgb: U8, alpha: U8) -> HeadParts:
     unit = max(face.width, NARROW * chin)
     matrix, shrink = _frame(face, unit, angle)
     colours = _taken(rgb, matrix, shrink, cv2.BORDER_REPLICATE)
-    solid = _taken(alpha, matrix, shrink).astype(np.float32) / 255
+    solid = _taken(alpha, matrix, shrink).astype(np.float32) / np.float32(255)
     points = (face.points[:, :2] @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
     places, sure = _places(points, chin / unit, solid.shape)
     bins = _bins(colours)
-    guide = np.asarray(cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY), np.float32) / 255
+    guide = np.asarray(cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY), np.float32) / np.float32(255)
     cheeks, low = sure[SKINS], _step(places[BODY] - 0.08, 0.02)
     shares, densities = places, places
     for k in range(ROUNDS):
@@ -186,7 +186,7 @@ def _places(points: F32, chin: float, shape: tuple[int, ...]) -> tuple[F32, F32]
     return np.asarray(places / places.sum(0), np.float32), sure
 
 
-def _step(value: NDArray[Any], width: float) -> F32:
+def _step(value: NDArray[Any], width: float | NDArray[Any]) -> F32:
     """A smooth step from 0 to 1 where the value passes 0."""
     return np.asarray(1 / (1 + np.exp(-np.clip(value / width, -30, 30))), np.float32)
 
@@ -202,13 +202,14 @@ def _depth(outline: F32, shape: tuple[int, ...]) -> F32:
 def _bins(rgb: U8) -> NDArray[np.int64]:
     """The bin of each pixel's colour; int64 [h, w]."""
     lab = cv2.cvtColor(cv2.GaussianBlur(rgb, (0, 0), 0.8).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    place = np.clip((lab - np.float32(LAB_LOW)) / np.float32(LAB_STEP), 0, BINS - 1).astype(np.int64)
+    low, step = np.array(LAB_LOW, np.float32), np.array(LAB_STEP, np.float32)
+    place = np.clip((np.asarray(lab, np.float32) - low) / step, 0, BINS - 1).astype(np.int64)
     return np.asarray((place[..., 0] * BINS + place[..., 1]) * BINS + place[..., 2])
 
 
 def _density(bins: NDArray[np.int64], weights: F32) -> F32:
     """Density of each pixel's colour among the weighted ones, per cubic unit of Lab, at least `ODD`; float32 [h, w]."""
-    counts = np.bincount(bins.reshape(-1), weights.reshape(-1), BINS**3).reshape(BINS, BINS, BINS)
+    counts: NDArray[Any] = np.bincount(bins.reshape(-1), weights.reshape(-1), BINS**3).reshape(BINS, BINS, BINS)
     for blur in BLUR:
         blurred = cv2.GaussianBlur(counts.reshape(BINS, -1), (1, 0), 1e-6, sigmaY=blur, borderType=cv2.BORDER_CONSTANT)
         counts = np.moveaxis(np.asarray(blurred).reshape(BINS, BINS, BINS), 0, -1).copy()

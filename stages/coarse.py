@@ -71,19 +71,19 @@ class CoarseStage(NetworkStage[CoarseSettings, CoarseNet]):
             self._use_own_matte(item, wanted[-1][1])
         wanted = [(item, boxes) for item, boxes in wanted if not item.crops]
         items = [item for item, _ in wanted]
-        for _ in range(options.regrow + 1):
-            self._predict_crops(wanted)
-            grown = [
-                (item, boxes)
-                for item, old in wanted
-                if (boxes := grow_cut_off(old, [c.alpha for c in item.crops], item.width, item.height, options)) != old
-            ]
+        self._predict_crops(wanted)
+        for left in reversed(range(options.regrow)):
+            grown = [(item, boxes) for item, old in wanted if (boxes := self._grown(item, old, last=not left)) != old]
             if not grown:
                 break
+            self._predict_crops(grown)
             wanted = grown
         self._try_whole_picture(items)
         for item in items:
             self._reject_if_empty(item)
+
+    def _grown(self, item: Item, boxes: list[Rect], last: bool) -> list[Rect]:
+        return grow_cut_off(boxes, [c.alpha for c in item.crops], item.width, item.height, self.settings.crops, last)
 
     def _use_own_matte(self, item: Item, boxes: Sequence[Rect]) -> None:
         """Fills `item.crops` with the matte that the file brings, if it brings one; its uncertainty is 0."""

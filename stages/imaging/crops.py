@@ -90,12 +90,13 @@ def crops_for(boxes: Sequence[Box], width: int, height: int, settings: CropSetti
 
 
 def grow_cut_off(
-    crops: Sequence[Rect], alphas: Sequence[U8], width: int, height: int, settings: CropSettings
+    crops: Sequence[Rect], alphas: Sequence[U8], width: int, height: int, settings: CropSettings, last: bool = False
 ) -> list[Rect]:
     """The crops, larger on each side that cuts through the subject: a detected box may hold its head alone.
 
     Args:
         alphas: uint8 [h, w], 0..255, the alpha in each crop, at any size.
+        last: whether they cannot grow again, so that such a side goes to the picture's edge: better too large than cut.
 
     Returns:
         The same crops when none is cut off, else new ones, shared and ordered as by `crops_for`.
@@ -103,7 +104,7 @@ def grow_cut_off(
     grown = []
     for (x0, y0, x1, y1), alpha in zip(crops, alphas, strict=True):
         solid = alpha > 127
-        step = _GROWTH * max(x1 - x0, y1 - y0)
+        step = max(width, height) if last else _GROWTH * max(x1 - x0, y1 - y0)
         left, top, right, bottom = (
             step * (side.mean() > settings.cut_off) for side in (solid[:, 0], solid[0], solid[:, -1], solid[-1])
         )

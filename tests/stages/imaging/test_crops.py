@@ -86,6 +86,7 @@ def test_a_crop_grows_where_it_cuts_through_the_subject() -> None:
     assert grow_cut_off([crop], [alpha], WIDTH, HEIGHT, CropSettings()) == [(200, 100, 300, 260)]
     alpha[:, :] = 255
     assert grow_cut_off([crop], [alpha], WIDTH, HEIGHT, CropSettings()) == [(140, 40, 360, 260)]
+    assert grow_cut_off([crop], [alpha], WIDTH, HEIGHT, CropSettings(), last=True) == [(0, 0, WIDTH, HEIGHT)]
     corner = (0, 0, 100, 100)  # the picture's own edge is no cut
     assert grow_cut_off([corner], [alpha], 100, 100, CropSettings()) == [corner]
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ..configs.arguments import count, positive
 from ..stages.errors import HairlineError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _dataset(command)
     _budget(command)
-    command.add_argument("--rounds", type=_count, default=3, help="of searching and cleaning, at most")
+    command.add_argument("--rounds", type=count, default=3, help="of searching and cleaning, at most")
     command.add_argument("--tuned-trials", type=int, default=6, help="with an encoder that learns along; 0: none")
     command.add_argument("--no-automatic", action="store_true", help="labels are changed by a person's decisions alone")
     return command
@@ -65,7 +66,7 @@ def step_parsers() -> dict[str, argparse.ArgumentParser]:
     found["undo"].add_argument(
         "ids", nargs="*", metavar="ID", help="of decisions, as the ledger and the report show them"
     )
-    found["undo"].add_argument("--round", type=_count, help="all of the tool's decisions of a round")
+    found["undo"].add_argument("--round", type=count, help="all of the tool's decisions of a round")
     return found
 
 
@@ -83,8 +84,8 @@ def _dataset(command: argparse.ArgumentParser) -> None:
 
 
 def _budget(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--minutes", type=_positive, default=30.0, help="of all searches together")
-    command.add_argument("--trials", type=_count, default=24, help="heads of each round's search")
+    command.add_argument("--minutes", type=positive, default=30.0, help="of all searches together")
+    command.add_argument("--trials", type=count, default=24, help="heads of each round's search")
     command.add_argument("--concurrent", type=int, default=0, metavar="N", help="trials at once; 0: as many as fit")
     command.add_argument("--gpu", type=float, default=0.0, metavar="SHARE", help="of a GPU for each trial, such as 0.5")
     command.add_argument("--max-ms", type=float, default=0.0, help="milliseconds a picture, at most; 0: any")
@@ -252,19 +253,3 @@ RUNNERS: dict[str, Callable[[argparse.Namespace, Path, Tell], list[str]]] = {
     "export": _export_step,
     "report": _report_step,
 }
-
-
-def _count(word: str) -> int:
-    if not word.isdigit() or not int(word):
-        raise argparse.ArgumentTypeError(f"{word} is no number from 1 on")
-    return int(word)
-
-
-def _positive(word: str) -> float:
-    try:
-        value = float(word)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{word} is no number above 0")
-    return value

@@ -15,6 +15,7 @@ import argparse
 import io
 import json
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -23,9 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+sys.path.insert(0, str(Path(__file__).parent))
+from id_photo import matte_of, read
+
 from hairline.stages.errors import Refused
-from hairline.stages.item import Item
-from hairline.stages.products.base import Matte
 from hairline.stages.products.part import Part, PartSettings
 
 U8 = NDArray[np.uint8]
@@ -41,18 +43,6 @@ CUT_SHORT = (
 )
 SIDE = 300  # of a picture on a sheet, pixels
 GROUND = (90, 140, 120)
-
-
-def read(path: Path, mode: str = "RGB") -> U8:
-    return np.asarray(Image.open(path).convert(mode))
-
-
-def matte_of(picture: U8, alpha: U8) -> Matte:
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG", compress_level=1)
-    item = Item("a", "a", data=file.getvalue())
-    item.alpha = alpha
-    return Matte(item.picture, alpha, item)
 
 
 def drawn(outlines: list[list[list[float]]], shape: tuple[int, int]) -> Mask:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..configs.arguments import count, positive, whole
 from ..stages.errors import HairlineError
 from .base import Commands, add_download
 
@@ -31,14 +32,14 @@ def add(commands: Commands) -> None:
         help="a public model by name, a model's file or the .yaml that describes it, or weights of ours",
     )
     command.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the weights; made if missing")
-    command.add_argument("--minutes", type=_positive, default=60.0, help="wall-clock budget in all (%(default)g)")
+    command.add_argument("--minutes", type=positive, default=60.0, help="wall-clock budget in all (%(default)g)")
     command.add_argument("--corrections", default="", metavar="DIR", help="masks by a person, named as the pictures")
     command.add_argument(
-        "--pictures", type=_count, default=240, metavar="N", help="how many are labelled at most (%(default)s)"
+        "--pictures", type=count, default=240, metavar="N", help="how many are labelled at most (%(default)s)"
     )
-    command.add_argument("--batch", type=_count, default=16, help="samples of one step (%(default)s)")
-    command.add_argument("--workers", type=_whole, default=1, help="processes that make samples (%(default)s)")
-    command.add_argument("--threads", type=_whole, default=0, help="of torch and the teacher; 0: as many as cores")
+    command.add_argument("--batch", type=count, default=16, help="samples of one step (%(default)s)")
+    command.add_argument("--workers", type=whole, default=1, help="processes that make samples (%(default)s)")
+    command.add_argument("--threads", type=whole, default=0, help="of torch and the teacher; 0: as many as cores")
     command.add_argument(
         "--trust-teacher", action="store_true", help="also where it contradicts what the shipped weights are sure of"
     )
@@ -120,23 +121,3 @@ def _candidates(catalog: str, output: str, masks: str, pictures: int) -> list[Ca
     if stray := sorted(str(path) for path in corrected.values() if path not in used):
         raise HairlineError(f"corrections {masks}: {stray[0]} belongs to no picture of {catalog} ({len(stray)} such)")
     return first + [each for _, _, each in drawn]
-
-
-def _count(word: str) -> int:
-    if not word.isdecimal() or not int(word):
-        raise argparse.ArgumentTypeError(f"{word} is no number from 1 on")
-    return int(word)
-
-
-def _whole(word: str) -> int:
-    return 0 if word == "0" else _count(word)
-
-
-def _positive(word: str) -> float:
-    try:
-        value = float(word)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{word} is no number above 0")
-    return value

@@ -103,11 +103,13 @@ def wrong_in_job(manifest: Manifest) -> list[str]:
     if rules and (job.get("shutdownAfterJobFinishes") or job.get("ttlSecondsAfterFinished")):
         found.append("deletion rules beside shutdownAfterJobFinishes")
     order = ("DeleteWorkers", "DeleteCluster", "DeleteSelf")
-    for status in ("SUCCEEDED", "FAILED"):
+    if rules and not any(rule["condition"].get("jobDeploymentStatus") == "Failed" for rule in rules):
+        found.append("a job that missed a deadline or was never submitted keeps its cluster: its jobStatus is not FAILED")
+    for status in ("SUCCEEDED", "FAILED", "Failed"):
         times = {
             rule["policy"]: rule["condition"]["ttlSeconds"]
             for rule in rules
-            if rule["condition"]["jobStatus"] == status
+            if status in (rule["condition"].get("jobStatus"), rule["condition"].get("jobDeploymentStatus"))
         }
         if "DeleteWorkers" in times:
             found.append("DeleteWorkers with an autoscaler")

@@ -117,6 +117,9 @@ SPOILED = {
     "deletion out of order": lambda job: job["spec"]["deletionStrategy"]["deletionRules"][0]["condition"].update(
         ttlSeconds=99999
     ),
+    "a cluster that nothing deletes": lambda job: job["spec"]["deletionStrategy"]["deletionRules"][1].update(
+        condition={"jobStatus": "FAILED", "ttlSeconds": 3600}
+    ),
     "deletion and shutdown": lambda job: job["spec"].update(shutdownAfterJobFinishes=True),
 }
 

@@ -35,18 +35,22 @@ class Guard:
         needs_key: whether what works on pictures needs a key.
         hosts: names of the service beside those of this machine, in lower case, without ports.
         origins: whose pages may call it, as `https://example.org`.
+        keyed: paths with a key of their own, for programs that ask by a pod's address, as Prometheus does: their name
+            does not count.
     """
 
-    def __init__(self, needs_key: bool, hosts: Sequence[str], origins: Sequence[str]) -> None:
-        self._names = frozenset(hosts)
+    def __init__(
+        self, needs_key: bool, hosts: Sequence[str], origins: Sequence[str], keyed: Sequence[str] = ()
+    ) -> None:
+        self._names, self._keyed = frozenset(hosts), frozenset(keyed)
         self._checks_names = bool(hosts) or not needs_key
         self._checks_origins = not needs_key
         self._origins = frozenset(origins)
 
-    def refusal(self, method: str, headers: Headers) -> ApiError | None:
+    def refusal(self, method: str, headers: Headers, path: str = "") -> ApiError | None:
         """What to answer a request that must not get in; None where it may."""
         host = headers.get("host", "")
-        if self._checks_names and host and not self._is_ours(host):
+        if self._checks_names and host and path not in self._keyed and not self._is_ours(host):
             detail = "the header Host names another service; if it is a name of this one, list it in hosts"
             return ApiError(403, "forbidden_host", "Unknown host", detail, reason="forbidden_host")
         if self._checks_origins and method not in READS and self._is_foreign(headers, host):

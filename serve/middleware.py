@@ -44,7 +44,9 @@ class RequestMiddleware:
     def __init__(self, app: ASGIApp, context: ServiceContext) -> None:
         self.app, self.context = app, context
         service = context.service
-        self.guard = Guard(context.keys is not None, service.hosts, service.cors)
+        has_keys = context.keys is not None
+        keyed = ("/metrics",) if has_keys and service.metrics == "key" else ()
+        self.guard = Guard(has_keys, service.hosts, service.cors, keyed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -92,7 +94,7 @@ class RequestMiddleware:
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send, record: RequestRecord) -> None:
         try:
-            refusal = self.guard.refusal(scope["method"], Headers(scope=scope))
+            refusal = self.guard.refusal(scope["method"], Headers(scope=scope), scope["path"])
             if refusal:
                 refusal.headers["Connection"] = "close"  # its body is not read
                 return await (await error_response(Request(scope), refusal))(scope, receive, send)

@@ -105,6 +105,15 @@ def test_with_keys_names_count_only_where_they_are_listed() -> None:
     assert refusal(listed, host="cut.example.org", origin=EVIL) == ""
 
 
+def test_prometheus_asks_by_a_pods_address() -> None:
+    guard = Guard(needs_key=True, hosts=("cut.example.org",), origins=(), keyed=("/metrics",))
+    pod = Headers({"host": "10.0.3.7:8000"})
+    assert guard.refusal("GET", pod, "/metrics") is None
+    for path in ("/v1/products", "/metrics/", "/"):
+        found = guard.refusal("GET", pod, path)
+        assert found and found.code == "forbidden_host"
+
+
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD", "OPTIONS", "DELETE"])
 def test_a_running_service_is_not_reached_under_another_name(method: str, service: Server) -> None:
     head = f"{method} /v1/products HTTP/1.1\r\nHost: evil.example\r\nX-Request-Id: rebound\r\n\r\n"

@@ -16,6 +16,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from .. import __version__
+from ..configs.cluster import LONGEST
 from ..configs.job import Job
 from ..configs.nodes import NodeType
 from ..configs.pipeline import PipelineConfig
@@ -115,7 +116,25 @@ def _names(config: Job | Service) -> tuple[list[str], list[str]]:
     else:
         lacking = next(node.name for node in config.nodes if not node.instance)
         notes.append(f"no ray-up.yaml: nodes {lacking} has no instance, such as instance: g5.2xlarge")
-    return names, notes
+    return names, [*notes, *_doubts(config)]
+
+
+def _doubts(config: Job | Service) -> list[str]:
+    """What the pods of a job will most likely not reach; only a person knows what the nodes have."""
+    if isinstance(config, Service):
+        return []
+    places = {"input": config.input, "output": config.output}
+    found = [
+        f"{key} {place} is a path inside each pod, and no manifest here mounts anything there: give s3://…, or mount "
+        "a file system that all nodes share"
+        for key, place in places.items()
+        if "://" not in place or place.startswith("file://")
+    ]
+    if any(place.startswith("s3://") for place in places.values()) and not (
+        config.cluster.secret or config.cluster.service_account
+    ):
+        found.append("no cluster.secret, no cluster.service_account: the pods reach s3:// by their nodes' rights alone")
+    return found
 
 
 def _main(config: Job | Service) -> str:
@@ -192,7 +211,7 @@ def _serve_config(facts: dict[str, Any]) -> str:
 
 def _name(config: PipelineConfig, document: Document) -> str:
     given = config.cluster.name or (config.name if isinstance(config, Job) else "") or Path(document.name).stem
-    plain = re.sub(r"[^a-z0-9]+", "-", given.lower()).strip("-")[:36].strip("-")
+    plain = re.sub(r"[^a-z0-9]+", "-", given.lower()).strip("-")[:LONGEST].strip("-")
     return plain if plain[:1].isalpha() else f"hairline-{plain}".strip("-")
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import Annotated, Literal
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from .. import __version__
-from .nodes import NAME
+from .nodes import NAME, RULE
 
 FIELDS = re.compile(r"[\d*/,A-Za-z-]+")  # of a cron schedule
+RANGES = (("minute", 0, 59), ("hour", 0, 23), ("day of the month", 1, 31), ("month", 1, 12), ("day of the week", 0, 7))
+LONGEST = 36  # name: of a cron job KubeRay makes a job, of that a cluster, of that a service with at most 63 characters
 Seconds = Annotated[int, Field(ge=0)]
 
 
@@ -51,8 +55,8 @@ class ClusterConfig(BaseModel):
     @field_validator("name")
     @classmethod
     def _a_name(cls, name: str) -> str:
-        if name and not NAME.fullmatch(name):
-            raise ValueError(f"{name!r} must be lower-case letters, digits and hyphens, as Kubernetes takes names")
+        if name and not (NAME.fullmatch(name) and len(name) <= LONGEST):
+            raise ValueError(f"{name!r} {RULE.format(LONGEST)}")
         return name
 
     @field_validator("schedule")
@@ -61,4 +65,17 @@ class ClusterConfig(BaseModel):
         fields = schedule.split()
         if fields and (len(fields) != 5 or not all(FIELDS.fullmatch(field) for field in fields)):
             raise ValueError(f"{schedule!r} is no cron schedule of five fields, such as 0 2 * * *")
+        for field, (what, least, most) in zip(fields, RANGES, strict=False):
+            for number in re.findall(r"(?<![/\d])\d+", field):  # after / stands a step
+                if not least <= int(number) <= most:
+                    raise ValueError(f"{schedule!r}: {number} is no {what}; give {least} to {most}")
         return schedule
+
+    @field_validator("time_zone")
+    @classmethod
+    def _a_time_zone(cls, zone: str) -> str:
+        known = available_timezones()
+        if known and zone not in known:  # a machine without time zone data knows none
+            near = [f"did you mean {name}?" for name in get_close_matches(zone, known, 1)]
+            raise ValueError(f"no time zone is called {zone!r}; {(near or ['try Etc/UTC'])[0]}")
+        return zone

@@ -30,6 +30,7 @@ CARD_GIB = {
     "GB300": 277.0,
 }
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,48}[a-z0-9])?")  # what Kubernetes takes, with room for what it puts around
+RULE = "must be lower-case letters, digits and hyphens, {} at most, as Kubernetes takes names"
 
 
 class NodeType(BaseModel):
@@ -52,7 +53,7 @@ class NodeType(BaseModel):
     @classmethod
     def _a_name(cls, name: str) -> str:
         if not NAME.fullmatch(name):
-            raise ValueError(f"{name!r} must be lower-case letters, digits and hyphens, as Kubernetes takes names")
+            raise ValueError(f"{name!r} {RULE.format(50)}")
         return name
 
     @model_validator(mode="after")

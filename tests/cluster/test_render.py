@@ -258,6 +258,9 @@ def test_mistakes(tmp_path: Path) -> None:
     for change, told in (
         ("cluster.gcs=disk", "cluster.gcs"),
         ("cluster.schedule=every night", "no cron schedule of five fields"),
+        ("cluster.schedule=0 24 * * *", "24 is no hour; give 0 to 23"),
+        ("cluster.time_zone=Europe/Berln", "did you mean Europe/Berlin"),
+        ("cluster.name=" + 37 * "a", "36 at most"),
         ("cluster.nmae=x", "did you mean name"),
         ("nodes.0.name=CPU", "lower-case letters"),
         ("nodes.1.card=Voodoo", "memory of its card Voodoo is not known"),
@@ -266,6 +269,15 @@ def test_mistakes(tmp_path: Path) -> None:
         with pytest.raises(HairlineError, match=told):
             render_into(str(write(tmp_path, JOB)), [change], str(tmp_path / "x"))
     assert not (tmp_path / "x").exists()
+
+
+def test_what_the_pods_will_not_reach_is_told(tmp_path: Path) -> None:
+    job = write(tmp_path, {**JOB, "cluster": {"schedule": "*/90 0-23/2 * JAN,MAR 7", "secret": "s3-credentials"}})
+    assert render_into(str(job), [], str(tmp_path / "a"))[1] == []
+    (local,) = render_into(str(job), ["output=/data/cut"], str(tmp_path / "b"))[1]
+    assert local.startswith("output /data/cut is a path inside each pod")
+    (keyless,) = render_into(str(write(tmp_path, JOB)), [], str(tmp_path / "c"))[1]
+    assert "no cluster.secret, no cluster.service_account" in keyless
 
 
 @pytest.mark.parametrize("data", [JOB, SERVICE], ids=["job", "service"])

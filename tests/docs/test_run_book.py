@@ -21,7 +21,10 @@ TEXT = (Path(__file__).parents[2] / "docs" / "run-book.md").read_text("utf-8")
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = FENCE.findall(TEXT)
 JOB, PROMETHEUS = (text for language, text in BLOCKS if language == "yaml")
-RENDERED = {"deploy/alerts.yaml", "deploy/monitoring.yaml", "deploy/dashboard.json", "deploy/ray-up.yaml", "deploy/"}
+RENDERED = {
+    *("deploy/alerts.yaml", "deploy/monitoring.yaml", "deploy/dashboard.json", "deploy/ray-up.yaml"),
+    *("deploy/configmap.yaml", "deploy/policies.yaml", "deploy/raycluster.yaml", "deploy/"),
+}
 
 
 def commands() -> list[list[str]]:

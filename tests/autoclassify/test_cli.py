@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 
 from hairline.autoclassify.ledger import Ledger
 from hairline.cli import main
+from hairline.cluster.nodes import Node
+from hairline.cluster.session import Cluster
 from labelled import drawn, labelled, write
 
 QUICK = ("--minutes", "5", "--trials", "3", "--concurrent", "1")
@@ -62,7 +65,16 @@ def test_the_whole_way_and_the_classifier_in_a_cut(tmp_path: Path, capsys: pytes
     assert "holds what was made of" in refused(capsys, "prepare", str(tmp_path), "-o", str(out))
 
 
-def test_what_cannot_be_used_is_said_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def session() -> Iterator[None]:
+    """One Ray for all commands of a test."""
+    with Cluster(Node(2)).session():
+        yield
+
+
+def test_what_cannot_be_used_is_said_in_one_line(
+    session: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "in"
     for label in "ab":
         for number in range(4):

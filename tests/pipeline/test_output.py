@@ -60,7 +60,7 @@ def rows(folder: Folder) -> list[dict[str, object]]:
     return Ledger(folder).read(["id", "status", "reason"]).to_pylist()
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.slow)])
 def output(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     yield str(tmp_path / "out") if request.param == "local" else f"{request.getfixturevalue('bucket')}/out"
 
@@ -97,6 +97,7 @@ def test_a_cut_then_a_killed_run_then_a_run(
     assert {name: made(folder)[name] for name in before} == before
 
 
+@pytest.mark.slow
 def test_two_runs_and_a_cut_at_once_in_s3(
     job_file: Callable[..., Path], catalog: Path, tmp_path: Path, bucket: str
 ) -> None:

@@ -75,6 +75,7 @@ def test_a_pool_sleeps_and_wakes(tmp_path: Path) -> None:
             assert server.get("/readyz").status_code == 200  # asleep is ready
 
 
+@pytest.mark.slow
 def test_a_dead_nodes_processes_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ray.cluster_utils import Cluster
 

@@ -25,7 +25,7 @@ from group_lists import GROUPS, Shown
 
 from hairline.evaluation import matte
 from hairline.training import validation as v
-from hairline.training.sheets import write_image
+from hairline.training.sheets import over, write_image
 
 SIDE = 400  # of a picture on a sheet, pixels
 EACH = 6  # pictures on a sheet
@@ -75,7 +75,7 @@ def sheets(folder: Path, name: str, group: list[Shown], mattes: list[list[np.nda
     """Contact sheets `name-00.png` and so on, two pictures in a row, three rows."""
     tiles = []
     for index, (shown, alphas) in enumerate(zip(group, zip(*mattes, strict=True), strict=True)):
-        over = [_over(shown.picture.rgb, alpha) for alpha in alphas]
+        over = [over(shown.picture.rgb, alpha, MAGENTA) for alpha in alphas]
         row = [square(image, SIDE) for image in (shown.picture.rgb, *over)]
         for image, alpha in zip(row[1:], alphas, strict=True):
             if shown.believed:
@@ -87,11 +87,6 @@ def sheets(folder: Path, name: str, group: list[Shown], mattes: list[list[np.nda
         page += [np.zeros_like(page[0])] * (len(page) % 2)
         rows = [np.hstack(page[at : at + 2]) for at in range(0, len(page), 2)]
         write_image(folder / f"{name}-{number:02d}.png", np.vstack(rows)[..., ::-1])
-
-
-def _over(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    share = alpha[..., None]
-    return (rgb * share + np.array(MAGENTA) * (1 - share) + 0.5).astype(np.uint8)
 
 
 def _write(image: np.ndarray, text: str) -> None:

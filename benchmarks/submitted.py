@@ -16,7 +16,6 @@ import hashlib
 import json
 import os
 import shlex
-import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,7 @@ import psutil
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
+from command import free_port
 from pictures import make
 
 from hairline.pipeline.ledger import SCHEMA, Ledger
@@ -44,12 +44,6 @@ JOB: dict[str, Any] = {
     ],
     "nodes": [{"name": "cpu", "cpus": 2, "max": 1}],
 }
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @contextlib.contextmanager

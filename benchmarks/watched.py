@@ -16,7 +16,6 @@ import json
 import math
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -34,7 +33,7 @@ import numpy as np
 import requests
 import skimage
 import yaml
-from command import hairline_run
+from command import free_port, hairline_run
 from load import service
 
 from hairline.cluster.monitoring import RUN, SERVICE, expression, rules, run_alerts, service_alerts
@@ -102,12 +101,6 @@ def clients(url: str, photos: list[bytes], over: threading.Event) -> None:
             over.wait(0 if answer.ok else 0.2)
         except requests.RequestException:  # the service was killed
             over.wait(0.2)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @contextmanager

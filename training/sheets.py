@@ -11,12 +11,14 @@ import numpy as np
 
 from ..stages.errors import HairlineError
 from .data import U8, shrink
+from .synth.composite import F32
 
 if TYPE_CHECKING:
     from .label import Label
 
 SHEET, COLUMNS = 40, 2  # photographs on a contact sheet, and how many side by side
 CELL = 220  # pixels
+GROUND = (200, 0, 255)  # what cut-outs lie on: no catalog's colour
 
 
 def write_sheets(folder: Path, labels: list[Label]) -> None:
@@ -33,7 +35,7 @@ def write_sheets(folder: Path, labels: list[Label]) -> None:
 
 
 def _cell(folder: Path, label: Label) -> U8:
-    rgb, mask, weight = (
+    picture, mask, weight = (
         cv2.imread(str(folder / path), flags)
         for path, flags in (
             (label.path, cv2.IMREAD_COLOR),
@@ -41,17 +43,28 @@ def _cell(folder: Path, label: Label) -> U8:
             (label.weight_path, cv2.IMREAD_GRAYSCALE),
         )
     )
-    if rgb is None or mask is None or weight is None:
+    if picture is None or mask is None or weight is None:
         raise HairlineError(f"{folder / label.path} or its mask cannot be read; remove its row from labels.csv")
-    share = mask[..., None] / 255
-    cut = rgb * share + np.array([200, 0, 255]) * (1 - share)
+    cut = over(picture, mask / np.float32(255), GROUND)
     cell = np.zeros((CELL + 16, 3 * CELL, 3), np.uint8)
-    for k, image in enumerate((rgb, cut.astype(np.uint8), np.repeat(weight[..., None], 3, 2))):
+    for k, image in enumerate((picture, cut, np.repeat(weight[..., None], 3, 2))):
         small = shrink(image, CELL)
         cell[: small.shape[0], k * CELL : k * CELL + small.shape[1]] = small
     text = f"{label.doubt:.3f}  {label.path}"
     cv2.putText(cell, text[:90], (2, CELL + 12), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (255, 255, 255), 1, cv2.LINE_AA)
     return cell
+
+
+def over(picture: U8, share: F32, ground: tuple[int, int, int]) -> U8:
+    """A picture under its matte before one colour.
+
+    Args:
+        picture: uint8 [H, W, 3].
+        share: float32 [H, W], 0..1.
+        ground: in the picture's order of colours.
+    """
+    alpha = share[..., None]
+    return (picture * alpha + np.array(ground) * (1 - alpha) + 0.5).astype(np.uint8)
 
 
 def write_image(path: Path, image: U8, options: Sequence[int] = ()) -> None:

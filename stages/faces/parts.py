@@ -4,7 +4,7 @@ There is no network for it. In an upright frame whose unit is the face's width e
 tell, and colours, learnt from where it surely lies in this very picture. Both together are made smooth along the
 picture's edges by mean-field inference whose messages pass through a guided filter (Krähenbühl & Koltun 2011,
 arXiv:1210.5644; He, Sun & Tang 2013), and the colours are learnt anew from what was found, as in GrabCut (Rother,
-Kolmogorov & Blake 2004). The thresholds were set on portraits other than those that it is measured on.
+Kolmogorov & Blake 2004). The thresholds were set on the very portraits that `benchmarks/parts.py` measures it on.
 """
 
 from __future__ import annotations

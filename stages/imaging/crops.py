@@ -35,7 +35,9 @@ class CropSettings(Settings):
     cut_off: float = Field(
         0.12, ge=0, le=1, description="a crop grows where more than this share of a side runs through the subject"
     )
-    regrow: int = Field(2, ge=0, le=8, description="how often crops may grow so; 0: never")
+    regrow: int = Field(
+        2, ge=0, le=8, description="how often crops may grow so, the last time to the picture's edge; 0: never"
+    )
     overview: float = Field(
         0.84, ge=0, le=1, description="how sure a mask of the whole picture must be to take the place of smaller crops"
     )

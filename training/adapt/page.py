@@ -12,6 +12,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from ..data import U8, shrink
+from ..sheets import GROUND, over
 from .judging import Figures, means
 from .teaching import Known
 from .work import Work, write
@@ -19,7 +20,6 @@ from .work import Work, write
 PAGE = "adapt.html"
 SIDE = 200  # of a picture on the page, pixels
 SHOWN = 120  # pictures on it
-GROUND = (200, 0, 255)  # what cut-outs lie on: no catalog's colour
 
 
 def write_page(
@@ -39,7 +39,8 @@ def write_page(
     order = sorted(range(len(known)), key=lambda i: after[i][1].agreement)
     rows = []
     for i in order[:SHOWN]:
-        rgb, truth = known[i].photo.rgb, known[i].photo.alpha
+        rgb = known[i].photo.rgb
+        mattes = (before[i][0], after[i][0], known[i].photo.alpha)
         rows.append(
             {
                 "id": known[i].id,
@@ -47,7 +48,7 @@ def write_page(
                 "corrected": known[i].corrected,
                 "before": before[i][1].agreement,
                 "after": after[i][1].agreement,
-                "pictures": [_url(rgb), *(_url(cut_out(rgb, a)) for a in (before[i][0], after[i][0], truth))],
+                "pictures": [_url(rgb), *(_url(over(rgb, a / np.float32(255), GROUND)) for a in mattes)],
             }
         )
     anchored = [i for i, each in enumerate(known) if each.anchored]
@@ -64,12 +65,6 @@ def write_page(
     page = environment.get_template(PAGE).render(facts=facts, asked=work.asked, rows=rows, tables=tables)
     write(work.folder / PAGE, page)
     return work.folder / PAGE
-
-
-def cut_out(rgb: U8, alpha: U8) -> U8:
-    """A picture, uint8 [H, W, 3], under its matte, uint8 [H, W], on `GROUND`."""
-    share = alpha[..., None].astype(np.float32) / 255
-    return (rgb * share + np.array(GROUND) * (1 - share) + 0.5).astype(np.uint8)
 
 
 def _url(rgb: U8) -> str:

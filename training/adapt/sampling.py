@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...stages import checkpoints
 from ...stages.classify import network_input
@@ -60,16 +60,32 @@ class Looks:
     features: NDArray[np.float16]
 
 
+def shipped(network: nn.Module, file: str, device: torch.device) -> nn.Module:
+    """A network with the weights in the tree, ready for inference."""
+    return checkpoints.inference(fold_bn(checkpoints.load(network, checkpoints.find("builtin", file))), device)
+
+
+def shipped_coarse(device: torch.device) -> nn.Module:
+    """The coarse network with the weights in the tree."""
+    return shipped(CoarseNet(), "coarse-general.safetensors", device)
+
+
+def confidence(alpha: U8, error: U8) -> float:
+    """How sure the coarse network is, 0..1: one less the expected error, summed, against the subject's area.
+
+    Args:
+        alpha, error: uint8 [h, w], 0..255, as `predict_alpha` gives them.
+    """
+    return float(np.clip(1 - error.sum(dtype=float) / max(alpha.sum(dtype=float), 255.0), 0, 1))
+
+
 class Looker:
     """Looks at pictures with the networks in the tree."""
 
     def __init__(self, device: torch.device) -> None:
-        def ready(network: torch.nn.Module, file: str) -> torch.nn.Module:
-            return checkpoints.inference(fold_bn(checkpoints.load(network, checkpoints.find("builtin", file))), device)
-
         self.device = device
-        self.coarse = ready(CoarseNet(), "coarse-general.safetensors")
-        self.classifier = ready(ClassifierNet(), "classify.safetensors")
+        self.coarse = shipped_coarse(device)
+        self.classifier = shipped(ClassifierNet(), "classify.safetensors", device)
 
     def __call__(self, picture: Picture) -> tuple[str, float, int, NDArray[np.float16]]:
         """Category, confidence, perceptual hash and features of a picture."""
@@ -83,9 +99,8 @@ class Looker:
         odds, features = found[: len(CATEGORIES)], found[len(CATEGORIES) :]
         category = CATEGORIES[int(odds.argmax())] if odds.max() >= SURE else "unsure"
         small = picture.small(SIDE)
-        alpha, error = predict_alpha(self.coarse, [small], self.device)[0].astype(np.float32)
-        confidence = float(np.clip(1 - error.sum() / max(alpha.sum(), 255.0), 0, 1))
-        return category, confidence, phash(small), features.astype(np.float16)
+        sure = confidence(*predict_alpha(self.coarse, [small], self.device)[0])
+        return category, sure, phash(small), features.astype(np.float16)
 
 
 def look(

@@ -17,7 +17,7 @@ from ...stages.coarse import predict_alpha
 from ...stages.errors import HairlineError, PictureError
 from .. import data, label
 from ..data import U8, Photo
-from .sampling import Looker, pixels
+from .sampling import confidence, pixels, shipped_coarse
 from .work import Candidate, Tell, Wish, Work
 
 LABEL_SHARE = 0.5  # of the budget that is spent when the teacher has to stop
@@ -134,7 +134,8 @@ def teach(
 def load(work: Work) -> list[Known]:
     """The labelled pictures but for those that are rejected, with what our own network says of them."""
     folder = work.inside / "labels"
-    rejected, looker = data.rejects(folder), Looker(torch.device("cpu"))
+    rejected, cpu = data.rejects(folder), torch.device("cpu")
+    coarse = shipped_coarse(cpu)
     found = []
     for row in label.read_labels(folder):
         if row.path in rejected:
@@ -143,9 +144,9 @@ def load(work: Work) -> list[Known]:
         alpha, weight = (_image(folder / path, cv2.IMREAD_GRAYSCALE) for path in (row.mask_path, row.weight_path))
         corrected = row.mask_kind == "corrected"
         photo = Photo(rgb, alpha, row.category, False, not corrected, row.doubt, row.path, weight)
-        said, error = predict_alpha(looker.coarse, [rgb], looker.device)[0]
+        said, error = predict_alpha(coarse, [rgb], cpu)[0]
         own = matte.iou(cv2.resize(said, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR) > 127, alpha > 127)
-        sure = float(np.clip(1 - error.sum(dtype=float) / max(said.sum(dtype=float), 255.0), 0, 1))
+        sure = confidence(said, error)
         theirs = _image(folder / OURS / Path(row.mask_path).name, cv2.IMREAD_GRAYSCALE) if corrected else None
         found.append(Known(row.source_path, photo, row.split, corrected, own, sure, theirs))
     return found

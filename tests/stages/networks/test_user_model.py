@@ -14,6 +14,7 @@ from hairline.stages.coarse import CoarseSettings, CoarseStage
 from hairline.stages.errors import HairlineError
 from hairline.stages.item import Item
 from hairline.stages.networks.user_model import UserModel, UserModelSettings
+from redness import save_onnx
 
 CPU = torch.device("cpu")
 PLAIN = {"mean": (0, 0, 0), "std": (1, 1, 1)}
@@ -28,24 +29,7 @@ class Redness(nn.Module):
 
 def _onnx(path: Path) -> str:
     """The same network as an ONNX file: 320x320 in, 1x1x320x320 sigmoid out, beside a second output."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    weight = np.array([20, -20, 0], np.float32).reshape(1, 3, 1, 1)
-    nodes = [
-        helper.make_node("Conv", ["input", "weight", "bias"], ["logits"]),
-        helper.make_node("Sigmoid", ["logits"], ["d0"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "redness",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 320, 320])],
-        [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 1, 320, 320]) for n in ("d0", "logits")],
-        [numpy_helper.from_array(weight, "weight"), numpy_helper.from_array(np.array([-6], np.float32), "bias")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
-    model.ir_version = 9
-    onnx.save(model, str(path))
+    save_onnx(path, 320, outputs=("d0", "logits"))
     return str(path)
 
 

@@ -2,7 +2,8 @@
 
 Nothing is fetched but by `pull`, or where $HAIRLINE_DOWNLOAD is set. Files lie in `models` of the folder of
 downloads.py; $HAIRLINE_MODELS names another folder, such as one that somebody filled by hand where there is no network,
-or the address of a mirror that holds the files under their published names.
+or the address of a mirror that holds the files under their published names. A `models.yaml` in the folder adds models
+of one's own to those that are known here.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from . import downloads
-from .documents import did_you_mean
+from .documents import Document, did_you_mean, read_text, validate
 from .errors import HairlineError
 
 MODELS = "HAIRLINE_MODELS"
+OWN = "models.yaml"  # in the folder of models: what is known beside those of the project
 DOWNLOAD = "HAIRLINE_DOWNLOAD"
 ATTEMPTS = 5
 WAIT_S = 1.0  # before the second attempt; doubled before each further one
@@ -40,7 +42,7 @@ class PublicModel(BaseModel):
 
     task: str
     url: str
-    hash: str
+    hash: str = Field(pattern="^(sha256:[0-9a-f]{64}|md5:[0-9a-f]{32})$")
     megabytes: float
     code: str
     weights: str
@@ -54,17 +56,36 @@ class PublicModel(BaseModel):
         return PurePosixPath(urlsplit(self.url).path).name
 
 
-@lru_cache(maxsize=1)
 def catalogue() -> dict[str, PublicModel]:
-    """All public models that are known, by name."""
+    """All models that are known, by name: the project's list, and what models.yaml in the folder of models adds.
+
+    Raises:
+        HairlineError: that file cannot be read, an entry is none, or its name is one of the project's.
+    """
+    own = folder() / OWN
+    return _published() | (_of(str(own), own.stat().st_mtime_ns) if own.is_file() else {})
+
+
+@lru_cache(maxsize=1)
+def _published() -> dict[str, PublicModel]:
     text = files(__package__).joinpath("models.yaml").read_text("utf-8")
     return {name: PublicModel.model_validate(entry) for name, entry in yaml.safe_load(text).items()}
+
+
+@lru_cache(maxsize=1)
+def _of(own: str, modified: int) -> dict[str, PublicModel]:
+    """The models of a file of the user's; read again when it has changed."""
+    document = Document(own, read_text(Path(own)), "(names of models), as the list of public models")
+    for name in document.data:
+        if name in _published():
+            raise HairlineError(f"{document.location([name])}: {name} is the name of a known model; give it another one")
+    return {name: validate(PublicModel, entry, document, (name,)) for name, entry in document.data.items()}
 
 
 def known(name: str) -> PublicModel:
     """Raises HairlineError: there is no such model."""
     if name not in catalogue():
-        raise HairlineError(f"no public model is called {name}{did_you_mean(name, catalogue())}")
+        raise HairlineError(f"no known model is called {name}{did_you_mean(name, catalogue())}")
     return catalogue()[name]
 
 

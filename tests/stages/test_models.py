@@ -152,6 +152,39 @@ def test_a_folder_without_any_network(
     assert server.asked == []
 
 
+OWN = """
+ours:
+  task: shoes
+  url: ours.onnx
+  hash: HASH
+  megabytes: 3
+  code: MIT
+  weights: ours
+  commercial: true
+  note: trained last week
+  model: {size: 320}
+"""
+
+
+def test_models_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HAIRLINE_MODELS", str(tmp_path))
+    (tmp_path / "ours.onnx").write_bytes(DATA)
+    own, known = tmp_path / models.OWN, OWN.replace("HASH", f"sha256:{hashlib.sha256(DATA).hexdigest()}")
+    own.write_text(known)
+    assert models.find("ours") == tmp_path / "ours.onnx" and "u2net" in models.catalogue()
+    settings = CoarseSettings.model_validate({"model": "ours"}).model
+    assert settings and settings.name == "ours" and settings.size == 320
+    for changed, message in (
+        (known.replace("ours:\n", "u2net:\n"), r"models.yaml:2: u2net is the name of a known model; give it another"),
+        (OWN, r"models.yaml:5: ours.hash: String should match"),
+        (known.replace("  note", "  notes"), r"models.yaml:10: ours.notes: unknown key; did you mean note\?"),
+        ("- ours", r"models.yaml: this is no mapping of keys \(names of models\), as the list of public models is"),
+    ):
+        own.write_text(changed)
+        with pytest.raises(HairlineError, match=message):
+            models.catalogue()
+
+
 def test_two_at_once_fetch_once(server: Server, tmp_path: Path) -> None:
     found: list[Path] = []
     threads = [threading.Thread(target=lambda: found.append(models.pull("u2net"))) for _ in range(4)]
@@ -167,7 +200,7 @@ def test_nothing_is_fetched_unasked(
     server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["models", "pull", "u2nets"]) == 2
-    assert "no public model is called u2nets; did you mean u2net" in capsys.readouterr().err
+    assert "no known model is called u2nets; did you mean u2net" in capsys.readouterr().err
     with pytest.raises(HairlineError, match=r"not on this machine \(176 MB\): fetch it with `hairline models pull"):
         CoarseSettings.model_validate({"model": "u2net"}).model.check()  # type: ignore[union-attr]
     assert server.asked == []

@@ -78,7 +78,9 @@ def _of(own: str, modified: int) -> dict[str, PublicModel]:
     document = Document(own, read_text(Path(own)), "(names of models), as the list of public models")
     for name in document.data:
         if name in _published():
-            raise HairlineError(f"{document.location([name])}: {name} is the name of a known model; give it another one")
+            raise HairlineError(
+                f"{document.location([name])}: {name} is the name of a known model; give it another one"
+            )
     return {name: validate(PublicModel, entry, document, (name,)) for name, entry in document.data.items()}
 
 

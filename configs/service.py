@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import PurePosixPath
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -120,6 +121,12 @@ class Service(PipelineConfig, Address):
             parts[part].pop("products", None)
         del parts["limits"]
         return fingerprint(parts)[:16]
+
+    @property
+    def coarse_model(self) -> str:
+        """Which model finds the subject: `own`, the name of another one, or the name of its file."""
+        model = getattr(self.stages.get("coarse"), "model", None)
+        return (model.name or PurePosixPath(model.path).name) if model else "own"
 
 
 def load_service(path: str, changes: Sequence[str] = ()) -> Service:

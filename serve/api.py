@@ -83,7 +83,11 @@ class Api:
             wanted = self._wanted(form)
             data = await self.context.source(form, slot)
             done = await self.context.do(request, slot, data, wanted, form.text("category"))
-        facts = describe(done.item) | {"request_id": request.state.id, "images": images(done.item)}
+        facts = describe(done.item) | {
+            "coarse_model": self.context.service.coarse_model,
+            "request_id": request.state.id,
+            "images": images(done.item),
+        }
         return JSONResponse(facts, headers=self._headers(done.item, done.model))
 
     def _wanted(self, form: Form) -> RequestSpec:

@@ -71,6 +71,7 @@ function facts({ answer, subjects }) {
     rows.push(["Category", `${unsure ? `Perhaps ${kind.replaceAll("_", " ")}` : title(kind)}, ${percent(answer.category_score)}`, answer.category_score]);
   }
   if (typeof answer.confidence === "number") rows.push(["Edges", `${percent(answer.confidence)} sure`, answer.confidence]);
+  if (answer.coarse_model && answer.coarse_model !== "own") rows.push(["Found by", answer.coarse_model]);
   if (subjects) rows.push(["Cut out", many(subjects, "subject")]);
   const left = [[count(answer, "text"), "piece of text", "pieces of text"], [count(answer, "logo"), "logo"]].filter(([n]) => n);
   if (left.length) rows.push(["Left out", left.map((each) => many(...each)).join(", ")]);

@@ -47,3 +47,8 @@ def test_the_model_depends_on_what_changes_an_alpha() -> None:
     model = load_service("service-laptop.yaml").model
     assert load_service("service-laptop.yaml", ["port=1", "products=[mask]", "pools.0.batch=4"]).model == model
     assert load_service("service-laptop.yaml", ["stages.fine.sure=0.05"]).model != model
+
+
+def test_which_model_finds_the_subject() -> None:
+    for model, name in (("null", "own"), ("u2netp", "u2netp"), ("{path: shop/ours.onnx}", "ours.onnx")):
+        assert load_service("service-laptop.yaml", [f"stages.coarse.model={model}"]).coarse_model == name

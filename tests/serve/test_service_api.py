@@ -70,6 +70,7 @@ def test_analyze(service: Server) -> None:
     wanted = {"include": "alpha,unsure,cutout", "products": json.dumps({"cutout": {"format": "webp"}})}
     answer = service.post("/v1/analyze", files=files(), data=wanted, headers={"X-Request-Id": "mine-1"})
     facts = answer.json()
+    assert facts["coarse_model"] == "own"
     assert facts["request_id"] == "mine-1" == answer.headers["X-Request-Id"]
     assert facts["status"] == "ok" and (facts["width"], facts["height"]) == (320, 320)
     assert facts["boxes"] and {"x0", "y0", "x1", "y1", "label", "score"} <= facts["boxes"][0].keys()

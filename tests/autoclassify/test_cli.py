@@ -72,6 +72,7 @@ def session() -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 def test_what_cannot_be_used_is_said_in_one_line(
     session: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -84,10 +85,15 @@ def test_what_cannot_be_used_is_said_in_one_line(
     for number in range(4, 16):
         (folder / "a" / f"{number}.png").write_bytes((folder / "a" / "0.png").read_bytes())
     assert "19 of 20 pictures are copies of others" in refused(capsys, "prepare", str(folder), *given)
-    for number in range(4, 16):
-        (folder / "a" / f"{number}.png").unlink()
-    for path in folder.rglob("*.png"):
-        path.write_bytes(b"no picture")
+
+
+def test_what_is_wrong_is_said_in_one_line(session: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "in"
+    for label in "ab":
+        (folder / label).mkdir(parents=True)
+        for number in range(4):
+            (folder / label / f"{number}.png").write_bytes(b"no picture")
+    given = ("-o", str(tmp_path / "out"), "--encoders", "builtin")
     assert "none of 8 pictures can be read" in refused(capsys, "prepare", str(folder), *given)
     assert "the classes are a, b" in refused(capsys, "prepare", str(folder), *given, "--ordered", "a,b,c")
     assert "xyz is none of imagenet, builtin" in refused(capsys, "prepare", str(folder), "-o", "o", "--encoders", "xyz")

@@ -129,7 +129,7 @@ def test_two_runs_and_a_cut_at_once_in_s3(
     assert folder.names(WORK) == [] and folder.names("results") == ["results/all-00000.parquet"]
 
 
-@pytest.mark.parametrize(("size", "code"), [("40k", 2), ("1m", 1)])
+@pytest.mark.parametrize(("size", "code"), [pytest.param("40k", 2, marks=pytest.mark.slow), ("1m", 1)])
 def test_a_full_disk(job_file: Callable[..., Path], catalog: Path, size: str, code: int) -> None:
     """Before the first batch, and in the middle: one line; with more space the same command does the rest."""
     for number in range(20, 40):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -97,8 +98,13 @@ def test_with_a_mouse_nothing_is_smaller_than_its_pointer(open_page: Open, good:
     assert page.tab.evaluate(SMALL, 24) == []  # WCAG 2.2, 2.5.8
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark", "forced"])
-@pytest.mark.parametrize("width", SIZES)
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        pytest.param(width, scheme, marks=() if number % 4 == 0 else pytest.mark.slow)  # each size, each scheme once
+        for number, (width, scheme) in enumerate(product(SIZES, ("light", "dark", "forced")))
+    ],
+)
 def test_axe_finds_nothing(width: int, scheme: str, open_page: Open, good: bytes, blurred: bytes) -> None:
     axe = Axe()
     colours = {"forced_colors": "active"} if scheme == "forced" else {"color_scheme": scheme}

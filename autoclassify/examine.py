@@ -201,7 +201,8 @@ def examine(listed: pa.Table, folder: Path, starts: Sequence[str], tell: Callabl
     folder.mkdir(parents=True, exist_ok=True)
     processes = max(1, min(int(ray.cluster_resources().get("CPU", 1)), -(-len(todo) // PART)))
     gpus = {"num_gpus": 1} if ray.cluster_resources().get("GPU") else {}
-    pictures = ray.data.from_arrow(todo.select(["uri", "etag"])).repartition(target_num_rows_per_block=PART)
+    todo = todo.select(["uri", "etag"])  # in blocks: a repartition would wait for a core, and the pool has them all
+    pictures = ray.data.from_arrow([todo.slice(at, PART) for at in range(0, len(todo), PART)])
     answers = pictures.map_batches(
         Examine,
         fn_constructor_kwargs={"folder": str(folder), "starts": tuple(starts)},

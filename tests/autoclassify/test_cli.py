@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hairline.autoclassify import examine
 from hairline.autoclassify.ledger import Ledger
 from hairline.cli import main
 from hairline.cluster.nodes import Node
@@ -25,7 +26,10 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return error
 
 
-def test_the_whole_way_and_the_classifier_in_a_cut(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_whole_way_and_the_classifier_in_a_cut(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examine, "PART", 8)  # as many processes as cores
     pictures, out = labelled(tmp_path / "in"), tmp_path / "out"
     rng = np.random.default_rng(9)
     (pictures / "plain" / "broken.png").write_bytes(b"no picture")

@@ -26,6 +26,7 @@ from ..errors import PictureError
 from ..limits import DEFAULT_LIMITS, Limits
 from . import deep, jpeg, tiff, transparency
 from .colours import Space, output_profile, space_of_boxes, space_of_png, to_rgb
+from .exif import kept
 from .parts import check_parts
 from .sniff import incomplete, png_chunk, sniff
 
@@ -213,7 +214,14 @@ class Picture:
             image.seek(self._page)
         if self.format == "PNG" and self._data[24] == 16 and isinstance(key := image.info.get("transparency"), tuple):
             image.info["transparency"] = tuple(value >> 8 for value in key)  # as Pillow reads the pixels
+        if self.format == "PNG" and "exif" not in image.info and (exif := png_chunk(self._data, b"eXIf")):
+            image.info["exif"] = exif  # it may lie behind the pixels
         return image
+
+    def exif(self) -> bytes:
+        """What of the file's EXIF may go on, see `exif.kept`: an EXIF block without its prefix; empty: nothing."""
+        with self._decode_errors():
+            return kept(Image.Image.getexif(self._open()), self.dpi)
 
     def _read_orientation(self, image: Image.Image) -> int:
         if self.format == "TIFF":  # Pillow itself turns TIFF, and says the upright size
@@ -222,8 +230,6 @@ class Picture:
             turned = any(self._data.find(name, 0, HEIF_HEADER) >= 0 for name in (b"irot", b"imir"))
             return 1 if turned else image.info.get("original_orientation") or 1
         try:
-            if self.format == "PNG" and "exif" not in image.info and (exif := png_chunk(self._data, b"eXIf")):
-                image.info["exif"] = exif
             value = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)  # PNG's own getexif would decode
         except Exception:  # damaged EXIF is no reason to refuse the picture
             return 1

@@ -21,6 +21,7 @@ NEEDS: Mapping[str, str] = MappingProxyType({"psd": "psd_tools", "tiff": "tifffi
 EXTRA = "hairline-matting[formats]"
 LAYERED = {"psd": psd, "ora": ora}
 DEEP = ("png", "tiff")  # that hold 16 bits a channel
+WITH_EXIF = ("png", "webp", "avif", "zip")
 Format = Literal["png", "webp", "avif", "tiff", "psd", "ora", "zip"]
 
 
@@ -39,12 +40,19 @@ class CutoutSettings(ProductSettings):
     )
     crop: bool = Field(False, description="cut down to the subject; off keeps the picture's size")
     margin: float = Field(0.05, ge=0, le=1, description="around the cropped subject, share of its longer side")
+    exif: Literal["drop", "keep"] = Field(
+        "drop",
+        description="keep: description, author, rights, times, camera and exposure go along (png, webp, avif, zip); "
+        "place, serial numbers, maker's notes and thumbnail never do",
+    )
     zero_hidden: bool = Field(True, description="colours under alpha 0 are zeroed: private, and smaller")
 
     @model_validator(mode="after")
     def _can_be_made(self) -> CutoutSettings:
         if self.bits == 16 and self.format not in DEEP:
             raise ValueError(f"bits: {self.format} holds 8 bits a channel here; format must be {' or '.join(DEEP)}")
+        if self.exif == "keep" and self.format not in WITH_EXIF:
+            raise ValueError(f"exif: it is kept in {', '.join(WITH_EXIF)}, not in {self.format}")
         if (module := NEEDS.get(self.format)) and find_spec(module) is None:
             raise ValueError(f"format {self.format} is written with an extra: pip install '{EXTRA}'")
         return self
@@ -67,21 +75,21 @@ class Cutout(Product[CutoutSettings]):
             x0, y0, x1, y1 = self.frame(matte)
             part = np.s_[y0:y1, x0:x1]
             rgba, below = rgba[part], None if below is None else below[part]
-        tags = matte.picture
+        tags, exif = matte.picture, matte.picture.exif() if s.exif == "keep" else b""
         quality = None if s.quality == "lossless" else s.quality
         if below is not None:
             return Output(LAYERED[s.format](rgba, below, tags), s.format)
         match s.format:
             case "webp":
-                return Output(webp(rgba, tags, quality, keep_hidden=not s.zero_hidden), "webp")
+                return Output(webp(rgba, tags, quality, not s.zero_hidden, exif), "webp")
             case "avif":
-                return Output(avif(rgba, tags, quality), "avif")
+                return Output(avif(rgba, tags, quality, exif), "avif")
             case "tiff":
                 return Output(tiff(rgba, tags), "tiff")
             case "zip":
                 colours, alpha = (np.ascontiguousarray(part) for part in (rgba[..., :3], rgba[..., 3]))
-                return Output(colours_and_alpha(colours, alpha, tags), "zip")
-        return Output(png(rgba, tags, s.compression), "png")
+                return Output(colours_and_alpha(colours, alpha, tags, exif), "zip")
+        return Output(png(rgba, tags, s.compression, exif), "png")
 
     def frame(self, matte: Matte) -> Rect:
         """What is kept where it is cropped: the subject with the margin, as far as the picture goes."""

@@ -81,14 +81,15 @@ def ora(rgba: U8, picture: U8, tags: Tagged) -> bytes:
     return zipped(parts)
 
 
-def colours_and_alpha(rgb: U8, alpha: U8, tags: Tagged) -> bytes:
+def colours_and_alpha(rgb: U8, alpha: U8, tags: Tagged, exif: bytes = b"") -> bytes:
     """A zip of `color.jpg` and `alpha.png`: a cut-out for programs that read no transparency.
 
     Args:
         rgb: uint8 [h, w, 3].
         alpha: uint8 [h, w].
+        exif: of the JPEG.
     """
-    return zipped({"color.jpg": jpeg(rgb, tags, JPEG_QUALITY), "alpha.png": png(alpha, tags)})
+    return zipped({"color.jpg": jpeg(rgb, tags, JPEG_QUALITY, exif), "alpha.png": png(alpha, tags)})
 
 
 def zipped(parts: Mapping[str, bytes]) -> bytes:

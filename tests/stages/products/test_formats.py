@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms
 from psd_tools import PSDImage
 from pydantic import ValidationError
 
@@ -184,3 +184,43 @@ def test_the_outline_as_a_file() -> None:
     assert clipped.find("{*}image").get("clip-path") == "url(#outline)"
     whole, _ = made({"outline": {}}, matte(alpha=np.full_like(ALPHA, 255)))
     assert all(float(v) in (0.0, 160.0) for v in re.findall(r"[\d.]+", ElementTree.fromstring(whole)[0].get("d")))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
+def test_exif_goes_along_without_place_and_maker(kind: str) -> None:
+    """By default nothing does; where it is kept: author and rights, to the letter, and the exposure, nothing else."""
+    exif, file = Image.Exif(), io.BytesIO()
+    author = "Zoe" if kind == "AVIF" else "Zoë"  # Pillow writes others into an AVIF as "Zo??"
+    exif[274], exif[315], exif[33432], exif[282] = 6, author.encode(), f"by {author}".encode(), 72.0
+    exif[ExifTags.IFD.Exif] = {33434: 0.01, 36867: "2024:05:06 07:08:09", 37500: b"maker", 42033: "serial"}
+    exif[ExifTags.IFD.GPSInfo] = {1: "N", 2: (1.0, 2.0, 3.0)}
+    Image.fromarray(COLOURS).save(file, kind, exif=exif)
+    of = matte(file.getvalue())
+    for wanted in ({}, {"format": "webp"}, {"format": "avif"}, {"format": "zip"}):
+        for keep in ("drop", "keep"):
+            data, ending = made({"cutout": {**wanted, "exif": keep}}, of)
+            if ending == "zip":
+                data = zipfile.ZipFile(io.BytesIO(data)).read("color.jpg")
+            found = Image.Image.getexif(image := Image.open(io.BytesIO(data)))
+            assert image.size == (SIDE, SIDE) and b"maker" not in data and b"serial" not in data
+            assert found.get(274, 1) == 1 and not found.get_ifd(ExifTags.IFD.GPSInfo)
+            texts = [found.get(tag, "").encode("latin-1").decode() for tag in (315, 33432)]
+            assert texts == ([author, f"by {author}"] if keep == "keep" else ["", ""])
+            camera = {33434: 0.01, 36867: "2024:05:06 07:08:09"} if keep == "keep" else {}
+            assert dict(found.get_ifd(ExifTags.IFD.Exif)) == camera
+
+
+def test_the_author_of_a_tiff_goes_along() -> None:
+    file = io.BytesIO()
+    tags = [(315, 2, 0, "Zoë".encode(), True), (33432, 2, 0, "© Zoë".encode(), True), (305, 2, 0, "a program", True)]
+    tifffile.imwrite(file, COLOURS, photometric="rgb", extratags=tags, software=False, metadata=None)
+    found = Image.open(io.BytesIO(made({"cutout": {"exif": "keep"}}, matte(file.getvalue()))[0])).getexif()
+    assert {tag: found[tag].encode("latin-1").decode() for tag in found} == {315: "Zoë", 33432: "© Zoë"}
+
+
+def test_damaged_exif_is_left_out() -> None:
+    file = io.BytesIO()
+    Image.fromarray(COLOURS).save(file, "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\xff" + bytes(range(60)))
+    assert made({"cutout": {"exif": "keep"}}, matte(file.getvalue())) == made({"cutout": {}}, matte(file.getvalue()))
+    with pytest.raises(ValidationError, match="exif: it is kept in png, webp, avif, zip, not in tiff"):
+        ProductSpec.model_validate({"cutout": {"format": "tiff", "exif": "keep"}}).build()

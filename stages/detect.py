@@ -45,6 +45,12 @@ class DetectStage(NetworkStage[DetectSettings, Detector]):
 
     def process(self, items: Sequence[Item]) -> None:
         prepared = list(self.one_by_one(items, _letterbox_windows))
+        self._find(prepared)
+        for item in items:
+            if item.request and item.request.correction and item.request.correction.box:
+                item.boxes = [Box(*item.request.correction.box, "subject", 1.0)]  # a person knows where it is
+
+    def _find(self, prepared: Sequence[tuple[Item, list[tuple[Rect, U8]]]]) -> None:
         if not prepared:
             return
         squares = np.stack([square for _, squares_of in prepared for _, square in squares_of])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
+from .correct import Correction, correct, within
 from .imaging.graphics import is_graphic, key_by_colour
 from .imaging.guided import upsample
 from .imaging.specks import remove_specks
@@ -80,6 +81,8 @@ class FineStage(NetworkStage[FineSettings, FineNet]):
                 _use_own_matte(item, matte)
             else:
                 self._cut_out(item)
+            if item.alpha is not None and item.request and item.request.correction:
+                self._correct(item, item.request.correction)
             if item.confidence is not None and "excused" in item.quality:
                 item.confidence = min(item.confidence, EXCUSED_MAX_CONFIDENCE)
 
@@ -106,6 +109,19 @@ class FineStage(NetworkStage[FineSettings, FineNet]):
             return
         # expected matte error, summed, against the subject's area
         item.confidence = float(np.clip(1 - errors / (area * alpha.size), 0, 1))
+
+    def _correct(self, item: Item, correction: Correction) -> None:
+        assert item.alpha is not None
+        if correction.box:
+            item.alpha = within(item.alpha, correction.box)
+        if correction.marks:
+            item.subjects = []  # whose parts these are, nobody said
+            item.alpha = correct(
+                item.picture.rgb(),
+                item.alpha,
+                correction,
+                lambda rgb, crop: self._matte_crop(rgb, crop, item.route)[0],
+            )
 
     def _matte_crop(self, region: U8, crop: CoarseCrop, route: str) -> tuple[F32, float]:
         """Alpha of one crop at full size, float32 [H, W], 0..1, and its expected absolute error, summed over pixels."""

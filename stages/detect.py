@@ -47,8 +47,8 @@ class DetectStage(NetworkStage[DetectSettings, Detector]):
         prepared = list(self.one_by_one(items, _letterbox_windows))
         self._find(prepared)
         for item in items:
-            if item.request and item.request.correction and item.request.correction.box:
-                item.boxes = [Box(*item.request.correction.box, "subject", 1.0)]  # a person knows where it is
+            if not item.ended and item.request and item.request.correction and item.request.correction.boxes:
+                item.boxes = [Box(*corners, "subject", 1.0) for corners in item.request.correction.boxes]
 
     def _find(self, prepared: Sequence[tuple[Item, list[tuple[Rect, U8]]]]) -> None:
         if not prepared:
@@ -77,6 +77,8 @@ class DetectStage(NetworkStage[DetectSettings, Detector]):
 def _letterbox_windows(item: Item) -> list[tuple[Rect, U8]]:
     """The picture, or the windows of it, each with the network's input: uint8 [SIDE, SIDE, 3]."""
     item.width, item.height = item.picture.width, item.picture.height
+    if item.request and item.request.correction:
+        item.request.correction.check(item.width, item.height)
     parts = windows(item.width, item.height)
     if len(parts) == 1:
         return [(parts[0], letterbox(item.picture.small(ANALYSIS_SIDE))[0])]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from .correct import Correction
+    from .correction import Correction
 
 
 class WantedProduct(Protocol):
@@ -29,7 +29,7 @@ class RequestSpec:
         keep_rejects: what the filter finds is noted only, and ends no picture.
         region: (x0, y0, x1, y1), whole pixels of the upright picture, x1 and y1 exclusive: only this part is shown to
             the stages; products are of the whole picture.
-        correction: what a person says of its matte, see `correct`.
+        correction: what a person says of its matte.
     """
 
     products: tuple[WantedProduct, ...]

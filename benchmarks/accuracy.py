@@ -31,10 +31,10 @@ from hairline.evaluation.metrics import label_figures
 from hairline.stages.base import Settings, Stage, run_stages
 from hairline.stages.fine import FineStage
 from hairline.stages.imaging.guided import upsample
+from hairline.stages.imaging.rough import crop_of as mask_as_crop
 from hairline.stages.item import CoarseCrop, Item
 from hairline.stages.networks.quality import DEFECTS
 from hairline.training import validation as v
-from hairline.training.matte import crop_of as mask_as_crop
 from hairline.training.parallel import parallel_map, pool, stage
 
 WEIGHTS = "HAIRLINE_BENCHMARK_WEIGHTS"  # {stage: path} for the processes that ask the stages

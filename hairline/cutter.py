@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from itertools import islice
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
 
 from .cluster.nodes import cores
@@ -17,10 +18,12 @@ from .cluster.stage_runner import PoolSpec, StageRunner, groups
 from .configs.documents import read_config
 from .configs.job import Job
 from .configs.pipeline import PipelineConfig, check_config
-from .cutout import Cutout, cutout_of
+from .cutout import U8, Cutout, cutout_of
 from .inputs import Input, PictureItem, in_memory, read
+from .stages.correction import Corners, Correction, Point
 from .stages.documents import Document
 from .stages.errors import HairlineError
+from .stages.imaging.png import encode_png
 from .stages.request import RequestSpec
 
 READERS = 8  # threads that wait for files
@@ -114,6 +117,52 @@ class Cutter:
         """
         return next(self._run([read(image, self.limits)]))
 
+    def correct(
+        self,
+        image: Input,
+        matte: Cutout | U8 | None = None,
+        *,
+        boxes: Sequence[Corners] = (),
+        keep: Sequence[Point] = (),
+        drop: Sequence[Point] = (),
+        strokes: U8 | None = None,
+        follow: bool = True,
+    ) -> Cutout:
+        """Cuts one picture out as a person says, or mends a matte where it is touched.
+
+        Args:
+            image: as for `cut`.
+            matte: the matte so far, a cut-out of this picture or its alpha, uint8 [H, W], 0..255: what no mark touches
+                stays as it is there, byte by byte. None: the picture is cut out first.
+            boxes: (x0, y0, x1, y1) around each subject, pixels of the upright picture, x1 and y1 exclusive: nothing
+                outside of them is kept. Not with a matte.
+            keep: (x, y), pixels: places that belong to the subject, with what is like them around.
+            drop: places that do not.
+            strokes: uint8 [H, W, 4], painted on nothing: white is kept, black is dropped, transparent is left to the
+                networks, half transparent goes half the way.
+            follow: whether what is like a stroke and lies beside it is meant, too, up to its edge.
+
+        Returns:
+            The cut-out; its status is `failed`, its reason `correction` where a mark is not for this picture.
+
+        Raises:
+            TypeError, ValueError: `image` is none of what is taken, or `matte` or `strokes` are no such arrays.
+        """
+        if isinstance(matte, Cutout):
+            matte = matte.alpha
+        correction = Correction(
+            tuple(boxes),
+            tuple(keep),
+            tuple(drop),
+            b"" if strokes is None else _png(strokes, "strokes", "[H, W, 4]"),
+            follow,
+            b"" if matte is None else _png(matte, "matte", "[H, W]"),
+        )
+        item = read(image, self.limits)
+        item.done = correction.answered("")
+        request = RequestSpec((), keep_rejects=self._request is not None, correction=correction)
+        return next(self._run([item], request))
+
     def cut_many(self, images: Iterable[Input]) -> Iterator[Cutout]:
         """Cuts pictures out, each one's answer in its place. Files are read ahead, at most two batches.
 
@@ -143,11 +192,11 @@ class Cutter:
         for image in images:
             yield read(image, self.limits) if in_memory(image) else readers.submit(read, image, self.limits)
 
-    def _run(self, items: Sequence[PictureItem]) -> Iterator[Cutout]:
+    def _run(self, items: Sequence[PictureItem], request: RequestSpec | None = None) -> Iterator[Cutout]:
         """Through the stages, few enough at a time that their decoded pixels fit into the memory."""
         for group in groups(items, self._runner.spec.batch_pixels):
             for item in group:
-                item.request = self._request
+                item.request = request or self._request
             with self._turn, self._settled():
                 self._runner.run(group)
             yield from map(cutout_of, group)
@@ -162,6 +211,16 @@ class Cutter:
                 yield
         finally:
             torch.set_num_threads(before)
+
+
+def _png(array: U8, name: str, shape: str) -> bytes:
+    if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or array.ndim != shape.count(",") + 1:
+        raise ValueError(f"{name} must be uint8 {shape}")
+    if array.ndim == 3 and array.shape[2] != 4:
+        raise ValueError(f"{name} must be uint8 {shape}")
+    if not array.size:
+        raise ValueError(f"{name} holds no pixels")
+    return encode_png(array)
 
 
 def _mapping(name: str, given: Any) -> Iterable[tuple[str, Any]]:

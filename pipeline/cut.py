@@ -16,8 +16,10 @@ from ..cluster.stage_runner import PoolSpec
 from ..configs.documents import read_config
 from ..configs.fingerprint import ingredients
 from ..configs.job import Job, check
+from ..stages.correction import Correction
 from ..stages.documents import Document
 from ..stages.errors import HairlineError
+from ..stages.request import RequestSpec
 from .catalog import read_catalog
 from .made import add_cut, clear_dead, leave, made_by_cuts, made_in, merge_cuts
 from .names import output_name, visible
@@ -30,18 +32,27 @@ from .worker import PendingItem, Task, Worker, WorkerSpec
 BATCH = 8
 
 
-def cut(sources: Sequence[str], output: str, products: Sequence[str], changes: Sequence[str], console: Console) -> int:
+def cut(
+    sources: Sequence[str],
+    output: str,
+    products: Sequence[str],
+    changes: Sequence[str],
+    console: Console,
+    correction: Correction | None = None,
+) -> int:
     """Cuts pictures out; products go to OUTPUT/<product>/<name>.<ext>.
 
     Args:
         sources: files, folders, globs or URLs.
         changes: `a.b=c`, as for a job.
+        correction: what a person says of the one picture that is given.
 
     Returns:
         The exit code: 0, or 3 if a picture failed.
 
     Raises:
-        HairlineError: a source is not there, the output cannot be written, or a setting is wrong.
+        HairlineError: a source is not there, the output cannot be written, or a setting is wrong; a correction is given
+            for more than one picture.
     """
     document: Document = read_config("laptop.yaml")
     document.put("input", sources[0], "SOURCE")
@@ -52,6 +63,11 @@ def cut(sources: Sequence[str], output: str, products: Sequence[str], changes: S
     job: Job = check(document)
     ingredients(job)
     tasks = [Task(source) for source in _sources(sources, output, job)]
+    if correction and len(tasks) != 1:
+        raise HairlineError(
+            f"--box, --keep and --drop are places in one picture, and these are {len(tasks)}: give that one alone"
+        )
+    request = RequestSpec(tuple(job.stages["products"].products), correction=correction) if correction else None
     stages = tuple(job.stages.items())
     gpu = 1.0 if torch.cuda.is_available() else 0.0
     counts: Counter[str] = Counter()
@@ -62,6 +78,8 @@ def cut(sources: Sequence[str], output: str, products: Sequence[str], changes: S
             earlier = made_by_cuts(folder)
         for start in range(0, len(tasks), BATCH):
             batch = worker.start(tasks[start : start + BATCH])
+            for work in batch:
+                work.item.request = request
             worker.work(batch)
             for row in write_cut(worker, batch, earlier):
                 counts[row["status"]] += 1

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from rich.console import Console
 
+from ..stages.correction import Correction
 from ..stages.errors import HairlineError
 from .catalog import read_catalog
 from .cut import cut
@@ -23,7 +24,12 @@ MOST = 1 << 30  # bytes taken from standard input; limits.max_bytes refuses far 
 
 
 def cut_piped(
-    sources: Sequence[str], output: str, products: Sequence[str], changes: Sequence[str], console: Console
+    sources: Sequence[str],
+    output: str,
+    products: Sequence[str],
+    changes: Sequence[str],
+    console: Console,
+    correction: Correction | None = None,
 ) -> int:
     """As `cut`, where a source or the output may be `-`, a stream; a picture from there is called `stdin`.
 
@@ -35,7 +41,7 @@ def cut_piped(
     """
     to_stream = output == STREAM
     if not to_stream and STREAM not in sources:
-        return cut(sources, output, products, changes, console)
+        return cut(sources, output, products, changes, console, correction)
     with _temporary() as folder:
         if to_stream and sys.stdout.isatty():
             raise HairlineError("-o -: a picture is not for a terminal; send it to a file or a command: -o - > FILE")
@@ -45,12 +51,12 @@ def cut_piped(
             raise HairlineError("-: standard input holds one picture only; name it once")
         input_uris = [_taken(sys.stdin.buffer, folder) if source == STREAM else source for source in sources]
         if not to_stream:
-            return cut(input_uris, output, products, changes, console)
+            return cut(input_uris, output, products, changes, console, correction)
         if len(input_uris) > 1 or read_catalog(input_uris[0], folder).total > 1:
             raise HairlineError("-o -: one picture only goes to standard output; give -o a folder for several")
         said = io.StringIO()
         made = Path(folder) / "out"
-        code = cut(input_uris, str(made), products, changes, Console(file=said))
+        code = cut(input_uris, str(made), products, changes, Console(file=said), correction)
         found = [path for path in (made / products[0]).rglob("*") if path.is_file()]
         if not found:
             print(f"hairline: no product: {said.getvalue().strip()}", file=sys.stderr)

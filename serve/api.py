@@ -74,23 +74,24 @@ class Api:
         if item.status != "ok":
             raise ended(item)
         made = item.outputs[name]
-        return Response(made.data, media_type=TYPES[made.ext], headers=self._headers(item, done.model))
+        return Response(made.data, media_type=TYPES[made.ext], headers=self.headers(item, done.model))
 
     async def analyze(self, request: Request) -> Response:
         """What every stage found, and on request pictures of it; also of a picture that was not cut out."""
         with self.context.slot(request) as slot:
             form = await self.context.form(request, slot)
-            wanted = self._wanted(form)
+            wanted = self.wanted(form)
             data = await self.context.source(form, slot)
             done = await self.context.do(request, slot, data, wanted, form.text("category"))
-        facts = describe(done.item) | {
-            "coarse_model": self.context.service.coarse_model,
-            "request_id": request.state.id,
-            "images": images(done.item),
-        }
-        return JSONResponse(facts, headers=self._headers(done.item, done.model))
+        return JSONResponse(self.facts(done.item, request), headers=self.headers(done.item, done.model))
 
-    def _wanted(self, form: Form) -> RequestSpec:
+    def facts(self, item: Item, request: Request) -> dict[str, Any]:
+        """The answer of a route that tells what was found, with its pictures."""
+        said = {"coarse_model": self.context.service.coarse_model, "request_id": request.state.id}
+        return describe(item) | said | {"images": images(item)}
+
+    def wanted(self, form: Form) -> RequestSpec:
+        """What `include` names, with the options of `products`. Raises ApiError 400."""
         wanted = [name.strip() for name in form.text("include").split(",") if name.strip()]
         options = read_object(form.text("products"), "products")
         specs = []
@@ -113,7 +114,8 @@ class Api:
             specs.append(UNCERTAINTY)
         return RequestSpec(tuple(specs), keep_rejects=not flag(form, "reject", True))
 
-    def _headers(self, item: Item, model: str) -> dict[str, str]:
+    def headers(self, item: Item, model: str) -> dict[str, str]:
+        """What an answer's header tells of a picture."""
         found = {"X-Hairline-Status": item.status, "X-Hairline-Model": model}
         if item.category:
             found["X-Hairline-Category"] = item.category

@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from .api import Api
 from .context import ServiceContext
+from .correct_api import CorrectApi
 from .errors import ApiError
 from .jobs_api import JobsApi
 from .middleware import RequestMiddleware, error_response
@@ -80,6 +81,7 @@ def build(context: ServiceContext) -> Starlette:
         Route("/readyz", ready),
         Route("/metrics", metrics),
         *api.routes(),
+        *CorrectApi(context, api).routes(),
         Route("/docs/style.css", style),
         *jobs.routes(),
         *RemoveBg(context).routes(),

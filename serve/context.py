@@ -209,6 +209,8 @@ class ServiceContext:
             return done
         slot.enter()
         item.request = wanted
+        if wanted.correction:
+            item.done = wanted.correction.answered(hint)
         task = asyncio.create_task(self.through(RequestItem(item)))
         gone = asyncio.create_task(_left(request))
         try:
@@ -294,7 +296,7 @@ def check(item: Item) -> bool:
 def hide(item: Item, fetched: bool) -> None:
     """Of a picture that was fetched and cannot be read nothing is told: it may be no picture, and none of the
     client's business, such as an answer of a server that only this machine reaches."""
-    if fetched and item.status == "failed" and item.reason not in TOO_MANY_PIXELS:
+    if fetched and item.status == "failed" and item.reason not in (*TOO_MANY_PIXELS, "correction"):
         item.detail = "what the URL leads to cannot be read as a picture"
 
 

@@ -141,6 +141,8 @@ class CoarseStage(NetworkStage[CoarseSettings, CoarseNet]):
     def _reject_if_empty(self, item: Item) -> None:
         if is_graphic(item):
             return  # there is ink, whatever the network makes of it
+        if item.request and item.request.correction:
+            return  # somebody has seen one
         empty, area = empty_probability(item)
         if area < self.settings.min_area:
             item.filter(self.name, "no_subject", "nothing in the picture stands out as a subject")

@@ -45,6 +45,12 @@ class DetectStage(NetworkStage[DetectSettings, Detector]):
 
     def process(self, items: Sequence[Item]) -> None:
         prepared = list(self.one_by_one(items, _letterbox_windows))
+        self._find(prepared)
+        for item in items:
+            if not item.ended and item.request and item.request.correction and item.request.correction.boxes:
+                item.boxes = [Box(*corners, "subject", 1.0) for corners in item.request.correction.boxes]
+
+    def _find(self, prepared: Sequence[tuple[Item, list[tuple[Rect, U8]]]]) -> None:
         if not prepared:
             return
         squares = np.stack([square for _, squares_of in prepared for _, square in squares_of])
@@ -71,6 +77,8 @@ class DetectStage(NetworkStage[DetectSettings, Detector]):
 def _letterbox_windows(item: Item) -> list[tuple[Rect, U8]]:
     """The picture, or the windows of it, each with the network's input: uint8 [SIDE, SIDE, 3]."""
     item.width, item.height = item.picture.width, item.picture.height
+    if item.request and item.request.correction:
+        item.request.correction.check(item.width, item.height)
     parts = windows(item.width, item.height)
     if len(parts) == 1:
         return [(parts[0], letterbox(item.picture.small(ANALYSIS_SIDE))[0])]

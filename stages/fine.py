@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
+from .correct import correct, within
+from .correction import Correction
 from .imaging.graphics import is_graphic, key_by_colour
 from .imaging.guided import upsample
 from .imaging.specks import remove_specks
@@ -75,11 +77,18 @@ class FineStage(NetworkStage[FineSettings, FineNet]):
 
     def process(self, items: Sequence[Item]) -> None:
         for item in items:
+            correction = item.request.correction if item.request else None
+            if correction:
+                correction.check(item.picture.width, item.picture.height)
             matte = item.picture.own_matte
-            if matte is not None:
+            if correction and correction.matte:
+                item.alpha, item.confidence = correction.matte_so_far(), None
+            elif matte is not None:
                 _use_own_matte(item, matte)
             else:
                 self._cut_out(item)
+            if correction and item.alpha is not None:
+                self._correct(item, item.alpha, correction)
             if item.confidence is not None and "excused" in item.quality:
                 item.confidence = min(item.confidence, EXCUSED_MAX_CONFIDENCE)
 
@@ -97,7 +106,7 @@ class FineStage(NetworkStage[FineSettings, FineNet]):
         keyed = key_by_colour(item.picture.rgb(), 1 - clear) if is_graphic(item) else None
         alpha = _to8(keyed.alpha if keyed else 1 - clear)
         area = float(alpha.mean()) / 255
-        if area < self.settings.min_area:
+        if area < self.settings.min_area and not (item.request and item.request.correction):
             item.filter(self.name, "no_subject", "at full resolution nothing is left of the subject")
             return
         item.alpha = alpha
@@ -105,7 +114,20 @@ class FineStage(NetworkStage[FineSettings, FineNet]):
             item.subjects, item.confidence = [], keyed.confidence
             return
         # expected matte error, summed, against the subject's area
-        item.confidence = float(np.clip(1 - errors / (area * alpha.size), 0, 1))
+        item.confidence = float(np.clip(1 - errors / max(area * alpha.size, 1e-9), 0, 1))
+
+    def _correct(self, item: Item, alpha: U8, correction: Correction) -> None:
+        """What a person says goes before what the networks found."""
+
+        def predict(rgb: U8, crop: CoarseCrop) -> F32:
+            return self._matte_crop(rgb, crop, item.route)[0]
+
+        if correction.boxes:
+            alpha = within(alpha, correction.boxes)
+        if correction.marks:
+            item.subjects = []  # whose parts these are, nobody said
+            alpha = correct(item.picture.rgb(), alpha, correction, predict)
+        item.alpha = alpha
 
     def _matte_crop(self, region: U8, crop: CoarseCrop, route: str) -> tuple[F32, float]:
         """Alpha of one crop at full size, float32 [H, W], 0..1, and its expected absolute error, summed over pixels."""

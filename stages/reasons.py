@@ -198,6 +198,11 @@ FAILED: dict[str, Meaning] = {  # something broke
         "The process died each time it worked on this picture alone, mostly for want of memory.",
         "Lower limits.max_pixels, or give the pool more memory; then run again with --retry failed.",
     ),
+    "correction": Meaning(
+        "The correction is not for this picture",
+        "A place or a box lies outside of the picture, or strokes or a matte have another size.",
+        "Give places in pixels of the upright picture, and PNGs as large as it.",
+    ),
     "background": Meaning(
         "The background cannot be read",
         "The picture that was given as the new background is damaged or of an unknown format.",

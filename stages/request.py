@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from .correction import Correction
 
 
 class WantedProduct(Protocol):
@@ -26,11 +29,13 @@ class RequestSpec:
         keep_rejects: what the filter finds is noted only, and ends no picture.
         region: (x0, y0, x1, y1), whole pixels of the upright picture, x1 and y1 exclusive: only this part is shown to
             the stages; products are of the whole picture.
+        correction: what a person says of its matte.
     """
 
     products: tuple[WantedProduct, ...]
     keep_rejects: bool = False
     region: tuple[int, int, int, int] | None = None
+    correction: Correction | None = None
 
     def most_pixels(self, width: int, height: int, max_pixels: int) -> int:
         """Pixels, at most, that lie in memory at the same time: a picture of that size, and what comes to it.

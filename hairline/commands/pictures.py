@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..stages.errors import HairlineError
 from .base import Commands, add_changes, add_download, console
 
 
@@ -18,6 +19,13 @@ def add(commands: Commands) -> None:
         "-o", "--output", required=True, metavar="DIR", help="products go to DIR/<product>/; - is standard output"
     )
     cut.add_argument("--product", action="append", metavar="NAME", help="cutout (default), mask, …; may be repeated")
+    for name, form, told in (
+        ("box", "x0,y0,x1,y1", "the subject is in here, and nothing of it elsewhere"),
+        ("keep", "x,y", "a place that belongs to the subject, with what is like it around"),
+        ("drop", "x,y", "a place that does not"),
+    ):
+        told += "; pixels of the upright picture; may be repeated"
+        cut.add_argument(f"--{name}", action="append", default=[], metavar=form, help=told)
     add_changes(cut)
     add_download(cut)
     cut.set_defaults(work=_cut)
@@ -31,5 +39,16 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _cut(options: argparse.Namespace) -> int:
     from ..pipeline.pipe import cut_piped
+    from ..stages.correction import Correction, read_boxes, read_places
 
-    return cut_piped(options.sources, options.output, options.product or ["cutout"], options.changes, console())
+    try:
+        marks = (
+            read_boxes(options.box, "--box"),
+            read_places(options.keep, "--keep"),
+            read_places(options.drop, "--drop"),
+        )
+    except ValueError as error:
+        raise HairlineError(str(error)) from error
+    correction = Correction(*marks) if any(marks) else None
+    products = options.product or ["cutout"]
+    return cut_piped(options.sources, options.output, products, options.changes, console(), correction)

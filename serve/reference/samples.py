@@ -106,7 +106,7 @@ def call_of(base: str, path: str, method: str, operation: Mapping[str, Any], key
     call = Call(method, base + path, key=key and operation.get("security") != [{}])
     content = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data", {})
     for name, value in content.get("example", {}).items():
-        if name.startswith("image_file"):
+        if name.endswith("_file"):
             call.files += [(name, file) for file in (value if isinstance(value, list) else [value])]
         else:
             call.fields[name] = value if isinstance(value, str) else json.dumps(value)

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from hairline.training.matte import crop_of, matte_of
+from hairline.stages.imaging.rough import crop_of
+from hairline.training.matte import matte_of
 
 
 @pytest.fixture(scope="module")

@@ -267,10 +267,10 @@ def test_more_minutes_go_into_training_and_are_judged_again(tmp_path: Path) -> N
 @pytest.mark.slow
 def test_what_a_teacher_knows_is_learned(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(6)
-    for number in range(60):
+    for number in range(90):
         cv2.imwrite(str(catalog / "balls" / f"more-{number:02}.png"), drawn(rng, 256))
     monkeypatch.setattr(coarse_samples, "SIZES", ((0.0, 224),))
     call = command(catalog, redness(tmp_path / "red.onnx"), tmp_path / "weights", "--trust-teacher")
-    assert main([*call, "--minutes", "6", "--pictures", "70", "--batch", "8", "--workers", "1"]) == 0
+    assert main([*call, "--minutes", "6", "--pictures", "100", "--batch", "8", "--workers", "1"]) == 0
     verdict = json.loads((tmp_path / "weights" / "adapt.json").read_text())["verdict"]
     assert verdict["after"]["iou"] > verdict["before"]["iou"] + 0.1

@@ -24,6 +24,7 @@ NEAR = 0.008  # around a place, share of the longer side: what a person means wh
 WINDOW = 0.25  # from a place, likewise: how far what it belongs to may reach
 BESIDE = 0.06  # from a stroke, likewise
 WORK_SIDE = 192  # longest side at which what a place belongs to is found, pixels
+SAME = 12  # distance in 8-bit CIELAB up to which a colour counts as the same
 ROUNDS = 4  # of GrabCut
 SEEN = 0.02  # share of a window that the subject, and the background, must fill: else it is enlarged
 WHOLE = 0.4  # share of the subject from which on a piece of it is the subject itself, and a part of it is meant
@@ -143,6 +144,11 @@ def _alike(rgb: U8, alpha: U8, pointed: Mask, kept: bool, reach: float) -> Mask:
     # What already is as it is to be stays so; what is not may follow the pointed pixels.
     wanted = cv2.GC_FGD if kept else cv2.GC_BGD
     trimap[(level >= CERTAIN) if kept else (level <= NOTHING)] = wanted
+    alike = _piece_at(_same_colour(small, spotted), spotted)
+    if alike is not None:  # or the other side would learn its colours, and claim it
+        trimap[alike & (trimap == (cv2.GC_PR_BGD if kept else cv2.GC_PR_FGD))] = (
+            cv2.GC_PR_FGD if kept else cv2.GC_PR_BGD
+        )
     trimap[spotted] = wanted
     found = np.zeros(alpha.shape, bool)
     if len(np.unique(trimap & 1)) < 2:  # one side alone: nothing to tell the other from
@@ -157,6 +163,12 @@ def _alike(rgb: U8, alpha: U8, pointed: Mask, kept: bool, reach: float) -> Mask:
         piece &= cv2.distanceTransform((~spotted).astype(np.uint8), cv2.DIST_L2, 5) <= radius
         found[window] = cv2.resize(piece.astype(np.uint8), around.shape[::-1], interpolation=cv2.INTER_LINEAR) > 0
     return found
+
+
+def _same_colour(rgb: U8, pointed: Mask) -> Mask:
+    """Pixels whose colour is nearly that of the pointed ones, bool [h, w]."""
+    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
+    return np.asarray(np.linalg.norm(lab - np.median(lab[pointed], axis=0), axis=2) < SAME)
 
 
 def _window(alpha: U8, pointed: Mask, reach: float) -> tuple[slice, slice]:

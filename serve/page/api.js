@@ -19,15 +19,37 @@ export async function listProducts() {
 }
 
 // What every stage found in a picture, with the images named in `include`; `options`: {product: {option: value}}.
+// Of a picture that was corrected: what is made of its matte.
 export async function analyze(picture, include, options = {}, waiting = () => {}) {
+  const form = formOf(picture);
+  if (picture.anyway) form.append("reject", "false");
+  if (picture.matte) {
+    form.append("matte_file", picture.matte, "matte");
+    if (picture.answer?.category) form.append("category", picture.answer.category);
+  }
+  form.append("include", include.join(","));
+  if (Object.keys(options).length) form.append("products", JSON.stringify(options));
+  const answer = await ask(picture.matte ? "/v1/correct" : "/v1/analyze", { method: "POST", body: form }, waiting);
+  return answer.json();
+}
+
+// The matte of a picture, a PNG Blob, after one correction, see editor.js.
+export async function correct(picture, { matte, strokes, follow, keep, drop, box, signal }) {
+  const form = formOf(picture);
+  form.append("product", "alpha");
+  form.append("reject", "false"); // somebody has seen it, and wants it
+  form.append("follow", String(follow));
+  for (const [name, blob] of [["matte_file", matte], ["strokes_file", strokes]]) if (blob) form.append(name, blob, name);
+  for (const [name, marks] of Object.entries({ keep, drop, box })) if (marks.length) form.append(name, JSON.stringify(marks));
+  const answer = await ask("/v1/correct", { method: "POST", body: form, signal });
+  return answer.blob();
+}
+
+function formOf(picture) {
   const form = new FormData();
   if (picture.file) form.append("image_file", picture.file, "picture"); // the file's own name is nobody's business
   else form.append("image_url", picture.address);
-  if (picture.anyway) form.append("reject", "false");
-  form.append("include", include.join(","));
-  if (Object.keys(options).length) form.append("products", JSON.stringify(options));
-  const answer = await ask("/v1/analyze", { method: "POST", body: form }, waiting);
-  return answer.json();
+  return form;
 }
 
 async function ask(path, request = {}, waiting = () => {}) {
@@ -36,7 +58,8 @@ async function ask(path, request = {}, waiting = () => {}) {
     let answer;
     try {
       answer = await fetch(path, { ...request, headers: { Accept: "application/json", ...(key && { "X-Api-Key": key }) } });
-    } catch {
+    } catch (error) {
+      if (request.signal?.aborted) throw error;
       throw new ServiceError("No connection", "The service cannot be reached, or the file can no longer be read.", true);
     }
     if (answer.ok) return answer;

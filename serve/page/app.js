@@ -1,4 +1,5 @@
 // The page: sets up its parts, and switches between the empty start and the bench.
+import { setUpCorrect } from "./correct.js";
 import { $ } from "./dom.js";
 import { setUpDownload } from "./download.js";
 import { setUpIntake } from "./intake.js";
@@ -18,6 +19,7 @@ bench.addEventListener("selected", ({ detail: picture }) => {
 });
 setUpStrip();
 setUpViewer();
+setUpCorrect();
 setUpPanel();
 setUpDownload();
 setUpIntake();

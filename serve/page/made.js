@@ -20,16 +20,26 @@ export function keep(picture, images, options) {
   }
 }
 
+// Lets go of products that are shown no more.
+export function forgetMade(made) {
+  for (const file of [...made.values()].flat()) {
+    URL.revokeObjectURL(file.url);
+    for (const laid of file.laid?.values() ?? []) laid.then(({ url }) => URL.revokeObjectURL(url), () => {});
+  }
+}
+
 // A map from each wanted product, {name: options}, to its files; asks the service for what is not there yet, once.
 // `tell` is called when something new is there.
 export async function makeAll(picture, wanted, tell = () => {}) {
   const missing = Object.entries(wanted).filter(([name, options]) => !picture.made.has(keyOf(name, options)));
   if (missing.length) {
     const options = Object.fromEntries(missing);
+    const { made } = picture;
     const request = JSON.stringify(options);
     picture.asked ??= new Map();
     if (!picture.asked.has(request)) {
       const asked = analyze(picture, Object.keys(options), options).then((answer) => {
+        if (picture.made !== made) return; // corrected meanwhile: these are of the matte before
         keep(picture, answer.images ?? {}, options);
         tell(picture);
       });

@@ -31,7 +31,7 @@ function render() {
     if (error.again !== false) parts.push(button("Try again", () => bench.again(picture, picture.anyway)));
   }
   if (doubtful(picture)) parts.push(verdict("doubtful", "Cut out, with doubts", summary(picture), "Look at “Unsure edges” before you use it."));
-  else if (state === "ok") parts.push(verdict("ok", "Cut out", summary(picture)));
+  else if (state === "ok") parts.push(verdict("ok", picture.matte ? "Cut out, corrected by you" : "Cut out", picture.matte ? "" : summary(picture)));
   if (state === "filtered" || state === "failed") {
     const { heading, means, remedy } = meaning(answer.reason, answer.detail);
     parts.push(verdict(state, heading, means, remedy));

@@ -1,7 +1,7 @@
 // The pictures on the bench and what is known of each. Others listen for "added", "changed", "made", "removed", "selected".
 import { analyze, toBlob } from "./api.js";
 import { countSubjects } from "./subjects.js";
-import { keep } from "./made.js";
+import { forgetMade, keep, makeAll } from "./made.js";
 import { say, toast } from "./tell.js";
 import { doubtful, meaning } from "./words.js";
 
@@ -36,6 +36,7 @@ class Bench extends EventTarget {
       state: "waiting", // waiting, working, ok, filtered, failed (by the picture's fault), error (by the service's)
       anyway: false, answer: null, error: null, subjects: 0,
       unsureMap: null, // a blob
+      matte: null, // a PNG blob, where a person has corrected it
       made: new Map(), // products, see made.js
     };
     const picture = Object.assign(blank, source instanceof Blob ? {} : source, { number: this.#number });
@@ -91,16 +92,29 @@ class Bench extends EventTarget {
 
   #forget(picture) {
     picture.forgotten = true;
-    const files = [...picture.made.values()].flat();
-    for (const url of [picture.url, picture.unsure, ...files.map((file) => file.url)]) if (url) URL.revokeObjectURL(url);
-    for (const made of files.flatMap((file) => [...(file.laid?.values() ?? [])])) made.then(({ url }) => URL.revokeObjectURL(url), () => {});
+    for (const url of [picture.url, picture.unsure]) if (url) URL.revokeObjectURL(url);
+    forgetMade(picture.made);
   }
 
   // anyway: also if the filter thinks that it is not worth it
   again(picture, anyway = false) {
-    this.#set(picture, { state: "waiting", error: null, answer: null, anyway });
+    this.#set(picture, { state: "waiting", error: null, answer: null, anyway, matte: null });
     this.#waiting.push(picture);
     this.#next();
+  }
+
+  // A person has corrected the matte: everything is made anew of it.
+  async correct(picture, matte) {
+    const before = { matte: picture.matte, made: picture.made };
+    Object.assign(picture, { matte, made: new Map(), asked: new Map() });
+    try {
+      await makeAll(picture, { cutout: {} });
+    } catch (error) {
+      Object.assign(picture, before);
+      throw error;
+    }
+    forgetMade(before.made);
+    this.#set(picture, {});
   }
 
   get busy() {
@@ -160,6 +174,7 @@ export function outcome(picture) {
   if (state === "waiting") return "waiting";
   if (state === "working") return "being cut out";
   if (state === "error") return error.heading;
+  if (state === "ok" && picture.matte) return "cut out, corrected";
   if (state === "ok") return doubtful(picture) ? "cut out, with doubts" : "cut out";
   const usable = state === "filtered" ? "not usable" : "failed";
   return `${usable}, ${meaning(answer.reason, answer.detail).heading}`;

@@ -4,7 +4,7 @@ import { toast } from "./tell.js";
 
 const [NAME, TABLE] = ["hairline", "pictures"];
 const LARGEST = 256e6; // bytes; the oldest pictures go first
-const KEPT = ["id", "order", "file", "address", "name", "state", "anyway", "answer", "error", "subjects", "unsureMap"];
+const KEPT = ["id", "order", "file", "address", "name", "state", "anyway", "answer", "error", "subjects", "unsureMap", "matte"];
 
 let database = null;
 let told = false;
@@ -63,7 +63,7 @@ function drop(id) {
   return write((table) => table.delete(id));
 }
 
-const size = ({ file, unsureMap, made }) => [file, unsureMap, ...made.flatMap(([, files]) => files.map((each) => each.blob))]
+const size = ({ file, unsureMap, matte, made }) => [file, unsureMap, matte, ...made.flatMap(([, files]) => files.map((each) => each.blob))]
   .reduce((sum, blob) => sum + (blob?.size ?? 0), 0);
 
 function write(change) {

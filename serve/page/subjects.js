@@ -8,13 +8,19 @@ const SIDE = 256; // pixels at which the alpha is looked at
 // answer: of /v1/analyze; cutout: PNG or WebP as large as the picture, if there is one.
 export async function countSubjects({ boxes = [], status, width, height }, cutout) {
   if (status !== "ok") return 0;
+  const apart = subjectsOf({ boxes });
+  const all = apart.map(() => 1);
+  const filled = cutout ? await shares(cutout, apart, width, height).catch(() => all) : all;
+  return Math.max(1, filled.filter((share) => share >= FILLED).length); // with no box at all it is the picture's one
+}
+
+// The boxes of subjects, each thing once.
+export function subjectsOf({ boxes = [] }) {
   const apart = [];
   for (const box of boxes.filter(({ label }) => label === "subject").sort((a, b) => b.score - a.score)) {
     if (!apart.some((surer) => overlap(box, surer) > SAME * Math.min(area(box), area(surer)))) apart.push(box);
   }
-  const all = apart.map(() => 1);
-  const filled = cutout ? await shares(cutout, apart, width, height).catch(() => all) : all;
-  return Math.max(1, filled.filter((share) => share >= FILLED).length); // with no box at all it is the picture's one
+  return apart;
 }
 
 const area = (box) => (box.x1 - box.x0) * (box.y1 - box.y0);

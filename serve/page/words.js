@@ -40,7 +40,7 @@ const WORDS = {
 
 const DOUBTFUL = 0.75; // a matte less sure than this should be looked at
 
-export const doubtful = ({ state, answer }) => state === "ok" && !(answer.confidence >= DOUBTFUL);
+export const doubtful = ({ state, answer, matte }) => state === "ok" && !matte && !(answer.confidence >= DOUBTFUL);
 
 export function meaning(reason, detail = "") {
   const [heading, means, remedy] = WORDS[reason] ?? ["Something went wrong", detail || "It was none of your doing.", "Try again; if it happens again, please report it."];

@@ -65,14 +65,16 @@ def correct(rgb: U8, alpha: U8, correction: Correction, predict: Predict) -> U8:
             said[pointed & part] = 255 if kept else -255
         if strokes is not None and correction.follow:
             for stroke in _pieces((strokes if kept else -strokes) > 127):
-                mask[_alike(rgb, alpha, stroke, kept, BESIDE)] = kept
-    if strokes is not None:
+                core = _core(stroke)
+                mask[_alike(rgb, alpha, core, kept, BESIDE, stroke) | core] = kept
+                said[core] = 255 if kept else -255
+    if strokes is not None and not correction.follow:
         said = np.where(strokes, strokes, said)
         mask[strokes > 127], mask[strokes < -127] = True, False
     touched = (mask != before) | ((said > 0) & (alpha < 255)) | ((said < 0) & (alpha > 0))
     reach = max(4, round(MARGIN * max(alpha.shape)))
     result = alpha.copy()
-    for near in _pieces(cv2.dilate(touched.astype(np.uint8), _ball(reach)) > 0):
+    for near in _pieces(_away(touched) <= reach):
         _compute_again(rgb, alpha, mask, said, near, reach, predict, result)
     return result
 
@@ -122,7 +124,14 @@ def _is_meant(piece: Mask, mask: Mask, kept: bool) -> bool:
     return not rim and int(piece.sum()) <= HOLE * piece.size
 
 
-def _alike(rgb: U8, alpha: U8, pointed: Mask, kept: bool, reach: float) -> Mask:
+def _core(stroke: Mask) -> Mask:
+    """The inner half of a stroke, which is surely meant: a brush is led over an edge, too."""
+    depth = cv2.distanceTransform(stroke.astype(np.uint8), cv2.DIST_L2, 5)
+    side = 2 * int(depth.max()) + 1
+    return np.asarray(stroke & (depth >= cv2.dilate(depth, np.ones((side, side), np.uint8)) / 2))
+
+
+def _alike(rgb: U8, alpha: U8, pointed: Mask, kept: bool, reach: float, hinted: Mask | None = None) -> Mask:
     """What looks like the pointed pixels and lies around them, bool [H, W].
 
     By GrabCut (Rother, Kolmogorov, Blake, "GrabCut: Interactive Foreground Extraction using Iterated Graph Cuts",
@@ -130,6 +139,7 @@ def _alike(rgb: U8, alpha: U8, pointed: Mask, kept: bool, reach: float) -> Mask:
 
     Args:
         reach: share of the longer side; nothing further from the pointed pixels belongs to them.
+        hinted: pixels that probably belong to them.
     """
     window = _window(alpha, pointed, reach)
     around = alpha[window]
@@ -144,7 +154,10 @@ def _alike(rgb: U8, alpha: U8, pointed: Mask, kept: bool, reach: float) -> Mask:
     # What already is as it is to be stays so; what is not may follow the pointed pixels.
     wanted = cv2.GC_FGD if kept else cv2.GC_BGD
     trimap[(level >= CERTAIN) if kept else (level <= NOTHING)] = wanted
-    alike = _piece_at(_same_colour(small, spotted), spotted)
+    likely = _same_colour(small, spotted)
+    if hinted is not None:
+        likely |= cv2.resize(hinted[window].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    alike = _piece_at(likely, spotted)
     if alike is not None:  # or the other side would learn its colours, and claim it
         trimap[alike & (trimap == (cv2.GC_PR_BGD if kept else cv2.GC_PR_FGD))] = (
             cv2.GC_PR_FGD if kept else cv2.GC_PR_BGD
@@ -152,7 +165,7 @@ def _alike(rgb: U8, alpha: U8, pointed: Mask, kept: bool, reach: float) -> Mask:
     trimap[spotted] = wanted
     found = np.zeros(alpha.shape, bool)
     if len(np.unique(trimap & 1)) < 2:  # one side alone: nothing to tell the other from
-        return found
+        return found if hinted is None else hinted
     cv2.setRNGSeed(0)  # its colours are clustered from random starts: the same word has the same answer
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(small, trimap, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
@@ -160,7 +173,7 @@ def _alike(rgb: U8, alpha: U8, pointed: Mask, kept: bool, reach: float) -> Mask:
     piece = _piece_at(now if kept else ~now, spotted)
     if piece is not None:
         radius = max(1, round(reach * max(alpha.shape) * scale))
-        piece &= cv2.distanceTransform((~spotted).astype(np.uint8), cv2.DIST_L2, 5) <= radius
+        piece &= _away(spotted) <= radius
         found[window] = cv2.resize(piece.astype(np.uint8), around.shape[::-1], interpolation=cv2.INTER_LINEAR) > 0
     return found
 
@@ -204,5 +217,6 @@ def _disc(place: Point, shape: tuple[int, ...]) -> Mask:
     return cv2.circle(np.zeros(shape, np.uint8), (int(place[0]), int(place[1])), radius, 1, -1) > 0
 
 
-def _ball(radius: int) -> U8:
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8)
+def _away(mask: Mask) -> F32:
+    """How far each pixel lies from the nearest one of a mask, pixels, float32 [h, w]."""
+    return np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5), np.float32)

@@ -36,6 +36,7 @@ def describe_api(products: Mapping[str, ProductSpec]) -> dict[str, Any]:
     api: dict[str, Any] = yaml.safe_load(FILE.read_text("utf-8"))
     routes = {f"/v1/{name}": {"post": _route(name, spec, api)} for name, spec in products.items()}
     api["paths"] = {**routes, **api["paths"]}
+    _add_files(api["paths"], routes)
     _add_facts(api["components"]["schemas"])
     for methods in api["paths"].values():
         for operation in methods.values():
@@ -84,6 +85,14 @@ def _route(name: str, spec: ProductSpec, api: dict[str, Any]) -> dict[str, Any]:
             **{str(status): _ref("responses", answer) for status, answer in REFUSALS.items()},
         },
     }
+
+
+def _add_files(paths: dict[str, Any], products: Mapping[str, Any]) -> None:
+    """Adds what products come as to the answer of the route that makes any of them."""
+    answer = paths["/v1/correct"]["post"]["responses"]["200"]
+    made = [route["post"]["responses"]["200"]["content"] for route in products.values()]
+    files = {kind: schema for content in made for kind, schema in content.items() if kind != "application/json"}
+    answer["content"] = files | answer["content"]
 
 
 def _add_facts(schemas: dict[str, Any]) -> None:

@@ -70,6 +70,14 @@ document.addEventListener("securitypolicyviolation", (e) => {
   window.violations.push(`${e.violatedDirective} ${e.blockedURI}`);
 });
 """
+# what is pressed, and smaller than a fingertip; a control in a label is as large as that
+SMALL = """
+(least) => [...document.querySelectorAll("button, a, input, select, summary, [role=button]")]
+  .filter((e) => e.checkVisibility({ visibilityProperty: true }) && !e.matches("#slider, .skip, noscript a"))
+  .map((e) => [e, (e.labels?.[0]?.contains(e) && e.labels[0] || e).getBoundingClientRect()])
+  .filter(([, { width, height }]) => Math.min(width, height) < least - 0.5)
+  .map(([e, { width, height }]) => `${e.outerHTML.slice(0, 90)} ${Math.round(width)} x ${Math.round(height)}`)
+"""
 
 
 def chromium() -> str:

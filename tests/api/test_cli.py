@@ -1,6 +1,7 @@
 """The command line: every mistake is one line and exit code 2."""
 
 import contextlib
+import glob
 import os
 import pty
 import re
@@ -304,3 +305,19 @@ def test_no_picture_is_sent_to_a_terminal(pictures: Path) -> None:
     with contextlib.suppress(OSError):  # how a terminal that was closed at the other end says so
         assert os.read(ours, 100) == b""
     os.close(ours)
+
+
+@pytest.mark.parametrize(
+    ("marks", "told"),
+    [
+        (("--keep", "1"), "--keep: '1' is not x,y"),
+        (("--drop", "a,b"), "--drop: 'a,b' is not x,y"),
+        (("--box", "1,2,3"), "--box: '1,2,3' is not x0,y0,x1,y1"),
+        (("--keep=1,1",), "these are 4: give that one alone"),
+    ],
+)
+def test_marks_that_cannot_be_read(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], marks: tuple[str, ...], told: str
+) -> None:
+    assert main(["cut", glob.escape(str(pictures)), "-o", str(tmp_path / "out"), *marks, *QUICK]) == 2
+    assert told in capsys.readouterr().err and not (tmp_path / "out" / "negative").exists()

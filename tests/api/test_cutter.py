@@ -244,3 +244,20 @@ def test_large_arrays_are_no_large_files(folder: Path) -> None:
     assert small.cut(pixels).ok
     assert small.cut(np.tile(pixels, (2, 1, 1))).reason == "too_many_pixels"
     assert len(fetch(str(folder / "coffee.png"), DEFAULT_LIMITS)[0]) > 1000
+
+
+def test_a_correction_changes_what_it_touches(cutter: hairline.Cutter, folder: Path) -> None:
+    path = folder / "astronaut.jpg"
+    first = cutter.cut(path)
+    strokes = np.zeros((320, 320, 4), np.uint8)
+    strokes[200:220, 120:160, 3] = 255  # black: dropped
+    mended = cutter.correct(path, first, strokes=strokes, follow=False)
+    assert first.alpha[200:220, 120:160].min() > 200 and mended.alpha[200:220, 120:160].max() == 0
+    assert np.array_equal(mended.alpha[:180], first.alpha[:180])
+    assert "coarse" not in mended.seconds
+    outside = cutter.correct(path, first, keep=[(320, 5)])
+    assert (outside.status, outside.reason) == ("failed", "correction") and "320 x 320" in outside.detail
+    with pytest.raises(ValueError, match="matte must be uint8"):
+        cutter.correct(path, first.rgba)
+    with pytest.raises(ValueError, match="strokes must be uint8"):
+        cutter.correct(path, strokes=first.alpha)

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from hairline.pipeline.cut import cut
 from hairline.pipeline.storage import WORK, Folder
+from hairline.stages.correction import Correction
 from hairline.stages.errors import HairlineError
 from kit import jpeg, small_disk
 
@@ -171,3 +172,9 @@ def test_a_full_disk_behind_standard_output(pictures: Path, tmp_path: Path) -> N
             done = subprocess.run(call, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)
         assert done.stderr == "hairline: standard output cannot be written: No space left on device\n"
         assert done.returncode == 1
+
+
+def test_a_correction_is_for_one_picture(pictures: Path, tmp_path: Path) -> None:
+    marks = Correction(keep=((1, 1),))
+    with pytest.raises(HairlineError, match="give that one alone"):
+        cut([str(pictures)], str(tmp_path / "out"), ["negative"], SMALL, Console(file=io.StringIO()), marks)

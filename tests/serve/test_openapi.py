@@ -104,6 +104,7 @@ def test_answers_are_as_described(service: Server) -> None:
         ("/v1/cutout", "post", service.post("/v1/cutout", data=b"x", headers={"Content-Type": "text/plain"})),
         ("/v1/cutout", "post", service.post("/v1/cutout", files={"image_file": flat()})),
         ("/v1/analyze", "post", service.post("/v1/analyze", files=picture)),
+        ("/v1/correct", "post", service.post("/v1/correct", files=picture, data={"keep": "900,1"})),
         ("/v1.0/removebg", "post", service.post("/v1.0/removebg", files=picture)),
         ("/v1.0/removebg", "post", service.post("/v1.0/removebg", files={"image_file": b"none"})),
         ("/v1.0/account", "get", service.get("/v1.0/account")),
@@ -118,7 +119,7 @@ def test_answers_are_as_described(service: Server) -> None:
         ("/openapi.json", "get", service.get("/openapi.json")),
     ]
     assert [answer.status_code for _, _, answer in asked] == [
-        *(200, 400, 413, 415, 422, 200, 200, 400, 200, 200, 202, 400, 404, 200, 200, 200, 200, 200)
+        *(200, 400, 413, 415, 422, 200, 422, 200, 400, 200, 200, 202, 400, 404, 200, 200, 200, 200, 200)
     ]
     for path, method, answer in asked:
         told = WHOLE[path][method]["responses"][str(answer.status_code)]

@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from browser import Open, Page, expect
+from browser import SMALL, Open, Page, expect
 
 SIZES = {320: 640, 390: 844, 1280: 800}
 LEAVES = "h1, h2, button, a, input, select, summary, label.pick, label.tick, .swatches label, .facts dd"
@@ -40,14 +40,6 @@ CLASHES = """
   });
   return found;
 }
-"""
-# what is pressed, and smaller than a fingertip; a control in a label is as large as that
-SMALL = """
-(least) => [...document.querySelectorAll("button, a, input, select, summary, [role=button]")]
-  .filter((e) => e.checkVisibility({ visibilityProperty: true }) && !e.matches("#slider, .skip, noscript a"))
-  .map((e) => [e, (e.labels?.[0]?.contains(e) && e.labels[0] || e).getBoundingClientRect()])
-  .filter(([, { width, height }]) => Math.min(width, height) < least - 0.5)
-  .map(([e, { width, height }]) => `${e.outerHTML.slice(0, 90)} ${Math.round(width)} x ${Math.round(height)}`)
 """
 
 

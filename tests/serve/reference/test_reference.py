@@ -20,7 +20,7 @@ from hairline.serve.reference import STYLE, base_of, render
 from hairline.serve.reference.samples import LANGUAGES, Call
 from hairline.stages.products.registry import PRODUCTS
 from hairline.stages.products.spec import ProductSpec
-from serve_kit import Server, photo
+from serve_kit import Server, flat, photo
 
 API = describe_api({name: ProductSpec.model_validate(name) for name in PRODUCTS})
 SAMPLE = re.compile(r'<pre tabindex="0" data-language="(\w+)"><code>(.*?)</code></pre>', re.DOTALL)
@@ -93,6 +93,7 @@ def test_samples_run(language: str, service: Server, tmp_path: Path) -> None:
     """All of them, as they stand on the page; a job's id is that of a job that there is."""
     for name in ("cat.jpg", "a.jpg", "b.jpg"):
         (tmp_path / name).write_bytes(photo("chelsea", 320, 240))
+    (tmp_path / "mask.png").write_bytes(flat(320, 240))
     if language == "JavaScript" and not shutil.which("node"):
         pytest.skip("no Node.js on this machine")
     job = service.post("/v1/jobs", files={"image_file": photo()}, data={"product": "cutout"}).json()["id"]

@@ -72,12 +72,13 @@ class CorrectApi:
         return wanted
 
     def _correction(self, form: Form) -> Correction:
-        boxes, keep, drop = (
-            _read(form, name, reader)
-            for name, reader in (("box", read_boxes), ("keep", read_places), ("drop", read_places))
-        )
         return Correction(
-            boxes, keep, drop, self._png(form, "strokes"), flag(form, "follow", True), self._png(form, "matte")
+            _read(form, "box", read_boxes),
+            _read(form, "keep", read_places),
+            _read(form, "drop", read_places),
+            self._png(form, "strokes"),
+            flag(form, "follow", True),
+            self._png(form, "matte"),
         )
 
     def _png(self, form: Form, name: str) -> bytes:

@@ -146,7 +146,7 @@ def _alike(rgb: U8, alpha: U8, pointed: Mask, kept: bool, reach: float, hinted: 
     scale = min(1.0, WORK_SIDE / max(around.shape))
     size = max(1, round(around.shape[1] * scale)), max(1, round(around.shape[0] * scale))
     small, level, spot = (
-        cv2.resize(np.ascontiguousarray(each), size, interpolation=cv2.INTER_AREA)
+        np.asarray(cv2.resize(np.ascontiguousarray(each), size, interpolation=cv2.INTER_AREA), np.uint8)
         for each in (rgb[window], around, pointed[window].astype(np.uint8) * 255)
     )
     spotted = spot >= min(128, int(spot.max()))
@@ -168,7 +168,7 @@ def _alike(rgb: U8, alpha: U8, pointed: Mask, kept: bool, reach: float, hinted: 
         return found if hinted is None else hinted
     cv2.setRNGSeed(0)  # its colours are clustered from random starts: the same word has the same answer
     models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(small, trimap, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(small, trimap, (0, 0, 0, 0), *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
     now = (trimap & 1).astype(bool)
     piece = _piece_at(now if kept else ~now, spotted)
     if piece is not None:

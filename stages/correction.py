@@ -143,7 +143,7 @@ def _pixels(data: bytes, name: str) -> U8:
         found = None
     if found is None:
         raise _wrong(f"{name}: the PNG is damaged")
-    return np.asarray(found >> 8 if found.dtype == np.uint16 else found, np.uint8)
+    return np.asarray(found // 256 if found.dtype == np.uint16 else found, np.uint8)
 
 
 def _wrong(detail: str) -> PictureError:

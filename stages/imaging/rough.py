@@ -28,11 +28,11 @@ def crop_of(mask: F32, error: F32 | None = None) -> CoarseCrop:
     height, width = mask.shape
     scale = min(1.0, SIDE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), np.float32)
     if error is None:
         small, wrong = _doubted(small)
     else:
-        wrong = cv2.resize(error, size, interpolation=cv2.INTER_AREA)
+        wrong = np.asarray(cv2.resize(error, size, interpolation=cv2.INTER_AREA), np.float32)
     alpha, uncertainty = ((np.clip(x, 0, 1) * 255 + 0.5).astype(np.uint8) for x in (small, wrong))
     return CoarseCrop((0, 0, width, height), alpha, uncertainty)
 

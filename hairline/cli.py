@@ -10,12 +10,22 @@ import sys
 from collections.abc import Sequence
 
 from . import __version__
-from .commands import adapt, clusters, figures, models, pictures, products, runs, service
+from .commands import adapt, clusters, figures, models, pictures, products, reviews, runs, service
 from .commands.base import Parser
 from .pipeline.names import visible
 from .stages.errors import HairlineError
 
-GROUPS = (pictures, runs, products, service, clusters, models, adapt, figures)  # of commands, in the order of the help
+GROUPS = (
+    pictures,
+    runs,
+    reviews,
+    products,
+    service,
+    clusters,
+    models,
+    adapt,
+    figures,
+)  # of commands, in the order of the help
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 

@@ -20,10 +20,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .. import serve
 from ..pipeline.decisions import Conflict
 from ..pipeline.names import visible
 from ..pipeline.retry import classify_error
-from ..serve.app import PAGE as SHARED
 from ..serve.errors import ApiError
 from ..serve.guard import Guard
 from ..serve.keys import Keys
@@ -34,6 +34,7 @@ from .desk import REASONS, WANTED, Desk, Shown, check_reason
 from .index import Filter
 
 PAGE = Path(__file__).parent / "page"
+SHARED = Path(str(serve.__file__)).parent / "page"  # of the service's page: colours, controls, the editor
 MOST_BYTES = 64 << 10  # of a request that brings no picture
 LONGEST_NAME = 64
 log = logging.getLogger(__name__)

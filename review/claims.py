@@ -90,7 +90,8 @@ class Claims:
     def others(self, tab: str) -> list[str]:
         """Pictures that are known to be before somebody else."""
         now = [(id, claim) for id, claim in list(self._mine.items()) if claim.tab != tab]
-        now += [(id, claim) for id, (_, claim) in list(self._met.items())]
+        recent = time.monotonic() - AGAIN_S
+        now += [(id, claim) for id, (seen, claim) in list(self._met.items()) if seen > recent]
         return [id for id, claim in now if not claim.over]
 
     def free_all(self) -> None:

@@ -238,12 +238,11 @@ def name_of(decision: Decision) -> str:
 
 
 def corrected_products(output: Folder) -> dict[str, set[str]]:
-    """Name in the output -> digests that corrections have put there: no run replaces these."""
+    """Name in the output -> digests that people's decisions have put there: what is not a run's own stays."""
     found: dict[str, set[str]] = {}
     if output.names(MATTES):
-        for id, _ in (decisions := Decisions(output)).pictures():
-            for each in decisions.of(id):
-                if each.verdict == "corrected":
-                    for name, digest in each.products.items():
-                        found.setdefault(name, set()).add(digest)
+        decisions = Decisions(output)
+        for each in (made for id, _ in decisions.pictures() for made in decisions.of(id)):
+            for name, digest in each.products.items():
+                found.setdefault(name, set()).add(digest)
     return found

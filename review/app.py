@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -21,21 +20,23 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import serve
-from ..pipeline.decisions import Conflict
+from ..pipeline.decisions import Conflict, Decision
 from ..pipeline.names import visible
 from ..pipeline.retry import classify_error
 from ..serve.errors import ApiError
 from ..serve.guard import Guard
 from ..serve.keys import Keys
 from ..serve.security import SECURITY
+from ..stages.correction import Correction
 from ..stages.errors import HairlineError, PictureError
+from ..stages.item import encode_alpha
 from . import pictures
+from .correcting import Corrector
 from .desk import REASONS, WANTED, Desk, Shown, check_reason
-from .index import Filter
+from .requests import filter_of, number_seen, read_form, read_json, text
 
 PAGE = Path(__file__).parent / "page"
 SHARED = Path(str(serve.__file__)).parent / "page"  # of the service's page: colours, controls, the editor
-MOST_BYTES = 64 << 10  # of a request that brings no picture
 LONGEST_NAME = 64
 log = logging.getLogger(__name__)
 Handler = Callable[[Request], Awaitable[Response]]
@@ -58,6 +59,9 @@ def build(desk: Desk, keys: Keys | None, reviewer: str) -> Starlette:
             Route("/api/free", routes.free, methods=["POST"]),
             Route("/api/decide", routes.decide, methods=["POST"]),
             Route("/api/undo", routes.undo, methods=["POST"]),
+            Route("/api/correct", routes.correct, methods=["POST"]),
+            Route("/api/save", routes.save, methods=["POST"]),
+            Route("/api/matte", routes.matte),
             Route("/api/source", routes.source),
             Route("/api/cut", routes.cut),
             Mount("/page", StaticFiles(directory=SHARED)),
@@ -75,6 +79,7 @@ class Routes:
 
     def __init__(self, desk: Desk, keys: Keys | None, reviewer: str) -> None:
         self.desk, self.keys, self.reviewer = desk, keys, reviewer or _login()
+        self.corrector = Corrector(desk.products)
 
     async def start(self, request: Request) -> Response:
         """What the page shows around the pictures."""
@@ -96,8 +101,8 @@ class Routes:
 
     async def next(self, request: Request) -> Response:
         """The next picture and how far the review is."""
-        given = await _given(request)
-        who, tab, chosen = self._who(request, given), _text(given, "tab"), _filter(given)
+        given = await read_json(request)
+        who, tab, chosen = self._who(request, given), text(given, "tab"), filter_of(given)
         without = [str(id) for id in given.get("without") or []]
 
         def work() -> dict[str, Any]:
@@ -108,8 +113,8 @@ class Routes:
 
     async def hold(self, request: Request) -> Response:
         """A window is still there, with its pictures."""
-        given = await _given(request)
-        who, tab = self._who(request, given), _text(given, "tab")
+        given = await read_json(request)
+        who, tab = self._who(request, given), text(given, "tab")
         for id in given.get("ids") or []:
             if self.desk.index.place(str(id)) >= 0:
                 await run_in_threadpool(self.desk.claims.take, str(id), who, tab)
@@ -117,16 +122,16 @@ class Routes:
 
     async def free(self, request: Request) -> Response:
         """A window gives pictures back."""
-        given = await _given(request)
+        given = await read_json(request)
         self._who(request, given)
-        for id in given.get("ids") or self.desk.claims.held(_text(given, "tab")):
-            await run_in_threadpool(self.desk.claims.free, str(id), _text(given, "tab"))
+        for id in given.get("ids") or self.desk.claims.held(text(given, "tab")):
+            await run_in_threadpool(self.desk.claims.free, str(id), text(given, "tab"))
         return JSONResponse({})
 
     async def decide(self, request: Request) -> Response:
-        given = await _given(request)
-        who, shown = self._who(request, given), await self._shown(_text(given, "id"))
-        verdict, reason = _text(given, "verdict"), str(given.get("reason") or "")
+        given = await read_json(request)
+        who, shown = self._who(request, given), await self._shown(text(given, "id"))
+        verdict, reason = text(given, "verdict"), str(given.get("reason") or "")
         try:
             check_reason(shown.row, verdict, reason)
         except HairlineError as error:
@@ -134,26 +139,70 @@ class Routes:
         told = await self._decided(
             self.desk.decide,
             shown.row["id"],
-            _seen(given),
+            number_seen(given),
             verdict,
             who,
             reason,
-            _text(given, "key"),
-            _text(given, "tab"),
+            text(given, "key"),
+            text(given, "tab"),
         )
         return JSONResponse({"number": told.number, "verdict": told.verdict})
 
     async def undo(self, request: Request) -> Response:
         """The reviewer's newest decision is undone; its picture comes back."""
-        given = await _given(request)
-        who, tab = self._who(request, given), _text(given, "tab")
-        undone = await self._decided(self.desk.undo, who, _text(given, "key"))
+        given = await read_json(request)
+        who, tab = self._who(request, given), text(given, "tab")
+        undone = await self._decided(self.desk.undo, who, text(given, "key"))
         if undone is None:
             return JSONResponse({"picture": None})
         await run_in_threadpool(self.desk.claims.take, undone.id, who, tab)
         shown = await self._shown(undone.id)
-        told = {"picture": self.desk.tell(shown), "progress": self.desk.progress(_filter(given))}
+        told = {"picture": self.desk.tell(shown), "progress": self.desk.progress(filter_of(given))}
         return JSONResponse(told)
+
+    async def correct(self, request: Request) -> Response:
+        """What strokes, places and boxes make of a matte, as a grey PNG; nothing is written.
+
+        Fields as of `/v1/correct` (`keep`, `drop`, `box`, `strokes`, `matte`: the one so far), and the picture's `id`.
+        """
+        form = await read_form(request)
+        self._who(request, form.texts)
+        row = (await self._shown(text(form.texts, "id"))).row
+        try:
+            correction = form.correction()
+        except ValueError as error:
+            raise ApiError(400, "invalid_correction", "No correction", str(error)) from error
+        alpha = await self._decided(self.corrector.correct, row, correction)
+        return Response(await run_in_threadpool(encode_alpha, alpha), media_type="image/png")
+
+    async def save(self, request: Request) -> Response:
+        """The corrected matte is put down, and the products are made from it."""
+        form = await read_form(request)
+        who, texts = self._who(request, form.texts), form.texts
+        row = (await self._shown(text(texts, "id"))).row
+        if row["status"] != "ok":
+            raise ApiError(400, "invalid_decision", "No decision", "only what was cut out is corrected")
+        seen = number_seen(texts)
+
+        def work() -> tuple[Decision, list[str]]:
+            given = Correction(matte=form.files.get("matte", b""))
+            given.check(row["width"], row["height"])
+            alpha = given.matte_so_far()
+            return self.desk.correct(row["id"], seen, who, text(texts, "key"), text(texts, "tab"), alpha)
+
+        made, left = await self._decided(work)
+        return JSONResponse({"number": made.number, "verdict": made.verdict, "left": left})
+
+    async def matte(self, request: Request) -> Response:
+        """The matte that holds, whole, as a grey PNG."""
+        self._who(request, {})
+        shown = await self._shown(request.query_params.get("id", ""))
+        alpha = await self._decided(pictures.alpha_of, self.desk.output, shown.row, shown.standing)
+        if alpha is None:
+            raise ApiError(
+                422, "no_matte", "This cannot be corrected", "the run made neither mask nor whole cut-out of it"
+            )
+        return Response(await run_in_threadpool(encode_alpha, alpha), media_type="image/png")
 
     async def source(self, request: Request) -> Response:
         return await self._picture(
@@ -241,10 +290,14 @@ class Around:
         except ClientDisconnect:
             return None
         except Exception as error:
-            log.exception("%s %s", scope["method"], scope["path"])
+            if isinstance(error, HairlineError):
+                told = ApiError(503, "refused", "This cannot be done", str(error))
+            elif isinstance(error, OSError):
+                told = ApiError(503, "storage", "The storage does not answer", classify_error(error).detail)
+            else:
+                log.exception("%s %s", scope["method"], scope["path"])
+                told = ApiError(500, "internal_error", "Something went wrong here", "the command says more")
             if not begun:
-                away = isinstance(error, OSError) and classify_error(error).detail
-                told = ApiError(500, "internal_error", "Something went wrong here", away or "see what the command says")
                 await (await _told(Request(scope), told))(scope, receive, answer)
         return None
 
@@ -262,49 +315,6 @@ def _file(path: Path) -> Handler:
         return FileResponse(path)
 
     return answer
-
-
-async def read_body(request: Request, most: int) -> bytes:
-    """A request's body. Raises ApiError: it is larger than may be."""
-    data = bytearray()
-    async for part in request.stream():
-        data += part
-        if len(data) > most:
-            raise ApiError(413, "too_large", "Too large", f"at most {most:,} bytes", {"Connection": "close"})
-    return bytes(data)
-
-
-async def _given(request: Request) -> dict[str, Any]:
-    try:
-        given = json.loads(await read_body(request, MOST_BYTES))
-    except ValueError as error:
-        raise ApiError(400, "invalid_json", "No JSON", str(error)) from error
-    if not isinstance(given, dict):
-        raise ApiError(400, "invalid_json", "No JSON object")
-    return given
-
-
-def _text(given: dict[str, Any], name: str) -> str:
-    value = given.get(name)
-    if not isinstance(value, str) or not value:
-        raise ApiError(400, "missing", f"{name} is missing", f"{name} must be text")
-    return value
-
-
-def _seen(given: dict[str, Any]) -> int:
-    seen = given.get("seen")
-    if not isinstance(seen, int) or isinstance(seen, bool) or not 0 <= seen < 99_999:
-        raise ApiError(
-            400, "missing", "seen is missing", "seen must be the number of the newest decision that was seen"
-        )
-    return seen
-
-
-def _filter(given: dict[str, Any]) -> Filter:
-    asked = given.get("filter") or {}
-    if not isinstance(asked, dict) or not all(isinstance(value, str | None) for value in asked.values()):
-        raise ApiError(400, "invalid_filter", "No filter", "filter must be an object of texts")
-    return Filter(asked.get("reason", ""), asked.get("route"), asked.get("category"))
 
 
 def _login() -> str:

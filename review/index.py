@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ class Index:
     """
 
     def __init__(self, outcome: Outcome) -> None:
-        self._scratch = Scratch()
+        self._scratch, self._lock = Scratch(), Lock()
         self._starts: list[int] = []  # number of the first row of each packed batch
         tables: list[pa.Table] = []
         path = self._scratch.path("rows.arrow")
@@ -97,7 +98,7 @@ class Index:
 
     def places(self, ids: list[str]) -> NDArray[np.int64]:
         """Where pictures stand, int64 [n]; -1 where there is none of that id."""
-        found = pc.index_in(self.ids, value_set=pa.array(ids, pa.string()))
+        found = pc.index_in(self.ids, value_set=pa.array(ids, pa.large_string()))
         numbers = np.full(len(ids), -1, np.int64)
         at = np.flatnonzero(found.is_valid().to_numpy(zero_copy_only=False))
         numbers[found.take(pa.array(at)).to_numpy().astype(np.int64)] = at
@@ -105,7 +106,7 @@ class Index:
 
     def place(self, id: str) -> int:
         """Where a picture stands; -1 where there is none of that id."""
-        return int(pc.index(self.ids, pa.scalar(id, pa.string())).as_py())
+        return int(pc.index(self.ids, pa.scalar(id, pa.large_string())).as_py())
 
     def id(self, place: int) -> str:
         return str(self.ids[place].as_py())
@@ -117,7 +118,9 @@ class Index:
         """What is shown of a picture: the columns `SHOWN`, maps as dicts."""
         number = int(self._place[place])
         batch = int(np.searchsorted(self._starts, number, "right")) - 1
-        table = pa.Table.from_batches([self._rows.get_batch(batch).slice(number - self._starts[batch], 1)])
+        with self._lock:  # a reader has one position
+            found = self._rows.get_batch(batch)
+        table = pa.Table.from_batches([found.slice(number - self._starts[batch], 1)])
         (row,) = plain(table)
         row["digests"] = row["digests"] or {}
         return row
@@ -145,7 +148,7 @@ class Index:
 
 def _light(table: pa.Table) -> pa.Table:
     """What sorts and filters, small: words as numbers."""
-    columns: dict[str, Any] = {"id": table["id"], "confidence": table["confidence"]}
+    columns: dict[str, Any] = {"id": table["id"].cast(pa.large_string()), "confidence": table["confidence"]}
     plain_words = {"reason": table["reason"], "run_id": table["run_id"]}
     plain_words["route"] = pc.if_else(pc.equal(table["route"], ""), GENERAL, table["route"])
     plain_words["category"] = pc.if_else(pc.equal(table["category"], ""), NO, table["category"])

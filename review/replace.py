@@ -87,7 +87,7 @@ class Products:
         from ..stages.products.stage import ProductsSettings, ProductsStage  # takes seconds
 
         stages = self.settings(row)["stages"]
-        given = next((each for name, each in stages.items() if name == "products"), None)
+        given = stages.get("products")
         if given is None:
             raise HairlineError(f"{row['id']}: the run made its products by a stage of its own; they stay")
         wanted = ProductsSettings.model_validate(given)
@@ -197,7 +197,7 @@ class Products:
         return files
 
     def _keep(self, row: Row, made: Made) -> None:
-        """Keeps what the run made, before it is replaced for the first time.
+        """Keeps what the run made, before a correction replaces it.
 
         Raises:
             HairlineError: what lies there is neither the run's nor a correction's.
@@ -210,10 +210,10 @@ class Products:
             if digests.get(name) not in (None, found.digest):
                 told = f"{self._output.uri(name)}: was changed by somebody since the run made it; move it away first"
                 raise HairlineError(told)
-            self._output.create(f"{ORIGINALS}/{name}", self._output.read(name))
+            self._output.write(f"{ORIGINALS}/{name}", self._output.read(name))
 
     def _ours(self, id: str) -> set[str]:
-        """Digests of what corrections of a picture have put anywhere."""
+        """Digests of what decisions on a picture have put anywhere: corrections, and what came back after one."""
         return {digest for each in self._decisions.of(id) for digest in each.products.values()}
 
     def _put(self, row: Row, files: dict[str, bytes]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,7 +57,8 @@ def review(asked: Asked, console: Console) -> int:
             console.print(f"{id}: its products are those of the last decision now", markup=False, highlight=False)
         console.print(f"{address(listener)}  {len(desk.index):,} pictures", highlight=False, soft_wrap=True)
         config = uvicorn.Config(build(desk, keys, asked.reviewer), timeout_graceful_shutdown=int(GRACE_S), **UVICORN)
-        with suppress(KeyboardInterrupt):  # uvicorn raises it again when all is answered
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with suppress(KeyboardInterrupt):  # uvicorn passes both signals on when all is answered
             uvicorn.Server(config).run(sockets=[listener])
         desk.claims.free_all()
         desk.decisions.write_table()

@@ -8,7 +8,7 @@ const HOLD_MS = 60_000;
 const NOTHING_MS = 10_000; // between looks for more, where others have what is left
 const WORDS = { accepted: "accepted", rejected: "rejected", corrected: "corrected", skipped: "skipped" };
 
-const state = { start: null, picture: null, ahead: null, filter: {}, who: localStorage.getItem("who") ?? "", busy: false };
+const state = { start: null, picture: null, ahead: null, filter: {}, who: localStorage.getItem("who") ?? "", undoing: false };
 let poll = 0;
 
 const asked = (body = {}) => ({ who: state.who || undefined, filter: state.filter, ...body });
@@ -107,34 +107,32 @@ export function skip() {
 
 async function decide(verdict, reason = "") {
   const picture = state.picture;
-  if (!picture || state.busy) return;
-  state.busy = true;
+  if (!picture || picture.sent) return;
+  picture.sent = true; // once, unless it fails
   try {
     const { id, seen, key } = picture;
     await post("/api/decide", asked({ id, seen, key, verdict, reason }));
     toast();
-    await settled(WORDS[verdict]);
+    await settled(picture, WORDS[verdict]);
   } catch (error) {
+    picture.sent = false;
     toast(error);
-    if (error.status === 409) await settled("");
-  } finally {
-    state.busy = false;
+    if (error.status === 409) await settled(picture, "");
   }
 }
 
-// The picture at hand is decided: the next one.
-export async function settled(word) {
-  if (word) say(`${state.picture.id} ${word}`);
+// A picture is decided: the next one, if it is still the one at hand.
+export async function settled(picture, word) {
+  if (word) say(`${picture.id} ${word}`);
+  if (state.picture !== picture) return;
   state.picture = null;
   document.body.dataset.picture = "";
-  const coming = advance();
-  if (state.picture) state.busy = false; // it was there already
-  await coming;
+  await advance();
 }
 
 async function undo() {
-  if (state.busy) return;
-  state.busy = true;
+  if (state.undoing) return;
+  state.undoing = true;
   try {
     const told = await post("/api/undo", asked({ key: random() }));
     if (!told.picture) return void toast({ heading: "Nothing to undo", message: "You have decided nothing that still holds." });
@@ -150,7 +148,7 @@ async function undo() {
   } catch (error) {
     toast(error);
   } finally {
-    state.busy = false;
+    state.undoing = false;
   }
 }
 

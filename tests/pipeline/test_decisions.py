@@ -100,4 +100,4 @@ def test_products_of_corrections_are_known(tmp_path: Path) -> None:
     folder.write(f"review/mattes/{'0' * 32}-{'1' * 32}.png", b"")
     made.add(decision(1, "corrected", products={"cutout/a.png": "d1"}))
     made.add(decision(2, "undone", products={"cutout/a.png": "d0"}))
-    assert corrected_products(folder) == {"cutout/a.png": {"d1"}}
+    assert corrected_products(folder) == {"cutout/a.png": {"d0", "d1"}}

@@ -163,7 +163,7 @@ class Routes:
     async def correct(self, request: Request) -> Response:
         """What strokes, places and boxes make of a matte, as a grey PNG; nothing is written.
 
-        Fields as of `/v1/correct` (`keep`, `drop`, `box`, `strokes`, `matte`: the one so far), and the picture's `id`.
+        Fields as of `/v1/correct` (`keep`, `drop`, `box`, `strokes_file`, `follow`, `matte_file`), and the `id`.
         """
         form = await read_form(request)
         self._who(request, form.texts)
@@ -185,7 +185,7 @@ class Routes:
         seen = number_seen(texts)
 
         def work() -> tuple[Decision, list[str]]:
-            given = Correction(matte=form.files.get("matte", b""))
+            given = Correction(matte=form.files.get("matte_file", b""))
             given.check(row["width"], row["height"])
             alpha = given.matte_so_far()
             return self.desk.correct(row["id"], seen, who, text(texts, "key"), text(texts, "tab"), alpha)

@@ -32,7 +32,9 @@ class Form:
             read_places([self.texts[name]], name) if self.texts.get(name) else () for name in ("keep", "drop")
         )
         boxes = read_boxes([self.texts["box"]]) if self.texts.get("box") else ()
-        return Correction(boxes, keep, drop, self.files.get("strokes", b""), self.files.get("matte", b""))
+        strokes, matte = (self.files.get(f"{name}_file", b"") for name in ("strokes", "matte"))
+        follow = self.texts.get("follow", "true") != "false"
+        return Correction(boxes=boxes, keep=keep, drop=drop, strokes=strokes, follow=follow, matte=matte)
 
 
 async def read_body(request: Request, most: int) -> bytes:

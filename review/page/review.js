@@ -1,6 +1,7 @@
 // The review: one picture at a time, a decision, the next one. Whatever is decided is written before the next is shown.
 import { $, h, many, percent, title } from "/page/dom.js";
 import { get, post, random, tab } from "./api.js";
+import { correct } from "./correct.js";
 import { setUpKeys } from "./keys.js";
 import { fetchAhead, nextGround, nextView, setUpView, show, zoom } from "./view.js";
 
@@ -15,8 +16,8 @@ const asked = (body = {}) => ({ who: state.who || undefined, filter: state.filte
 
 async function begin() {
   setUpView();
-  setUpKeys({ accept, skip, undo, zoom, correct: () => $("correct").click(), reasons: () => $("reasons").querySelector("button")?.focus(), reject: (n) => $("reasons").querySelectorAll("button")[n]?.click(), view: () => say(nextView()), ground: () => say(nextGround()), help });
-  for (const [id, action] of Object.entries({ accept, skip, undo, again: advance, "over-undo": undo, "help-open": help, who: askName })) $(id).addEventListener("click", action);
+  setUpKeys({ accept, skip, undo, zoom, correct: edit, reasons: () => $("reasons").querySelector("button")?.focus(), reject: (n) => $("reasons").querySelectorAll("button")[n]?.click(), view: () => say(nextView()), ground: () => say(nextGround()), help });
+  for (const [id, action] of Object.entries({ accept, correct: edit, skip, undo, again: advance, "over-undo": undo, "help-open": help, who: askName })) $(id).addEventListener("click", action);
   $("filters-open").addEventListener("click", () => openFilters($("filters").hidden));
   $("filters").addEventListener("submit", (event) => event.preventDefault());
   addEventListener("pagehide", () => navigator.sendBeacon("/api/free", JSON.stringify({ tab, who: state.who || undefined })));
@@ -76,7 +77,7 @@ function place(picture) {
   const reasons = Object.entries(ok ? state.start.reasons : state.start.wanted);
   $("reasons").replaceChildren(...reasons.map(([code, text], n) => h("button", { type: "button", "data-reason": code, "aria-keyshortcuts": String(n + 1), onclick: () => decide("rejected", code) }, h("span", {}, text), h("kbd", {}, String(n + 1)))));
   $("accept").firstChild.textContent = ok ? "Accept " : "The filter is right ";
-  $("correct").hidden = !ok || !document.body.dataset.corrects;
+  $("correct").hidden = !ok;
   facts(picture);
   show(picture);
   say(`${picture.id}${picture.error === null ? "" : `, expected error ${percent(picture.error)}`}`);
@@ -97,11 +98,11 @@ function facts(picture) {
   $("facts").replaceChildren(h("dl", {}, ...rows.filter(Boolean).map(([term, text]) => [h("dt", {}, term), h("dd", {}, text)])));
 }
 
-export function accept() {
+function accept() {
   return decide("accepted");
 }
 
-export function skip() {
+function skip() {
   return decide("skipped");
 }
 
@@ -121,8 +122,25 @@ async function decide(verdict, reason = "") {
   }
 }
 
+function edit() {
+  const picture = state.picture;
+  if (!picture || picture.status !== "ok" || picture.sent) return;
+  correct(picture, state.who, {
+    say,
+    saved: async (left) => {
+      toast(left.length ? { heading: "Saved", message: `as they were: ${left.join(", ")}` } : undefined);
+      await settled(picture, WORDS.corrected);
+    },
+    failed: async (error) => {
+      toast(error);
+      if (error.status === 409) await settled(picture, "");
+    },
+    closed: () => $("correct").focus(),
+  });
+}
+
 // A picture is decided: the next one, if it is still the one at hand.
-export async function settled(picture, word) {
+async function settled(picture, word) {
   if (word) say(`${picture.id} ${word}`);
   if (state.picture !== picture) return;
   state.picture = null;

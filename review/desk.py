@@ -176,6 +176,7 @@ class Desk:
         told = {name: row[name] for name in ("id", "status", "reason", "detail", "width", "height", "route", "stage")}
         told |= {"category": row["category"], "category_score": row["category_score"], "seen": shown.seen}
         told["error"] = None if row["confidence"] is None else round(1 - row["confidence"], 4)
+        told["subjects"] = [box for box in row["boxes"] if box["label"] == "subject"]
         told["meaning"] = meaning(row["reason"])._asdict() if row["reason"] else None
         told["products"] = [{"name": name, "file": file_name(row, name)} for name in row["outputs"]]
         told["version"] = (shown.standing.corrected.matte if shown.standing.corrected else row["run_id"])[-20:]

@@ -22,7 +22,8 @@ from hairline.serve.security import UVICORN
 from hairline.serve.startup_checks import address, listen
 from outputs import Output
 
-PARTS = {"limits": {}, "stages": {"products": {"products": ["cutout", "mask"]}}, "weights": {}, "version": "0"}
+STAGES = {"detect": {}, "coarse": {}, "fine": {}, "products": {"products": ["cutout", "mask"]}}
+PARTS = {"limits": {}, "stages": STAGES, "weights": {}, "version": "0"}
 
 
 def output(root: Path | str, pictures: int = 6, **facts: Any) -> Output:

@@ -27,7 +27,8 @@ export async function ask(path, request = {}) {
     let answer;
     try {
       answer = await fetch(path, { ...request, headers: { Accept: "application/json", ...(key && { "X-Api-Key": key }) } });
-    } catch {
+    } catch (error) {
+      if (error.name === "AbortError") throw error; // whoever asked does not want it any more
       throw new ReviewError("No connection", "The review cannot be reached. Nothing is lost: try again in a moment.", 0);
     }
     if (answer.ok) return answer;

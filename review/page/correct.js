@@ -12,7 +12,7 @@ export async function correct(picture, who, { say, saved, failed, closed }) {
     const query = new URLSearchParams({ id: picture.id, version: picture.version, whole: 1 });
     const [{ openEditor }, source, matte] = await Promise.all([
       import("/page/editor.js"),
-      blob(`/api/source?${query}`),
+      blob(`/api/source?${query}`).then(createImageBitmap),
       blob(`/api/matte?${query}`),
     ]);
     $("viewer").classList.add("edited");
@@ -20,10 +20,12 @@ export async function correct(picture, who, { say, saved, failed, closed }) {
     editor = openEditor($("editor"), {
       picture: source,
       matte,
+      subjects: picture.subjects,
       say,
       correct: (given) => compute(picture, who, given),
       done: (made) => end(picture, who, made, { saved, failed, closed }),
     });
+    $("editor").querySelector("button")?.focus();
   } catch (error) {
     close(closed);
     failed(error);

@@ -85,6 +85,36 @@ def test_pages_of_others_get_nothing(review: Reviewed) -> None:
     assert "default-src 'self'" in page.headers["Content-Security-Policy"] and page.headers["X-Frame-Options"] == "DENY"
 
 
+def test_a_stroke_mends_what_it_touches_and_is_saved(tmp_path: Path) -> None:
+    with reviewed(output(tmp_path).folder.root) as review:
+        sent = {"id": "p02.jpg", "who": "anna", "tab": "one", "seen": "0", "key": "k"}
+        before = image(review, "/api/matte?id=p02.jpg")
+        strokes = np.zeros((60, 80, 4), np.uint8)
+        strokes[2:9, 30:50] = 255  # kept, above the subject
+        given = {"strokes_file": png(strokes), "matte_file": png(np.asarray(before))}
+        answer = requests.post(f"{review.url}/api/correct", data=sent, files=given, timeout=300)
+        assert answer.status_code == 200, answer.text
+        old, new = np.asarray(before), np.asarray(Image.open(io.BytesIO(answer.content)))
+        assert (new[3:8, 32:48] > 200).all() and (old[3:8, 32:48] == 0).all()
+        assert (new[30:] == old[30:]).all()  # far from the stroke
+        assert review.desk.decisions.of("p02.jpg") == []  # nothing is saved yet
+        saved = requests.post(f"{review.url}/api/save", data=sent, files={"matte_file": png(new)}, timeout=300)
+        assert saved.json() == {"number": 1, "verdict": "corrected", "left": []}, saved.text
+        assert (np.asarray(image(review, "/api/cut?id=p02.jpg"))[..., 3] == new).all()
+        wrong = {"matte_file": png(np.zeros((6, 8), np.uint8))}
+        refused = requests.post(f"{review.url}/api/save", data=sent | {"seen": "1"}, files=wrong, timeout=60)
+        assert refused.status_code == 422 and "pixels" in refused.json()["errors"][0]["detail"]
+        for more, status in (({"keep": "1,2,3"}, 400), ({"keep": "500,2"}, 422), ({"id": "none"}, 404)):
+            answer = requests.post(f"{review.url}/api/correct", data=sent | more, files=given, timeout=300)
+            assert answer.status_code == status, answer.text
+
+
+def png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def test_with_keys_nobody_comes_in_without_one(tmp_path: Path) -> None:
     root, keys = output(tmp_path).folder.root, tmp_path / "keys.json"
     secret, metrics = add_key(keys, "cora", 600, 16), add_key(keys, "prom", 600, 16, "metrics")

@@ -128,6 +128,28 @@ def test_a_filter_and_a_picture_without_a_matte(open_page: Open) -> None:
     expect(tab.locator("#reasons button")).to_have_text(["It should have been cut out1"])
 
 
+def test_a_stroke_corrects_and_the_next_picture_comes(open_page: Open, review: Reviewed) -> None:
+    tab = open_page()
+    shows(tab, "p05.jpg")
+    tab.keyboard.press("c")
+    expect(tab.locator("#editor button").first).to_be_focused()
+    tab.keyboard.press("a")  # is no key of the review now
+    canvas = tab.locator("#editor canvas").first
+    box = canvas.bounding_box()
+    tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.2)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.04, steps=4)
+    tab.mouse.up()
+    expect(tab.locator("#editor .editor")).to_have_attribute("data-steps", "1")
+    tab.get_by_role("button", name="Done").click()
+    shows(tab, "p04.jpg")
+    held = review.desk.decisions.standing("p05.jpg")
+    assert held.corrected and held.corrected.who == "anna" and len(held.corrected.products) == 2
+    tab.keyboard.press("u")
+    shows(tab, "p05.jpg")
+    assert review.desk.decisions.standing("p05.jpg").corrected is None
+
+
 @pytest.mark.parametrize(("width", "height"), [(360, 740), (820, 1180), (1280, 800)])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(width: int, height: int, scheme: str, open_page: Open) -> None:

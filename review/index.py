@@ -122,7 +122,6 @@ class Index:
             found = self._rows.get_batch(batch)
         table = pa.Table.from_batches([found.slice(number - self._starts[batch], 1)])
         (row,) = plain(table)
-        row["digests"] = row["digests"] or {}
         return row
 
     def wanted(self, chosen: Filter) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..pipeline.atomic import Found, md5
-from ..pipeline.decisions import MATTES, ORIGINALS, UNFINISHED, Decision, Decisions, Standing, mark, standing
+from ..pipeline.decisions import MATTES, ORIGINALS, UNFINISHED, Conflict, Decision, Decisions, Standing, mark, standing
 from ..pipeline.fetch import fetch
 from ..pipeline.made import made_in
 from ..pipeline.names import output_name
@@ -118,6 +118,11 @@ class Products:
             Conflict: somebody has decided meanwhile; nothing was replaced.
             PictureError, HairlineError: see `make`; also where a product was changed by somebody else.
         """
+        self._decisions.refresh(now=True)
+        for there in self._decisions.of(decision.id)[decision.number - 1 :]:
+            if decision.key and there.key == decision.key:  # the same try again
+                return there, []
+            raise Conflict(self._decisions.of(decision.id)[-1])
         row = self._row(decision.id)
         made = self.make(row, alpha)
         matte = encode_alpha(alpha)
@@ -202,7 +207,7 @@ class Products:
         Raises:
             HairlineError: what lies there is neither the run's nor a correction's.
         """
-        digests, ours = dict(made_in(row)), self._ours(row["id"])
+        digests, ours = _digests(row), self._ours(row["id"])
         for name in made.files:
             found = self._output.look(name, {*ours, digests.get(name) or "-"})
             if found is None or found.digest in ours:
@@ -218,7 +223,7 @@ class Products:
 
     def _put(self, row: Row, files: dict[str, bytes]) -> None:
         """Replaces products; what was changed by somebody else meanwhile stays."""
-        digests, ours = dict(made_in(row)), self._ours(row["id"])
+        digests, ours = _digests(row), self._ours(row["id"])
         with self._output.writing():
             for name, data in files.items():
                 known = {*ours, md5(data), digests.get(name) or "-"}
@@ -227,6 +232,11 @@ class Products:
                     self._output.create(name, data)
                 elif found.digest != md5(data) and (found.digest in known or digests.get(name) is None):
                     self._output.swap(name, data, found)
+
+
+def _digests(row: Row) -> dict[str, str | None]:
+    """Name in the output -> digest of what the run made there, as `made_in` has them."""
+    return dict(made_in({**row, "outputs": row["outputs"].items()}))
 
 
 def _whole(settings: Any) -> Any:

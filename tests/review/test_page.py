@@ -81,6 +81,7 @@ def test_by_keyboard_alone(open_page: Open, review: Reviewed) -> None:
     expect(tab.locator("#help")).to_be_visible()
     press("a")  # is no key in a dialog
     press("Escape")
+    expect(tab.locator("#help")).to_be_hidden()
     press("a")
     expect(tab.locator("#picture-name")).to_have_text("p00.jpg")
     press("a")

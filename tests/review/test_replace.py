@@ -32,7 +32,7 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def alpha(desk: Desk, name: str = FILES[0]) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(desk.output.read(name))).getchannel(-1 if "cutout" in name else 0))
+    return np.asarray(Image.open(io.BytesIO(desk.output.read(name))).getchannel("A" if "cutout" in name else 0))
 
 
 def files(desk: Desk) -> list[bytes]:
@@ -104,6 +104,7 @@ def test_a_kill_after_the_decision_is_made_good(desk: Desk, monkeypatch: pytest.
 def test_who_comes_second_replaces_nothing(desk: Desk) -> None:
     other = Desk(Folder(desk.output.root, "cut-other"))
     correct(desk)
+    assert correct(desk, left=9)[0].number == 1  # the same try, sent again
     with pytest.raises(Conflict):
         other.correct(ID, 0, "ben", "k2", "t2", other_matte(9))
     assert (alpha(desk) == other_matte()).all()

@@ -92,6 +92,8 @@ class Index:
             coded = _one(light[name])
             self._codes[name] = coded.indices.to_numpy()[order].astype(np.int32)
             self.values[name] = coded.dictionary.to_pylist()
+        del light
+        pa.default_memory_pool().release_unused()  # what the tables took goes back to the system
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -23,8 +23,7 @@ from ..pipeline.fetch import fetch
 from ..pipeline.made import made_in
 from ..pipeline.names import output_name
 from ..pipeline.outcome import Row
-from ..pipeline.outdated import SETTINGS
-from ..pipeline.storage import Folder
+from ..pipeline.storage import SETTINGS, Folder
 from ..stages.errors import HairlineError, PictureError
 from ..stages.item import U8, Box, Item, decode_alpha, encode_alpha
 from ..stages.limits import DEFAULT_LIMITS, Limits

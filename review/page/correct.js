@@ -1,5 +1,5 @@
 // Correcting the picture at hand: the service's editor, with what it computes and saves done by the review.
-import { $ } from "/page/dom.js";
+import { $, h } from "/page/dom.js";
 import { ask, blob, tab } from "./api.js";
 
 let editor = null;
@@ -14,6 +14,7 @@ export async function correct(picture, who, { say, saved, failed, closed }) {
       import("/page/editor.js"),
       blob(`/api/source?${query}`).then(createImageBitmap),
       blob(`/api/matte?${query}`),
+      styled(),
     ]);
     $("viewer").classList.add("edited");
     $("editor").hidden = false;
@@ -30,6 +31,16 @@ export async function correct(picture, who, { say, saved, failed, closed }) {
     close(closed);
     failed(error);
   }
+}
+
+// The editor's looks, once it is wanted.
+function styled() {
+  return new Promise((resolve) => {
+    if ($("editor-style")) return resolve();
+    const link = h("link", { id: "editor-style", rel: "stylesheet", href: "/page/editor.css", onload: resolve, onerror: resolve });
+    document.head.append(link);
+    return undefined;
+  });
 }
 
 async function compute(picture, who, { matte, strokes, follow, keep, drop, box, signal }) {

@@ -8,14 +8,25 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from . import __version__
-from .commands import adapt, clusters, figures, models, pictures, products, runs, service
+from .commands import adapt, clusters, figures, models, pictures, products, reviews, runs, service
 from .commands.base import Parser
 from .pipeline.names import visible
 from .stages.errors import HairlineError
 
-GROUPS = (pictures, runs, products, service, clusters, models, adapt, figures)  # of commands, in the order of the help
+GROUPS = (
+    pictures,
+    runs,
+    reviews,
+    products,
+    service,
+    clusters,
+    models,
+    adapt,
+    figures,
+)  # of commands, in the order of the help
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -31,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given[:1] == ["train"]:  # it reads its own arguments
             from .training.cli import main as train
 
-            return int(train(given[1:]) or 0)
+            return int(train(given[1:], _corrections) or 0)
         if given[:1] == ["autoclassify"]:
             from .autoclassify.cli import main as autoclassify
 
@@ -52,6 +63,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still to be written cannot be either
         print(f"hairline: standard output cannot be written: {error.strerror}", file=sys.stderr)
         return 1
+
+
+def _corrections(output: str, folder: Path) -> None:
+    from .review.corrections import collect
+
+    collect(output, folder)
 
 
 def _speak_utf8() -> None:

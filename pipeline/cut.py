@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -20,13 +19,12 @@ from ..stages.correction import Correction
 from ..stages.documents import Document
 from ..stages.errors import HairlineError
 from ..stages.request import RequestSpec
+from .beside import cut_output
 from .catalog import read_catalog
-from .made import add_cut, clear_dead, leave, made_by_cuts, made_in, merge_cuts
+from .made import add_cut, made_by_cuts, made_in, merge_cuts
 from .names import output_name, visible
-from .presence import CUT, present
 from .source import Source, as_sources
-from .storage import Folder, display, is_local, local_path
-from .tally import new_run_id
+from .storage import display, is_local, local_path
 from .worker import PendingItem, Task, Worker, WorkerSpec
 
 BATCH = 8
@@ -92,22 +90,6 @@ def cut(
         with folder.writing():
             merge_cuts(folder)
     return 3 if counts["failed"] else 0
-
-
-@contextmanager
-def cut_output(output: str) -> Iterator[Folder]:
-    """The output, for as long as the cut lasts; however it ends, it leaves nothing half-made there."""
-    folder = Folder(output, CUT + new_run_id())
-    with ExitStack() as stack:
-        stack.callback(leave, folder)
-        stack.enter_context(present(folder))
-        with folder.writing():
-            clear_dead(folder, cuts_only=True)
-        try:
-            yield folder
-        finally:
-            with suppress(Exception):  # the disk may be full or gone
-                clear_dead(folder, cuts_only=True, also=folder.run_id)
 
 
 def write_cut(worker: Worker, batch: Sequence[PendingItem], earlier: dict[str, str]) -> list[dict[str, Any]]:

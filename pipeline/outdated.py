@@ -14,9 +14,8 @@ from typing import Any
 
 from ..configs.fingerprint import Change, first_change
 from ..stages.registry import stage_class
-from .storage import Folder
+from .storage import SETTINGS, Folder
 
-SETTINGS = "settings"
 OURS = re.compile(rf"{SETTINGS}/[0-9a-f]{{64}}\.json")
 BEFORE_ALL = ("fetch",)  # fails before any stage
 NOT_OF_ITS_STAGE = {"crashed_worker", "out_of_memory"}  # which stage it was is not known, or depends on the machine

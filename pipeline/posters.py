@@ -28,7 +28,8 @@ from ..stages.products.poster_template import PosterTemplate, read_template
 from ..stages.products.stage import whole_matte
 from ..stages.registry import stage_class
 from ..stages.verdicts import judged
-from .cut import BATCH, cut_output, write_cut
+from .beside import cut_output
+from .cut import BATCH, write_cut
 from .fetch import fetch
 from .made import made_by_cuts, merge_cuts
 from .names import visible

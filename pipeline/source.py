@@ -13,7 +13,7 @@ from ..stages.item import Item
 from ..stages.limits import Limits
 from .storage import CUTS, WORK, display
 
-OWN = ("results", "runs", "report", "settings", "kept", WORK, CUTS)  # folders of a run beside its products
+OWN = ("results", "runs", "report", "settings", "kept", "review", WORK, CUTS)  # folders of a run beside its products
 
 
 class Source(NamedTuple):

@@ -27,6 +27,7 @@ from .throttle import THROTTLE
 T = TypeVar("T")
 WORK = ".partial"  # in the output, while a run lasts: unfinished files and marks of what is being worked on
 CUTS = ".cut"  # in the output: notes of what cuts have made
+SETTINGS = "settings"  # in the output: the ingredients of every fingerprint, outdated.py
 UNFINISHED = "unfinished"  # in a run's folder there: who works, and when they last gave a sign of life
 ONE_PUT = 100 << 20  # bytes; s3fs sends more in parts, which take no If-Match
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from . import kept, outdated
+from . import decisions, kept, outdated
 from .ledger import ROWS, Ledger
 from .made import NOTES, products
 from .presence import OURS
@@ -16,7 +16,7 @@ from .tally import RUN
 
 OWN = re.compile(
     rf"{ROWS.pattern}|{RUN.pattern}|report/(index|compare)\.html|{OURS.pattern}|{NOTES.pattern}"
-    rf"|{kept.OURS.pattern}|{outdated.OURS.pattern}"
+    rf"|{kept.OURS.pattern}|{outdated.OURS.pattern}|{decisions.OURS.pattern}"
 )
 MOST = 200_000  # files that are looked at, and pictures that an output may have for that
 
@@ -30,6 +30,7 @@ def strangers(output: Folder, ledger: Ledger, folders: Iterable[str]) -> int | N
     if ledger.rows(MOST) > MOST:
         return None
     known = {name for _, name, digest in products(ledger.read(["id", "outputs", "digests"])) if digest != ""}
+    known |= decisions.corrected_products(output).keys()
     names = _walk(output) if output.local else (name for folder in folders for name in output.names(folder))
     return sum(name not in known and not OWN.fullmatch(name) for name in islice(names, MOST))
 

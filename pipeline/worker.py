@@ -24,6 +24,7 @@ from ..stages.limits import Limits
 from ..stages.state import State, unpack
 from . import lease, ledger
 from .atomic import Found, md5
+from .decisions import corrected_products
 from .fetch import fetch
 from .kept import read_kept, write_kept
 from .made import Batch, Entry, Old
@@ -282,13 +283,16 @@ class Worker:
         return ledger.row(item, outputs, self.spec.fingerprint, self.spec.run_id, digests)
 
     def _write_product(self, each: PlannedWrite) -> str:
-        """Writes one product; returns its digest, or nothing where the same bytes, not a run's, were there already.
+        """Writes one product; returns its digest, or nothing where what was there already stays: the same bytes, not a
+        run's, or what a person has corrected.
 
         Raises:
             PictureError: `occupied`.
         """
         if each.found and each.found.digest == each.digest:
             return each.digest if each.mine else ""
+        if each.found and not each.mine and each.found.digest in self._corrected.get(each.name, ()):
+            return ""  # what a person has corrected stays
         if each.mine:
             if each.found is None and self.output.create(each.name, each.data):
                 return each.digest
@@ -297,6 +301,11 @@ class Worker:
         raise PictureError(
             "occupied", f"{each.name} is there and {self._not_made}: move it away or choose another output"
         )
+
+    @cached_property
+    def _corrected(self) -> dict[str, set[str]]:
+        """Slow; asked only for what is in the way."""
+        return corrected_products(self.output)
 
     @property
     def _not_made(self) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-PRODUCT = ("autoclassify", "cluster", "configs", "evaluation", "pipeline", "serve", "stages", "training")
+PRODUCT = ("autoclassify", "cluster", "configs", "evaluation", "pipeline", "review", "serve", "stages", "training")
 OTHERS = {"api": "hairline", "docs": "docs", "examples": "examples"}  # a folder of tests -> what it tests
 CHECKS = ("raises", "warns", "expect", "fail", "check", "read_or_refuse")  # calls that fail a test
 FILES = sorted(HERE.rglob("test_*.py"))

@@ -15,6 +15,7 @@ FOLDERS = (
     "stages",
     "pipeline",
     "serve",
+    "review",
     "training",
     "evaluation",
     "configs",
@@ -65,7 +66,7 @@ def test_every_folder_with_modules_is_packaged() -> None:
 
     how = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]["find"]
     packages = set(find_packages(str(ROOT), include=how["include"]))
-    for folder in ("autoclassify", "stages", "pipeline", "training", "evaluation", "configs"):
+    for folder in ("autoclassify", "stages", "pipeline", "review", "training", "evaluation", "configs"):
         for path in (ROOT / folder).rglob("*.py"):
             name = "hairline." + ".".join(path.parent.relative_to(ROOT).parts)
             assert name in packages, f"{path} is in no package: an __init__.py is missing"

@@ -27,7 +27,8 @@ COLUMNS = {
     "verdicts": "of products with a [preset](../products.md#presets-with-rules): `pass`, `fail` or `unknown`, with "
     "every rule's measured value and bound",
     "outputs": "product → path or URL of its file",
-    "digests": "product → MD5 of its file, hexadecimal; empty where the same bytes lay there before",
+    "digests": "product → MD5 of its file, hexadecimal; empty where the same bytes or a person's correction lay there "
+    "before",
     "kept": "the file in `kept/` with what a later run can start from; empty without `restart_at`",
     "seconds": "stage → wall-clock time, its picture's share of a batch",
     "attempts": "how often a process began on it",

@@ -6,6 +6,7 @@ import argparse
 import heapq
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,12 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the weights; made if missing")
     command.add_argument("--minutes", type=positive, default=60.0, help="wall-clock budget in all (%(default)g)")
-    command.add_argument("--corrections", default="", metavar="DIR", help="masks by a person, named as the pictures")
+    command.add_argument(
+        "--corrections",
+        default="",
+        metavar="DIR",
+        help="masks by a person, named as the pictures; or a reviewed output",
+    )
     command.add_argument(
         "--pictures", type=count, default=240, metavar="N", help="how many are labelled at most (%(default)s)"
     )
@@ -75,15 +81,17 @@ def _adapt(options: argparse.Namespace) -> int:
         threads=options.threads,
         trust_teacher=options.trust_teacher,
     )
+    work = Work.open(wish)  # before a large catalog is listed
+    masks, reviewed = _masks(wish.corrections, work.inside)
     started = time.monotonic()
 
     def tell(line: str) -> None:
         print(f"{time.monotonic() - started:7.1f} s  {line}", file=sys.stderr, flush=True)
 
     taken, lines = adapt(
-        wish,
-        Work.open(wish),  # before a large catalog is listed
-        _candidates(wish.catalog, options.output, wish.corrections, wish.pictures),
+        replace(wish, corrections=masks),
+        work,
+        _candidates(wish.catalog, options.output, masks, wish.pictures, reviewed),
         lambda candidate: fetch(candidate.uri, DEFAULT_LIMITS, candidate.size)[0],
         tell,
     )
@@ -91,8 +99,22 @@ def _adapt(options: argparse.Namespace) -> int:
     return 0 if taken else 3
 
 
-def _candidates(catalog: str, output: str, masks: str, pictures: int) -> list[Candidate]:
+def _masks(corrections: str, inside: Path) -> tuple[str, bool]:
+    """The folder of a person's masks, and whether they were made in a review."""
+    from ..review.corrections import is_reviewed, write_mattes
+
+    if not corrections or not is_reviewed(corrections):
+        return corrections, False
+    folder = inside / "corrected"
+    write_mattes(corrections, folder)
+    return str(folder), True
+
+
+def _candidates(catalog: str, output: str, masks: str, pictures: int, reviewed: bool) -> list[Candidate]:
     """Pictures with corrections, then others as chance, the same each time, has it; some more than are looked at.
+
+    Args:
+        reviewed: corrections may be of pictures that the catalog does not hold any more.
 
     Raises:
         HairlineError: there is no such catalog, or a correction belongs to no picture of it.
@@ -118,6 +140,6 @@ def _candidates(catalog: str, output: str, masks: str, pictures: int) -> list[Ca
             elif not source.problem:
                 drawn.append((number * 2654435761 % 2**32, source.id, found))  # the hash itself chose the partition
         drawn = heapq.nsmallest(2 * CANDIDATES * pictures, drawn)
-    if stray := sorted(str(path) for path in corrected.values() if path not in used):
+    if not reviewed and (stray := sorted(str(path) for path in corrected.values() if path not in used)):
         raise HairlineError(f"corrections {masks}: {stray[0]} belongs to no picture of {catalog} ({len(stray)} such)")
     return first + [each for _, _, each in drawn]

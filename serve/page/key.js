@@ -1,7 +1,7 @@
 // The API key: kept until the tab is closed, asked for in a dialog that stays open until a key is right.
 import { $ } from "./dom.js";
 
-const CHECK = "/v1.0/account"; // the cheapest route that wants a key
+const CHECK = document.getElementById("key")?.dataset.check ?? "/v1.0/account"; // the cheapest route that wants a key
 
 let key = sessionStorage.getItem("key") ?? "";
 let asking = null; // one dialog for all who wait

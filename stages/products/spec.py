@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationErr
 from .base import Product, ProductSettings
 from .registry import PRESETS, PRODUCTS, product_class
 
-RESERVED = ("results", "runs", "report")  # folders of the output that are no products
+RESERVED = ("results", "runs", "report", "review")  # folders of the output that are no products
 
 
 class ProductSpec(BaseModel):

@@ -11,6 +11,7 @@ import pytest
 from hairline.pipeline import presence
 from hairline.pipeline.atomic import md5
 from hairline.pipeline.compaction import compact
+from hairline.pipeline.decisions import Decision, Decisions
 from hairline.pipeline.ledger import Ledger
 from hairline.pipeline.made import Batch, Entry, clear_dead, leave, torn
 from hairline.pipeline.presence import Process, encode, lives, me, others, present
@@ -244,3 +245,19 @@ def test_signs_of_life_go_with_the_run(output: WorkedOutput) -> None:
         assert Process(*json.loads(folder.read(f"{WORK}/r1/{UNFINISHED}"))) == me()
     leave(folder)
     assert folder.names("") == []
+
+
+def test_what_a_person_corrected_stays_and_its_picture_is_ok(output: WorkedOutput) -> None:
+    output.run("r1", "a b", old={})
+    old, folder = output.old(), output.folder("cut-review")
+    folder.write("negative/a.png", b"corrected")
+    folder.write(f"review/mattes/{'0' * 32}-{'1' * 32}.png", b"")
+    made = Decision("a", 1, "corrected", "anna", "", products={"negative/a.png": md5(b"corrected")})
+    Decisions(folder).add(made)
+    (output.catalog / "a").unlink()  # another picture by that name, and so another product
+    assert output.run("r2", "a", "png", old) == {"a": "ok"}
+    assert output.run("r3", "a", "png", output.old()) == {"a": "ok"}
+    assert output.files()["negative/a.png"] == b"corrected"
+    assert strangers(output.folder(), Ledger(output.folder()), ["negative"]) == 0
+    folder.write("negative/a.png", b"retouched after that")
+    assert output.run("r4", "a", "png", output.old()) == {"a": "occupied"}

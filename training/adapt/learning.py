@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -68,8 +69,21 @@ def learn_coarse(known: Sequence[Known], wish: Wish, work: Work, tell: Tell) -> 
     return path
 
 
-def learn_fine(known: Sequence[Known], coarse_file: Path, wish: Wish, work: Work, tell: Tell) -> Path | None:
-    """Trains the fine network on the answers of a coarse one; None where there is nothing to learn edges from."""
+def learn_fine(
+    known: Sequence[Known],
+    coarse_file: Path,
+    wish: Wish,
+    work: Work,
+    tell: Tell,
+    start: Path | None = None,
+    rate: float = RATES["fine"],
+) -> Path | None:
+    """Trains the fine network on the answers of a coarse one; None where there is nothing to learn edges from.
+
+    Args:
+        start: weights that it starts from, and that are mixed in; None: those in the tree.
+        rate: peak learning rate.
+    """
     path = work.inside / "fine.safetensors"
     if path.is_file():
         return path
@@ -81,10 +95,10 @@ def learn_fine(known: Sequence[Known], coarse_file: Path, wish: Wish, work: Work
     apart.foregrounds, apart.sharp = apart.foregrounds or sampler.foregrounds, apart.sharp or sampler.sharp
     pick = fine.Validation(CROPS, apart)
     sampler.old = old_pictures(fine.Sampler)
-    shipped = checkpoints.load(FineNet(), checkpoints.find("builtin", "fine-general.safetensors"))
+    shipped = checkpoints.load(FineNet(), start or checkpoints.find("builtin", "fine-general.safetensors"))
     stream = Stream(sampler, seed=32)
     batches = loader(stream, wish.batch, wish.workers)
-    settings = _plan("fine", wish, work, tell)
+    settings = replace(_plan("fine", wish, work, tell), lr=rate)
     learned, _ = fit(deepcopy(shipped), batches, _held(fine.loss), pick, "score", settings, stream.progress)
     _spend(work, "fine")
     best = mixed(learned.cpu(), shipped, lambda m: pick(m, work.inside)["score"], tell, "fine")

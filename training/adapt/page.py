@@ -28,6 +28,7 @@ def write_page(
     known: Sequence[Known],
     before: Sequence[tuple[U8, Figures]],
     after: Sequence[tuple[U8, Figures]],
+    name: str = PAGE,
 ) -> Path:
     """Writes the page: one file that loads nothing.
 
@@ -35,6 +36,7 @@ def write_page(
         facts: as `Work.verdict` has them.
         known: pictures kept apart.
         before, after: the matte of each, and its figures.
+        name: of the file.
     """
     order = sorted(range(len(known)), key=lambda i: after[i][1].agreement)
     rows = []
@@ -63,8 +65,8 @@ def write_page(
     loader = PackageLoader("hairline.training.adapt")
     environment = Environment(loader=loader, autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True)
     page = environment.get_template(PAGE).render(facts=facts, asked=work.asked, rows=rows, tables=tables)
-    write(work.folder / PAGE, page)
-    return work.folder / PAGE
+    write(work.folder / name, page)
+    return work.folder / name
 
 
 def _url(rgb: U8) -> str:

@@ -114,7 +114,7 @@ def look(
     path = work.inside / "looks.npz"
     seen, done = _load(path)
     if done:
-        return _looks(seen)
+        return looks_of(seen)
     looker, known, passed = Looker(torch.device("cuda" if torch.cuda.is_available() else "cpu")), set(seen), 0
     for candidate in candidates:
         if len(seen) >= most or (work.tick("look") > LOOK_SHARE * work.minutes * 60 and len(seen) >= most / CANDIDATES):
@@ -137,7 +137,7 @@ def look(
     work.tick("look")
     work.save()
     tell(f"{len(seen)} pictures looked at" + (f", {passed} passed over" if passed else ""))
-    return _looks(seen)
+    return looks_of(seen)
 
 
 def choose(looks: Looks, groups: NDArray[np.int64], count: int, wanted: Sequence[str] = ()) -> list[int]:
@@ -210,7 +210,8 @@ def pixels(data: bytes) -> U8:
 Seen = dict[str, tuple[str, float, int, NDArray[np.float16]]]
 
 
-def _looks(seen: Seen) -> Looks:
+def looks_of(seen: Seen) -> Looks:
+    """What a `Looker` said of pictures, by their ids, as one table."""
     category, confidence, hashes, features = zip(*seen.values(), strict=True) if seen else ((), (), (), ())
     return Looks(
         np.array(list(seen), str),
@@ -224,7 +225,7 @@ def _looks(seen: Seen) -> Looks:
 def _store(path: Path, seen: Seen, done: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part.npz")
-    np.savez(part, done=done, **vars(_looks(seen)))
+    np.savez(part, done=done, **vars(looks_of(seen)))
     part.replace(path)
 
 

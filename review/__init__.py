@@ -1,0 +1,5 @@
+"""`hairline review`: people look at a run's mattes, the least certain first, and decide.
+
+Stands on the pipeline, whose ledger it reads and whose names and storage it keeps to, and on the service's keys and
+guard. What is decided is kept by `pipeline/decisions.py`, for runs must know what a person has corrected.
+"""

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...evaluation import matte
-from ...stages.coarse import CONTEXT_SIDE, CoarseSettings, CoarseStage, predict_alpha
+from ...stages.coarse import CONTEXT_SIDE, SECOND_CONTEXT_SIDE, CoarseSettings, CoarseStage, predict_alpha
 from ...stages.fine import FineSettings, FineStage
 from ...stages.networks.blocks import ConvBN
 from ...stages.networks.coarse import SIZE, CoarseNet
@@ -114,7 +114,7 @@ def two(run: Run) -> Figures:
 
 def cost(first: nn.Module, second: nn.Module) -> float:
     """Billions of multiply-adds of both looks of the coarse network and of the fine network's tiles."""
-    looks = sum(gmacs(first, (1, 3, side, side)) for side in (SIZE, CONTEXT_SIDE))
+    looks = sum(gmacs(first, (1, 3, side, side)) for side in (SIZE, CONTEXT_SIDE, SECOND_CONTEXT_SIDE))
     return looks + TILES * gmacs(second, (1, 5, 256, 256))
 
 

@@ -2,7 +2,7 @@
 // subjects, undo and redo. It knows nothing of the page around it; what it is given and gives back stands at `openEditor`.
 import { h, title } from "./dom.js";
 import { EditorView } from "./editor_view.js";
-import { strokePng } from "./matte.js";
+import { chooseSubjects, strokePng } from "./matte.js";
 
 const TOOLS = {
   restore: { key: "r", hint: "Paint over what is missing. Where you paint is kept, and its edge is found.", brush: true, kept: true },
@@ -117,7 +117,7 @@ class Editor {
     const chosen = [...this.newest().chosen];
     chosen[at] = !chosen[at];
     if (!chosen.some(Boolean)) return this.tell("One subject must stay.");
-    return this.ask({ box: this.subjects.filter((_, each) => chosen[each]).map(({ x0, y0, x1, y1 }) => [x0, y0, x1, y1]), chosen });
+    return this.ask({ chosen });
   }
 
   newest() {
@@ -137,11 +137,7 @@ class Editor {
       const [now] = this.waiting;
       const started = performance.now();
       try {
-        const strokes = now.canvas ? await strokePng(now.canvas, now.kept) : null;
-        const matte = await this.correct({
-          matte: now.box ? null : this.matte, strokes, follow: now.follow,
-          keep: now.keep ?? [], drop: now.drop ?? [], box: now.box ?? [], signal: now.stop.signal,
-        });
+        const matte = await this.mended(now);
         if (this.closed) return;
         if (now === this.waiting[0]) await this.take(matte, now, started);
       } catch (error) {
@@ -152,6 +148,15 @@ class Editor {
       this.show();
     }
     this.working = false;
+  }
+
+  async mended(now) {
+    const { chosen, matte } = this.steps[this.place];
+    if (now.chosen) return chooseSubjects(matte, this.steps[0].matte, this.subjects, chosen, now.chosen);
+    return this.correct({
+      matte: now.box ? null : matte, strokes: now.canvas ? await strokePng(now.canvas, now.kept) : null, follow: now.follow,
+      keep: now.keep ?? [], drop: now.drop ?? [], box: now.box ?? [], signal: now.stop.signal,
+    });
   }
 
   async take(matte, { chosen }, started) {

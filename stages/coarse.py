@@ -190,8 +190,9 @@ def predict_alpha(
     """Alpha of pictures and its expected error by the coarse network.
 
     The network runs at several sizes: at the smaller ones more of the picture lies in its field of view, which tells
-    what belongs together; at the largest one it sees where that ends. The logits, the mean of the smaller sizes' and the
-    largest one's, are joined as two bands of frequencies (Burt and Adelson 1983, "A Multiresolution Spline"). What is still uncertain then follows colour, see `resolve_by_colour`.
+    what belongs together; at the largest one it sees where that ends. The mean of the smaller sizes' logits and the
+    largest one's are joined as two bands of frequencies (Burt and Adelson 1983, "A Multiresolution Spline"). What is
+    still uncertain then follows colour, see `resolve_by_colour`.
 
     Args:
         network: a CoarseNet, ready for inference on the device, see `checkpoints.inference`.

@@ -108,6 +108,7 @@ def ledger_rows(folder: Folder, names: list[str], seed: int, printed: str) -> pa
         "outputs": pa.MapArray.from_arrays(made, pa.array(products, pa.string()), pa.array(outputs, pa.string())),
         "digests": pa.MapArray.from_arrays(made, pa.array(products, pa.string()), pa.array(digests, pa.string())),
         "kept": [""] * n,
+        "verdicts": pa.array([[]] * n, SCHEMA.field("verdicts").type),
         "seconds": numbers(STAGES, n, chance),
         "attempts": [1] * n,
         "fingerprint": [printed] * n,

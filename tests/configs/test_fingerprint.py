@@ -24,6 +24,8 @@ def changed(*path: str, to: object) -> dict[str, Any]:
     ("before", "change"),
     [
         (changed("version", to="0"), Change("filter", "version")),
+        (changed("engine", to="other 1"), Change("filter", "engine")),
+        ({key: value for key, value in JOB.items() if key != "engine"}, Change("filter", "engine")),
         (changed("limits", "max_pixels", to=1), Change("filter", "limits.max_pixels")),
         (changed("stages", "fine", "max_side", to=1), Change("fine", "stages.fine.max_side")),
         (changed("stages", "products", "products", to=[]), Change("products", "products")),

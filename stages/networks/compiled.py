@@ -1,9 +1,9 @@
 """Networks compiled for the processor by OpenVINO, where it is installed: two to four times as fast as torch there.
 
-A network is recorded, see `recorded`, and compiled when an image of a new shape comes; what was compiled is kept in the
-cache of downloads, which makes the next start a second shorter. It computes in the precision that torch would take, see
-`checkpoints.precision`, every image by itself and in one thread, so that an answer depends neither on what shares its
-batch nor on how many cores there are. With several threads, several images are on their way.
+A network is recorded, see `recorded`, and compiled when an image of a new shape comes; what was compiled is kept
+beside downloaded weights, which makes the next start a second shorter. It computes in the precision that torch would
+take, see `checkpoints.precision`, every image by itself and in one thread, so that an answer depends neither on what
+shares its batch nor on how many cores there are. With several threads, several images are on their way.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ M = TypeVar("M", bound=nn.Module)
 Function = Callable[[Tensor], Tensor]
 Shape = tuple[int, ...]
 ENGINE = "HAIRLINE_ENGINE"  # `torch` in this variable of the environment: nothing is compiled
+KEPT = 64  # compiled networks in the cache, a few megabytes each
 _frozen: WeakKeyDictionary[nn.Module, dict[tuple[str, Shape], Any]] = WeakKeyDictionary()
 
 
@@ -106,22 +107,30 @@ def _compiled(module: nn.Module, name: str, shape: Shape) -> Any:
         "NUM_STREAMS": threads,
         "ENABLE_CPU_PINNING": False,  # the processes of a machine would all take the same core
     }
-    kept = downloads.folder() / "compiled" / f"{_digest(module, name, shape, options)}.blob"
-    with suppress(Exception):  # not there, or of a processor that this one is not
-        return _core().import_model(io.BytesIO(kept.read_bytes()), "CPU", options)
+    file = f"{_digest(module, name, shape, options)}.blob"
+    with suppress(Exception):  # not there, or damaged
+        return _core().import_model(io.BytesIO((_folder() / file).read_bytes()), "CPU", options)
     from .recorded import record
 
     model = _core().compile_model(record(getattr(module, name), shape), "CPU", options)
-    with suppress(OSError):  # nowhere to keep it
-        _keep(kept, model.export_model())
+    with suppress(OSError, RuntimeError):  # there is nowhere to keep it, no home even
+        _keep(_folder() / file, model.export_model())
     return model
 
 
+def _folder() -> Path:
+    return downloads.folder() / "compiled"
+
+
 def _keep(path: Path, data: Any) -> None:
+    """Writes a file whole or not at all, and removes the oldest beside it: training makes ever new weights."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}")
     part.write_bytes(data.getvalue() if isinstance(data, io.BytesIO) else data)
     part.replace(path)
+    kept = sorted(path.parent.glob("*.blob"), key=lambda each: each.stat().st_mtime)
+    for old in kept[:-KEPT]:
+        old.unlink(missing_ok=True)
 
 
 def _digest(module: nn.Module, name: str, shape: Shape, options: dict[str, Any]) -> str:

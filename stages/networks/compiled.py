@@ -30,7 +30,7 @@ M = TypeVar("M", bound=nn.Module)
 Function = Callable[[Tensor], Tensor]
 Shape = tuple[int, ...]
 ENGINE = "HAIRLINE_ENGINE"  # `torch` in this variable of the environment: nothing is compiled
-KEPT = 64  # compiled networks in the cache, a few megabytes each
+KEPT = 32  # compiled networks in the cache, some ten megabytes each
 _frozen: WeakKeyDictionary[nn.Module, dict[tuple[str, Shape], Any]] = WeakKeyDictionary()
 
 

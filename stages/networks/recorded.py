@@ -37,7 +37,7 @@ def record(function: Callable[[Tensor], Tensor], shape: Sequence[int]) -> ov.Mod
     recorder = _Recorder()
     sample = torch.zeros(1, channels, height, width)
     recorder.note(sample, op.transpose(scaled, np.array([0, 3, 1, 2])))
-    with torch.no_grad(), recorder:
+    with torch.inference_mode(False), torch.no_grad(), recorder:  # in inference mode other operations are seen
         found = function(sample)
     return ov.Model([recorder.node(found)], [given])
 
@@ -46,7 +46,7 @@ class _Recorder(TorchDispatchMode):
     """Follows tensors by identity: each that it has not made itself is a constant, such as a weight."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._nodes: dict[int, Node] = {}
         self._kept: list[Tensor] = []  # else another tensor could get the identity of one that is gone
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from hairline.stages import checkpoints
-from hairline.stages.base import Stage
 from hairline.stages.networks import compiled
 from hairline.stages.networks.batch import forward_images
 from hairline.stages.networks.blocks import ConvBN, fold_bn
+from hairline.stages.registry import stage_class
 
 pytest.importorskip("openvino")
 CPU = torch.device("cpu")
@@ -28,6 +27,16 @@ NETWORKS = {
     "coarse": ("general", "forward", 224, 3),
     "fine": ("general", "maps", 256, 5),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def openvino() -> Iterator[None]:
+    """All tests here have the engine that is chosen where OpenVINO is installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(compiled.ENGINE, raising=False)
+        compiled.engine.cache_clear()
+        yield
+    compiled.engine.cache_clear()
 
 
 class Small(nn.Module):
@@ -58,9 +67,10 @@ def pictures(count: int, side: int = 64, channels: int = 3) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_it_is_as_near_to_float32_as_torch_is(stages: list[Stage[Any]], name: str) -> None:
+def test_it_is_as_near_to_float32_as_torch_is(name: str) -> None:
     role, method, side, channels = NETWORKS[name]
-    stage = next(each for each in stages if each.name == name)
+    stage = stage_class(name)(stage_class(name).Settings())
+    stage.setup(CPU)
     network = stage.networks[role]  # type: ignore[attr-defined]
     function: Callable[[Tensor], Tensor] = network if method == "forward" else getattr(network, method)
     images = pictures(1, side, channels)
@@ -103,8 +113,8 @@ def test_what_was_compiled_is_kept_and_used_again(monkeypatch: pytest.MonkeyPatc
 
 
 def test_torch_computes_where_the_environment_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    compiled.engine.cache_clear()
     with monkeypatch.context() as patch:
+        compiled.engine.cache_clear()
         patch.setenv(compiled.ENGINE, "torch")
         assert compiled.engine() == "torch"
         network = small()

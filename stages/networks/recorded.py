@@ -29,14 +29,13 @@ def record(function: Callable[[Tensor], Tensor], shape: Sequence[int]) -> ov.Mod
         shape: (H, W, C).
 
     Returns:
-        A model that takes uint8 [1, H, W, C], 0..255, and gives float32 of the function's shape.
+        A model that takes float32 [1, H, W, C], 0..1, and gives float32 of the function's shape.
     """
     height, width, channels = shape
-    given = op.parameter([1, height, width, channels], np.uint8)
-    scaled = op.multiply(op.convert(given, "f32"), np.float32(1 / 255))
+    given = op.parameter([1, height, width, channels], np.float32)
     recorder = _Recorder()
     sample = torch.zeros(1, channels, height, width)
-    recorder.note(sample, op.transpose(scaled, np.array([0, 3, 1, 2])))
+    recorder.note(sample, op.transpose(given, np.array([0, 3, 1, 2])))
     with torch.inference_mode(False), torch.no_grad(), recorder:  # in inference mode other operations are seen
         found = function(sample)
     return ov.Model([recorder.node(found)], [given])

@@ -54,9 +54,10 @@ def first_change(before: Mapping[str, Any], now: Mapping[str, Any]) -> Change | 
         before, now: as `ingredients` gives them, `stages` in the order in which they ran.
     """
     first = next(iter(now["stages"]))
+    before = {"engine": None, **before}  # before there were engines, none was noted
     for part in ("version", "engine", "limits"):
-        if before.get(part) != now.get(part):  # before there were engines, none was noted
-            return Change(first, _differing(part, before.get(part), now.get(part)))
+        if before[part] != now[part]:
+            return Change(first, _differing(part, before[part], now[part]))
     for (old, _), (name, settings) in zip(before["stages"].items(), now["stages"].items(), strict=False):
         if old != name:
             return Change(name, "pools: other stages, or in another order")

@@ -98,10 +98,10 @@ def _fuse(image: F32, a: F32, mean_f: F32, mean_b: F32) -> tuple[F32, F32]:
 
 
 def _mean(colours: F32, weights: F32, box: int) -> F32:
-    total = cv2.blur(colours * _in_three(weights), (box, box))
+    total = cv2.blur(colours * _in_three(weights), (box, box)).astype(np.float32, copy=False)
     total += TRUST * colours
     total /= _in_three(cv2.blur(weights, (box, box)) + TRUST)
-    return total.astype(np.float32, copy=False)
+    return total
 
 
 def _power(a: F32, power: int) -> F32:
@@ -113,7 +113,7 @@ def _share(alpha: NDArray) -> F32:
     return alpha.astype(np.float32) * np.float32(1 / 255)
 
 
-def _in_three(values: F32) -> F32:
+def _in_three(values: NDArray) -> F32:
     """[h, w] as [h, w, 3]: numpy is much faster without broadcasting."""
     return cv2.cvtColor(values, cv2.COLOR_GRAY2RGB).astype(np.float32, copy=False)
 

@@ -54,7 +54,7 @@ def first_change(before: Mapping[str, Any], now: Mapping[str, Any]) -> Change | 
         before, now: as `ingredients` gives them, `stages` in the order in which they ran.
     """
     first = next(iter(now["stages"]))
-    before = {"engine": None, **before}  # before there were engines, none was noted
+    before = {"engine": "torch", **before}  # which it was before there were others
     for part in ("version", "engine", "limits"):
         if before[part] != now[part]:
             return Change(first, _differing(part, before[part], now[part]))

@@ -71,8 +71,7 @@ def forward(function: Function, images: NDArray[np.uint8]) -> Tensor | None:
         float32 [N, ...].
     """
     module = getattr(function, "__self__", function)
-    known = _frozen.get(module) if isinstance(module, nn.Module) else None
-    if known is None:
+    if not isinstance(module, nn.Module) or (known := _frozen.get(module)) is None:
         return None
     key = getattr(function, "__name__", "forward"), images.shape[1:]
     if key not in known:

@@ -5,6 +5,7 @@
 #   make lint    ruff, mypy, and what may import what
 #   make docs    the documentation as a site: site/index.html
 #   make bench   the quick benchmarks   (make bench BENCH=offline ARGS="--pictures 1000")
+#   make bench-quick   the main ratios: core-seconds and limits, counts, a run beside a bare loop; under three minutes
 PYTHON ?=
 PYTEST ?= tests
 BENCH ?=
@@ -12,7 +13,7 @@ ARGS ?=
 WORKERS ?= 0
 RUN = .venv/bin/
 
-.PHONY: demo test test-fast lint docs bench clean
+.PHONY: demo test test-fast lint docs bench bench-quick clean
 
 demo: .venv/installed-demo
 	$(RUN)hairline demo demo
@@ -38,6 +39,11 @@ ifdef BENCH
 else
 	for file in benchmarks/*.py; do grep -q -e --quick $$file && { $(RUN)python $$file --quick || exit 1; }; done
 endif
+
+bench-quick: .venv/installed-dev
+	$(RUN)python benchmarks/limit.py --quick
+	$(RUN)python benchmarks/counts.py
+	$(RUN)python benchmarks/offline.py --pictures 60 --distinct 12 --rounds 1
 
 .venv/installed-demo: pyproject.toml scripts/install
 	PYTHON="$(PYTHON)" scripts/install demo,onnx

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 from pictures import make
@@ -19,6 +20,7 @@ from hairline.configs.job import Job
 from hairline.pipeline.measure import PoolSample, Sampling, in_a_process
 from hairline.pipeline.source import Source
 from hairline.stages.item import Item
+from hairline.stages.networks import compiled
 
 # 10^12 operations a second of one card's tensor cores, bf16 without sparsity, as NVIDIA's data sheets have it
 PEAK = {"A10G": 70.0, "L4": 121.0, "L40S": 362.0, "A100": 312.0, "A100-80G": 312.0, "H100": 989.0, "H200": 989.0}
@@ -65,7 +67,8 @@ def measured(job: Job, pictures: int, folder: Path) -> Measured:
 
 def processor(spec: PoolSpec, data: bytes, count: bool) -> tuple[float, float, float]:
     """Processor seconds of a pool's stages for all items of a sample, those in networks, and these's operations."""
-    runner = StageRunner(spec)
+    with mock.patch.object(compiled, "engine", return_value="torch"):  # whose modules and operations are counted
+        runner = StageRunner(spec)
     runner.run([pickle.loads(data)[0]])  # what only the first picture pays is left out
     with in_networks() as clock:
         started = time.process_time()

@@ -21,8 +21,11 @@ def ingredients(config: PipelineConfig) -> dict[str, Any]:
     Raises:
         HairlineError: weights are missing, or are not the ones that the settings say.
     """
+    from ..stages.networks.compiled import engine  # brings torch, which checking a file does without
+
     return {
         "version": __version__,
+        "engine": engine(),
         "limits": config.limits.model_dump(mode="json"),
         "stages": {name: settings.model_dump(mode="json") for name, settings in config.stages.items()},
         "weights": {name: stage_class(name).weight_hashes(settings) for name, settings in config.stages.items()},
@@ -51,7 +54,8 @@ def first_change(before: Mapping[str, Any], now: Mapping[str, Any]) -> Change | 
         before, now: as `ingredients` gives them, `stages` in the order in which they ran.
     """
     first = next(iter(now["stages"]))
-    for part in ("version", "limits"):
+    before = {"engine": "torch", **before}  # which it was before there were others
+    for part in ("version", "engine", "limits"):
         if before[part] != now[part]:
             return Change(first, _differing(part, before[part], now[part]))
     for (old, _), (name, settings) in zip(before["stages"].items(), now["stages"].items(), strict=False):

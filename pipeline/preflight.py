@@ -76,8 +76,9 @@ class Finding(NamedTuple):
 
 def own_versions() -> dict[str, str]:
     from .. import __version__
+    from ..stages.networks.compiled import engine
 
-    found = {"hairline": __version__, "Python": platform.python_version()}
+    found = {"hairline": __version__, "Python": platform.python_version(), "networks' engine": engine()}
     return found | {name: version(name).partition("+")[0] for name in ("torch", "ray")}
 
 

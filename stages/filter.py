@@ -19,7 +19,7 @@ from .errors import HairlineError
 from .imaging import signals
 from .imaging.graphics import is_graphic
 from .item import U8, Item
-from .networks import exported
+from .networks import compiled, exported
 from .networks.batch import forward_images
 from .networks.blocks import fold_bn
 from .networks.quality import CLASSES, DEFECTS, SIZE, QualityNet
@@ -118,9 +118,7 @@ class FilterStage(NetworkStage[FilterSettings, QualityNet | exported.ExportedNet
             return exported.load(path, form, self.device)
         network = checkpoints.load(QualityNet(), path)
         # The encoder runs on the device in its precision; the layers that take the signals stay in float32 on the CPU.
-        for part in (network.encoder, network.layout):
-            checkpoints.inference(fold_bn(part), self.device)
-        return network.requires_grad_(False)
+        return compiled.ready(network, self.device, fold_bn(network.encoder), fold_bn(network.layout))
 
     def process(self, items: Sequence[Item]) -> None:
         pictures = [(item, rgb) for item, rgb in self.one_by_one(items, self._measure) if rgb is not None]

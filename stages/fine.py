@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
-from torch import Tensor
 
 from .correct import correct, within
 from .correction import Correction
@@ -46,15 +45,13 @@ class FineCrop(NamedTuple):
     """What the fine network found in one crop: float32 [h, w] each, 0..1.
 
     Attributes:
-        alpha: the matte of the whole crop; the others are 0 outside the band.
-        foreground, background, blend: the network's outputs, see `networks.fine`.
+        alpha: the matte of the whole crop.
+        apart: by how much the network's two branches differ, see `FineNet.maps`; 0 outside the band.
         band: where the network ran, with soft edges.
     """
 
     alpha: F32
-    foreground: F32
-    background: F32
-    blend: F32
+    apart: F32
     band: F32
 
 
@@ -162,31 +159,30 @@ class FineStage(NetworkStage[FineSettings, FineNet]):
         band = cv2.resize(low_band, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
         coarse = cv2.resize(crop.alpha, (width, height), interpolation=cv2.INTER_LINEAR)
         error = cv2.resize(crop.uncertainty, (width, height), interpolation=cv2.INTER_LINEAR)
-        below, right = max(0, TILE - height), max(0, TILE - width)
-        pad = (0, below, 0, right)
-        stack = [
-            cv2.copyMakeBorder(x, *pad, cv2.BORDER_REFLECT_101 if min(x.shape[:2]) > 1 else cv2.BORDER_REPLICATE)
-            for x in (region, coarse, error)
-        ]
+        pad = (0, max(0, TILE - height), 0, max(0, TILE - width))
         padded_band = cv2.copyMakeBorder(band, *pad, cv2.BORDER_CONSTANT, value=0)
         corners = tile_corners(np.asarray(padded_band > 0))
-        total = np.zeros((4, *padded_band.shape), np.float32)
-        weight = np.zeros(padded_band.shape, np.float32)
-        network = self.networks.get(route, self.networks["general"])
-
-        def run(x: Tensor) -> Tensor:
-            return torch.cat(tuple(network(x)), 1)
-
+        alpha = (coarse > 127).astype(np.float32)  # where it is not refined
+        apart = np.zeros_like(alpha)
         if corners:
-            joined = np.dstack(stack)
-            tiles = np.stack([joined[y : y + TILE, x : x + TILE] for y, x in corners])
-            found = forward_images(run, tiles, self.device)
-            for (y, x), answer in zip(corners, found.numpy(), strict=True):
-                total[:, y : y + TILE, x : x + TILE] += answer * self.blend_window
+            weight = np.zeros(padded_band.shape, np.float32)
+            for y, x in corners:
                 weight[y : y + TILE, x : x + TILE] += self.blend_window
-        foreground, background, blend, alpha = (total / np.maximum(weight, 1e-6))[:, :height, :width]
-        sure = (coarse > 127).astype(np.float32)
-        return FineCrop(remove_specks(sure + band * (alpha - sure)), foreground, background, blend, band)
+            stack = [
+                cv2.copyMakeBorder(x, *pad, cv2.BORDER_REFLECT_101 if min(x.shape[:2]) > 1 else cv2.BORDER_REPLICATE)
+                for x in (region, coarse, error)
+            ]
+            tiles = np.stack([np.dstack([part[y : y + TILE, x : x + TILE] for part in stack]) for y, x in corners])
+            network = self.networks.get(route, self.networks["general"])
+            found = forward_images(network.maps, tiles, self.device).numpy()
+            sure = alpha.copy()
+            for (y, x), answer in zip(corners, found, strict=True):
+                here = np.s_[y : min(y + TILE, height), x : min(x + TILE, width)]
+                inside = np.s_[: here[0].stop - y, : here[1].stop - x]
+                share = (self.blend_window / weight[y : y + TILE, x : x + TILE])[inside]
+                alpha[here] += band[here] * share * (answer[0][inside] - sure[here])
+                apart[here] += share * answer[1][inside]
+        return FineCrop(remove_specks(alpha), apart, band)
 
     def _band(self, crop: CoarseCrop) -> F32:
         """Where the coarse alpha is to be refined: float32 [h, w], 0..1, at the coarse size; 1 in the band.
@@ -246,7 +242,7 @@ def _expected_error(fine: FineCrop, crop: CoarseCrop) -> float:
     copied, half in the band, where it was refined. The sum matches the real error in size and in order
     (docs/accuracy.md).
     """
-    own = float((fine.band * np.abs(fine.foreground + fine.background - 1)).sum()) / 2
+    own = float((fine.band * np.abs(fine.apart)).sum()) / 2
     band = cv2.resize(fine.band, crop.uncertainty.shape[::-1], interpolation=cv2.INTER_AREA)
     return own + float((crop.uncertainty * (1 - band / 2)).mean()) / 255 * fine.band.size
 

@@ -13,6 +13,7 @@ settings.load_profile("any machine")
 
 HERE = str(Path(__file__).parent)
 os.environ["PYTHONPATH"] = os.pathsep.join([HERE, *filter(None, [os.environ.get("PYTHONPATH")])])  # Ray's workers
+os.environ.setdefault("HAIRLINE_ENGINE", "torch")  # the engine that is always there; test_compiled.py tries the other
 pytest_plugins = ["shared_fixtures"]
 
 

@@ -25,7 +25,7 @@ FOLDERS: dict[str, list[str]] = {
     "evaluation": [],
     "pipeline": ["demo", "delta", "iceberg"],
     "serve": [],
-    "stages": ["models", "heic", "formats", "poster"],
+    "stages": ["models", "heic", "formats", "poster", "openvino"],
     "training": ["training"],
     "examples": ["dev"],
     "benchmarks": ["dev", "training", "peers"],

@@ -85,14 +85,23 @@ def _passes(image: F32, a: F32, f: F32, b: F32, boxes: tuple[tuple[int, int], ..
 
 
 def _fuse(image: F32, a: F32, mean_f: F32, mean_b: F32) -> tuple[F32, F32]:
-    rest = 1 - a
-    error = (image - a * mean_f - rest * mean_b) / (a * a + rest * rest)
-    return np.clip(mean_f + a * error, 0, 255), np.clip(mean_b + rest * error, 0, 255)
+    share = _in_three(a)
+    rest = 1 - share
+    error = image - share * mean_f
+    error -= rest * mean_b
+    error /= _in_three(a * a + (1 - a) * (1 - a))
+    share *= error
+    share += mean_f
+    rest *= error
+    rest += mean_b
+    return np.clip(share, 0, 255, out=share), np.clip(rest, 0, 255, out=rest)
 
 
 def _mean(colours: F32, weights: F32, box: int) -> F32:
-    total = cv2.blur(colours * weights, (box, box)) + TRUST * colours
-    return total / (cv2.blur(weights, (box, box)) + TRUST)
+    total = cv2.blur(colours * _in_three(weights), (box, box)).astype(np.float32, copy=False)
+    total += TRUST * colours
+    total /= _in_three(cv2.blur(weights, (box, box)) + TRUST)
+    return total
 
 
 def _power(a: F32, power: int) -> F32:
@@ -101,8 +110,12 @@ def _power(a: F32, power: int) -> F32:
 
 
 def _share(alpha: NDArray) -> F32:
-    """0..1, in three channels: OpenCV and numpy are much faster without broadcasting."""
-    return cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB).astype(np.float32) * np.float32(1 / 255)
+    return alpha.astype(np.float32) * np.float32(1 / 255)
+
+
+def _in_three(values: NDArray) -> F32:
+    """[h, w] as [h, w, 3]: numpy is much faster without broadcasting."""
+    return cv2.cvtColor(values, cv2.COLOR_GRAY2RGB).astype(np.float32, copy=False)
 
 
 def _enlarged(colours: F32, shrink: int, shape: tuple[int, ...]) -> F32:

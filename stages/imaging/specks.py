@@ -16,6 +16,7 @@ F32 = NDArray[np.float32]
 LINK_ALPHA = 0.02  # pieces are joined by pixels of more alpha than this
 SPECK_AREA = 1 / 500  # a piece smaller than this share of the largest piece's area may be a speck
 VEIL_ALPHA = 5.5 / 255  # less alpha than this cannot be seen
+CELL = 4  # side of the cells of `_surely_near`, pixels
 MIN_GAP = 0.03  # least distance of a speck to larger pieces, of a veil to what is seen; share of the longer side
 
 
@@ -27,7 +28,7 @@ def remove_specks(alpha: F32) -> F32:
 def _remove_veil(alpha: F32) -> F32:
     seen = (alpha >= VEIL_ALPHA).astype(np.uint8)
     veil = (alpha < VEIL_ALPHA) & (alpha >= 0.5 / 255)  # less is 0 in a file of 8 bits
-    if not seen.any() or not veil.any():
+    if not seen.any() or not veil.any() or _surely_near(veil, seen):
         return alpha
     distance = cv2.distanceTransform(1 - seen, cv2.DIST_L2, 3)
     return np.where(veil & (distance > MIN_GAP * max(alpha.shape)), np.float32(0), alpha)
@@ -41,10 +42,28 @@ def _remove_pieces(alpha: F32) -> F32:
     if tiny.sum() < 2:
         return alpha
     beside = tiny[pieces]  # all but the larger pieces
-    distance = cv2.distanceTransform(beside.astype(np.uint8), cv2.DIST_L2, 3)
     among = beside & (pieces > 0)
+    if _surely_near(among, (~beside).astype(np.uint8)):
+        return alpha
+    distance = cv2.distanceTransform(beside.astype(np.uint8), cv2.DIST_L2, 3)
     nearest = np.full(count, np.inf, np.float32)
     np.minimum.at(nearest, pieces[among], distance[among])
     specks = tiny & (nearest > MIN_GAP * max(alpha.shape))
     specks[0] = False
     return np.where(specks[pieces], np.float32(0), alpha) if specks.any() else alpha
+
+
+def _surely_near(pixels: NDArray[np.bool_], others: NDArray[np.uint8]) -> bool:
+    """Whether all pixels [H, W] lie nearer than `MIN_GAP` to some of the others [H, W], 0 or 1, as seen in cells.
+
+    False says nothing: the distance must be computed. What lies in reach of a cell is at most two cells farther from a
+    pixel of it, and `cv2.DIST_L2` with a mask of 3 makes a diagonal step at most 1.37 long.
+    """
+    height, width = others.shape
+    reach = int(MIN_GAP * max(height, width) / 1.37 / CELL) - 2
+    if reach < 1:
+        return False
+    size = (-(-width // CELL), -(-height // CELL))
+    cells = (cv2.resize(others * np.uint8(255), size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
+    near = cv2.dilate(cells, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    return not (pixels & (cv2.resize(near, (width, height), interpolation=cv2.INTER_NEAREST) == 0)).any()

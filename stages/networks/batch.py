@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..checkpoints import precision
+from . import compiled
 
 GPU_BATCH = 16
 
@@ -21,11 +22,14 @@ def forward_images(network: Callable[[Tensor], Tensor], images: NDArray, device:
     """The network's outputs for images: uint8 [N, H, W, C], given to it as [N, C, H, W], 0..1.
 
     Args:
-        network: takes float [n, C, H, W] on the device, in the precision of `checkpoints.precision`.
+        network: `compiled.ready` on the device, or a method of one that is; or whatever takes float [n, C, H, W] there,
+            in the precision of `checkpoints.precision`.
 
     Returns:
         float32 [N, ...] on the CPU.
     """
+    if device.type == "cpu" and (found := compiled.forward(network, images)) is not None:
+        return found
     samples = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
     return in_fixed_batches(network, samples, device, precision(device))
 

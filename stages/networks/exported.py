@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from .. import checkpoints
 from ..errors import HairlineError
+from . import compiled
 from .blocks import fold_bn
 from .lite import LiteEncoder
 from .quality import CoralHead
@@ -189,8 +190,7 @@ def load(path: Path, form: Form, device: torch.device) -> ExportedNet:
     network = ExportedNet(form)
     network.axes = torch.zeros(_shape(path, "axes"))
     network = checkpoints.load(network, path)
-    checkpoints.inference(fold_bn(network.encoder), device)
-    return network.requires_grad_(False)
+    return compiled.ready(network, device, fold_bn(network.encoder))
 
 
 def _shape(path: Path, name: str) -> Any:

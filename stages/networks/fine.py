@@ -91,6 +91,11 @@ class FineNet(nn.Module):
         foreground, background, blend = answers[:, :1], answers[:, 1:2], answers[:, 2:]
         return FineOutput(foreground, background, blend, blend * foreground + (1 - blend) * (1 - background))
 
+    def maps(self, x: Tensor) -> Tensor:
+        """Alpha, 0..1, and by how much the branches differ, F + B - 1, -1..1: float32 [N, 2, H, W]."""
+        found = self(x)
+        return torch.cat([found.alpha, found.foreground + found.background - 1], 1)
+
     def _heads(self, both: Tensor) -> Tensor:
         """All three heads as one convolution: four outputs at a time would leave the vector units half empty."""
         f, b, blend = self.foreground_head, self.background_head, self.blend_head

@@ -11,6 +11,7 @@ from torch import nn
 
 from .. import checkpoints
 from ..base import Settings, Stage
+from . import compiled
 from .blocks import fold_bn
 
 
@@ -76,4 +77,4 @@ class NetworkStage(Stage[S], Generic[S, N]):
             HairlineError: the file is no safetensors, or belongs to another network.
         """
         network = checkpoints.load(self.Network(), path)
-        return cast(N, checkpoints.inference(fold_bn(network), self.device))
+        return cast(N, compiled.ready(fold_bn(network), self.device))

@@ -24,6 +24,7 @@ def changed(*path: str, to: object) -> dict[str, Any]:
     ("before", "change"),
     [
         (changed("version", to="0"), Change("filter", "version")),
+        (changed("engine", to="other 1"), Change("filter", "engine")),
         (changed("limits", "max_pixels", to=1), Change("filter", "limits.max_pixels")),
         (changed("stages", "fine", "max_side", to=1), Change("fine", "stages.fine.max_side")),
         (changed("stages", "products", "products", to=[]), Change("products", "products")),
@@ -34,6 +35,12 @@ def changed(*path: str, to: object) -> dict[str, Any]:
 def test_the_first_stage_that_differs(before: dict[str, Any], change: Change) -> None:
     assert fingerprint(before) != fingerprint(JOB)
     assert first_change(before, JOB) == change
+
+
+def test_settings_from_before_there_were_engines_are_of_torch() -> None:
+    before = {key: value for key, value in JOB.items() if key != "engine"}
+    assert first_change(before, {**JOB, "engine": "torch"}) is None
+    assert first_change(before, {**JOB, "engine": "other 1"}) == Change("filter", "engine")
 
 
 def test_the_same_and_other_stages() -> None:

@@ -72,8 +72,8 @@ def painted(line: Sequence[Point], width: int) -> U8:
 
 
 def here() -> Mend:
-    """The stages in this process."""
-    cutter = hairline.Cutter(keep_rejects=True)
+    """The stages in this process, on one core."""
+    cutter = hairline.Cutter(keep_rejects=True, threads=1)
 
     def mend(rgb: U8, alpha: U8, keep: list[Point], drop: list[Point], strokes: U8 | None) -> U8:
         return cutter.correct(rgb, alpha, keep=keep, drop=drop, strokes=strokes).alpha

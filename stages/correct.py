@@ -25,6 +25,7 @@ WINDOW = 0.25  # from a place, likewise: how far what it belongs to may reach
 BESIDE = 0.06  # from a stroke, likewise
 WORK_SIDE = 192  # longest side at which what a place belongs to is found, pixels
 SAME = 12  # distance in 8-bit CIELAB up to which a colour counts as the same
+EDGE = 100  # difference of alpha between neighbours from which on they lie at the subject's edge
 ROUNDS = 4  # of GrabCut
 SEEN = 0.02  # share of a window that the subject, and the background, must fill: else it is enlarged
 WHOLE = 0.4  # share of the subject from which on a piece of it is the subject itself, and a part of it is meant
@@ -173,7 +174,11 @@ def _alike(rgb: U8, alpha: U8, pointed: Mask, kept: bool, reach: float, hinted: 
     piece = _piece_at(now if kept else ~now, spotted)
     if piece is not None:
         radius = max(1, round(reach * max(alpha.shape) * scale))
-        piece &= _away(spotted) <= radius
+        changed = piece & (_away(spotted) <= radius) & ((level > 127) != kept)
+        # Along the subject's whole edge a pixel here and there changes sides, and nobody spoke of it.
+        edge = cv2.morphologyEx(level, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > EDGE
+        core = _piece_at((changed & ~edge) | spotted, spotted)
+        piece = spotted if core is None else core | (changed & (_away(core) <= 2))
         found[window] = cv2.resize(piece.astype(np.uint8), around.shape[::-1], interpolation=cv2.INTER_LINEAR) > 0
     return found
 

@@ -1,6 +1,6 @@
 """An index of a ledger: in memory what sorts and filters its pictures, on disk what is shown of one of them.
 
-A million rows take some 100 MB of memory, most of it ids; what else a row says lies in one temporary file, packed.
+A million rows take some 70 MB of memory, half of it ids; what else a row says lies in one temporary file, packed.
 """
 
 from __future__ import annotations

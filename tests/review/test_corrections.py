@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import pytest
 
+from hairline.commands.adapt import _masks
 from hairline.pipeline.storage import Folder
 from hairline.review.corrections import collect, is_reviewed, write_mattes
 from hairline.review.desk import Desk
@@ -44,6 +45,8 @@ def test_pictures_with_their_mattes(root: str, tmp_path: Path, capsys: pytest.Ca
 def test_mattes_alone_are_named_as_their_pictures(root: str, tmp_path: Path) -> None:
     write_mattes(root, tmp_path / "masks")
     assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == [f"p0{n}.jpg.png" for n in range(3)]
+    assert _masks(root, tmp_path) == (str(tmp_path / "corrected"), True)  # as adapt takes them
+    assert len(list((tmp_path / "corrected").iterdir())) == 3 and _masks("", tmp_path) == ("", False)
     assert is_reviewed(root) and is_reviewed("s3://bucket/out") and not is_reviewed(str(tmp_path / "masks"))
 
 

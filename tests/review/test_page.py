@@ -10,7 +10,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from browser import LONGEST_MS, WATCH, expect, launched
-from hairline.review.app import SHARED
 from review_kit import Reviewed, output, reviewed
 
 Open = Callable[..., Any]
@@ -130,7 +129,6 @@ def test_a_filter_and_a_picture_without_a_matte(open_page: Open) -> None:
     expect(tab.locator("#reasons button")).to_have_text(["It should have been cut out1"])
 
 
-@pytest.mark.skipif(not (SHARED / "editor.js").is_file(), reason="the page's editor is not here yet")
 def test_a_stroke_corrects_and_the_next_picture_comes(open_page: Open, review: Reviewed) -> None:
     tab = open_page()
     shows(tab, "p05.jpg")

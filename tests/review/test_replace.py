@@ -126,3 +126,19 @@ def test_what_cannot_be_made_again_is_said(desk: Desk, monkeypatch: pytest.Monke
     with pytest.raises(HairlineError, match="run the job again"):
         Desk(desk.output).correct(ID, 0, "anna", "k", "t", other_matte())
     assert len(Desk(desk.output).decisions) == 0
+
+
+def test_in_s3(bucket: str) -> None:
+    desk = Desk(Folder(output(bucket, 4).folder.root, "cut-test"))
+    before = files(desk)
+    shown = desk.next(desk.chosen, "anna", "t", [])
+    assert shown and shown.row["id"] == ID
+    other = Desk(Folder(desk.output.root, "cut-other"))
+    assert other.next(desk.chosen, "ben", "t2", []).row["id"] == "p02.jpg"  # type: ignore[union-attr]
+    correct(desk)
+    with pytest.raises(Conflict):
+        other.decide(ID, 0, "accepted", "ben", "", "k2", "t2")
+    assert (alpha(desk) == other_matte()).all()
+    assert [desk.output.read(f"{ORIGINALS}/{name}") for name in FILES] == before
+    desk.undo("anna", "u")
+    assert files(desk) == before and Desk(desk.output).progress(desk.chosen)["judged"] == 0

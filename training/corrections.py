@@ -126,7 +126,7 @@ def _finish(
     """Writes page and card."""
     lines = f"stages:\n  fine:\n    weights: {target}\n    sha256: {checkpoints.digest(target)}"
     counts = ", ".join(f"{len(learning.part(known, name))} {name}" for name in sampling.PARTS)
-    said = f"{verdict.why}. {few}".strip() if few else verdict.why
+    said = f"{few}; these say: {verdict.why}" if few else verdict.why
     headline = "Better weights" if verdict.better and not few else "Not shown to be better"
     facts: dict[str, Any] = {
         "headline": f"Fine, learned on from corrections: {headline[0].lower()}{headline[1:]}",

@@ -1,12 +1,10 @@
 // The editor's canvas: the picture with its matte, zoomed and moved; what a mouse, a pen, fingers and the arrow keys do on it.
 import { h } from "./dom.js";
+import { drawView, stamps } from "./editor_draw.js";
 import { canvasOf, matteCanvas } from "./matte.js";
 
 const [CLOSEST, FURTHEST] = [16, 0.5]; // screen pixels for one of the picture; share of the size that fits
-const TINTS = { true: "#1fa971", false: "#e0457b" }; // of what is painted to be kept, and to be dropped
-const GHOST = 0.28; // how much of the original shows where it is dropped
 const [NEAR, STEP] = [6, 0.015]; // screen pixels that are no drag yet; of the canvas that an arrow key goes
-const GROUNDS = { white: "#fff", black: "#000", matte: "#000" };
 
 export class EditorView {
   ground = "ghost";
@@ -38,8 +36,7 @@ export class EditorView {
 
   // Shows a matte, a PNG Blob.
   async load(matte) {
-    this.#asked += 1;
-    const mine = this.#asked;
+    const mine = (this.#asked += 1);
     const alpha = await matteCanvas(matte);
     if (mine !== this.#asked) return;
     const [cut, context] = canvasOf(this.width, this.height);
@@ -109,83 +106,8 @@ export class EditorView {
   }
 
   #draw() {
-    const { context, scale, left, top, width, height } = this;
-    const dense = this.canvas.width / Math.max(1, this.canvas.clientWidth);
-    context.setTransform(1, 0, 0, 1, 0, 0);
-    context.clearRect(0, 0, this.canvas.width, this.canvas.height);
-    context.setTransform(dense * scale, 0, 0, dense * scale, dense * left, dense * top);
-    context.imageSmoothingEnabled = scale * dense < 3;
-    this.#drawGround();
-    if (this.cut) context.drawImage(this.ground === "matte" ? this.alpha : this.cut, 0, 0, width, height);
-    context.globalAlpha = 0.55;
-    for (const { canvas } of [...this.marks, this.#painting ?? {}]) if (canvas) context.drawImage(canvas, 0, 0);
-    context.globalAlpha = 1;
-    context.setTransform(dense, 0, 0, dense, 0, 0);
-    for (const { keep = [], drop = [] } of this.marks) {
-      for (const [points, kept] of [[keep, true], [drop, false]]) for (const point of points) this.#spot(...this.toScreen(...point), 7, TINTS[kept], true);
-    }
-    this.#drawCursor();
+    drawView(this, this.does.tool(), { painting: this.#painting, corner: this.#corner, at: this.#at });
     this.onmove();
-  }
-
-  #drawGround() {
-    const { context, width, height } = this;
-    const style = getComputedStyle(this.canvas);
-    if (GROUNDS[this.ground]) {
-      context.fillStyle = GROUNDS[this.ground];
-      context.fillRect(0, 0, width, height);
-      return;
-    }
-    const side = 10 / this.scale;
-    const [tile, checks] = canvasOf(2, 2);
-    checks.fillStyle = style.getPropertyValue("--check-a") || "#fff";
-    checks.fillRect(0, 0, 2, 2);
-    checks.fillStyle = style.getPropertyValue("--check-b") || "#e3e2df";
-    checks.fillRect(0, 0, 1, 1);
-    checks.fillRect(1, 1, 1, 1);
-    const pattern = context.createPattern(tile, "repeat");
-    pattern.setTransform(new DOMMatrix().scale(side));
-    const smooth = context.imageSmoothingEnabled;
-    context.imageSmoothingEnabled = false;
-    context.fillStyle = pattern;
-    context.fillRect(0, 0, width, height);
-    context.imageSmoothingEnabled = smooth;
-    if (this.ground !== "ghost") return;
-    context.globalAlpha = GHOST;
-    context.drawImage(this.picture, 0, 0, width, height);
-    context.globalAlpha = 1;
-  }
-
-  #drawCursor() {
-    const { context } = this;
-    const tool = this.does.tool();
-    if (this.#corner && this.#at) {
-      const [[x0, y0], [x1, y1]] = [this.toScreen(...this.#corner), this.#at];
-      for (const [colour, dash] of [["#fff", []], ["#1c1b19", [6, 6]]]) {
-        context.setLineDash(dash);
-        context.lineWidth = 2;
-        context.strokeStyle = colour;
-        context.strokeRect(x0, y0, x1 - x0, y1 - y0);
-      }
-      context.setLineDash([]);
-    }
-    if (!this.#at || tool.name === "move" || tool.name === "subjects") return;
-    if (tool.brush) this.#spot(...this.#at, this.does.brush().size / 2, TINTS[Boolean(tool.kept)], false);
-    else this.#spot(...this.#at, 5, tool.name === "box" ? "#1c1b19" : TINTS[Boolean(tool.kept)], false);
-  }
-
-  #spot(x, y, radius, colour, filled) {
-    const { context } = this;
-    for (const [style, wide] of [["#fff", 3.5], [colour, 1.75]]) {
-      context.beginPath();
-      context.arc(x, y, radius, 0, 2 * Math.PI);
-      context.strokeStyle = style;
-      context.lineWidth = wide;
-      context.stroke();
-    }
-    if (!filled) return;
-    context.fillStyle = colour;
-    context.fill();
   }
 
   #place = (event) => {
@@ -280,18 +202,7 @@ export class EditorView {
       this.#painting = { canvas, context, last: [x, y] };
     }
     const { context, last } = this.#painting;
-    const count = Math.max(1, Math.ceil(Math.hypot(x - last[0], y - last[1]) / Math.max(0.5, radius / 4)));
-    for (let i = 1; i <= count; i += 1) this.#stamp(context, last[0] + ((x - last[0]) * i) / count, last[1] + ((y - last[1]) * i) / count, radius, softness);
-    this.#painting.last = [x, y];
-  }
-
-  #stamp(context, x, y, radius, softness) {
-    const tint = TINTS[Boolean(this.does.tool().kept)];
-    const gradient = context.createRadialGradient(x, y, Math.max(0, Math.min(radius - 0.7, radius * (1 - softness))), x, y, radius);
-    gradient.addColorStop(0, tint);
-    gradient.addColorStop(1, `${tint}00`);
-    context.fillStyle = gradient;
-    context.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
+    this.#painting.last = stamps(context, last, [x, y], radius, softness, this.does.tool().kept);
   }
 
   // One finger or the mouse moves the picture; two fingers move and zoom it.

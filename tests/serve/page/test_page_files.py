@@ -24,7 +24,8 @@ ELSEWHERE = {
     "write",
     "occupied",
     "unknown_category",
-    "background",  # a request's, answered with 400
+    "background",  # what a request says wrongly is answered with 400
+    "correction",
 }
 OURS = {"internal_error", "crashed_worker"}  # told as our mistake
 

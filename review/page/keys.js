@@ -8,7 +8,7 @@ export function setUpKeys(actions) {
   $("keys-on").addEventListener("change", () => localStorage.setItem("keys", $("keys-on").checked ? "on" : "off"));
   addEventListener("keydown", (event) => {
     if (document.querySelector("dialog[open]") || document.body.dataset.editing) return;
-    const typing = event.target.matches("input:not([type=radio], [type=range]), select, textarea");
+    const typing = event.target.matches("input:not([type=radio], [type=range], [type=checkbox]), select, textarea");
     if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z" && !typing) return act(event, actions.undo);
     if (event.ctrlKey || event.metaKey || event.altKey || typing || !$("keys-on").checked) return undefined;
     if (/^[1-9]$/.test(event.key)) return act(event, () => actions.reject(Number(event.key) - 1));

@@ -16,17 +16,8 @@ from .commands.base import Parser
 from .pipeline.names import visible
 from .stages.errors import HairlineError
 
-GROUPS = (
-    pictures,
-    runs,
-    reviews,
-    products,
-    service,
-    clusters,
-    models,
-    adapt,
-    figures,
-)  # of commands, in the order of the help
+# of commands, in the order of the help
+GROUPS = (pictures, runs, reviews, products, service, clusters, models, adapt, figures)
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 

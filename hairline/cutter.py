@@ -214,9 +214,8 @@ class Cutter:
 
 
 def _png(array: U8, name: str, shape: str) -> bytes:
-    if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or array.ndim != shape.count(",") + 1:
-        raise ValueError(f"{name} must be uint8 {shape}")
-    if array.ndim == 3 and array.shape[2] != 4:
+    fits = isinstance(array, np.ndarray) and array.dtype == np.uint8 and array.ndim == shape.count(",") + 1
+    if not fits or array.shape[2:] not in ((), (4,)):
         raise ValueError(f"{name} must be uint8 {shape}")
     if not array.size:
         raise ValueError(f"{name} holds no pixels")

@@ -14,11 +14,8 @@ from ..stages.item import U8, Item
 from ..stages.request import RequestSpec
 from .replace import Products
 
-ANEW = (
-    "detect",
-    "coarse",
-    "fine",
-)  # stages that a box has do their work again; the last alone takes strokes and places
+# stages that a box has do their work again; the last alone takes strokes and places
+ANEW = ("detect", "coarse", "fine")
 
 
 class Corrector:

@@ -96,11 +96,6 @@ def shown_size(row: Row, whole: bool) -> tuple[int, int]:
     return max(1, round(row["width"] * ratio)), max(1, round(row["height"] * ratio))
 
 
-def encode(image: Image.Image) -> bytes:
-    """A picture as WebP; alpha without loss."""
-    return _webp(image)
-
-
 def _mattes(row: Row) -> list[str]:
     """Products that may hold the alpha, by their names: their own, or one that begins with it, such as cutout_web."""
     return [name for kind in MATTES for name in row["outputs"] if name == kind or name.startswith(f"{kind}_")]
@@ -143,6 +138,7 @@ def _any(data: bytes) -> bytes:
 
 
 def _webp(image: Image.Image) -> bytes:
+    """A picture as WebP; alpha without loss."""
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=90, method=0, alpha_quality=100)
     return buffer.getvalue()

@@ -32,10 +32,8 @@ WHOLE = 0.4  # share of the subject from which on a piece of it is the subject i
 HOLE = 0.1  # share of the picture up to which a gap in the subject, all around enclosed, is filled as a whole
 SLACK = 0.03  # around a box, share of its longer side, where what belongs to the subject still counts: hair
 MARGIN = 0.015  # around what has changed, share of the longer side, where the matte is computed again
-CERTAIN, NOTHING = (
-    200,
-    20,
-)  # alpha from which on a pixel stays kept unless a person says otherwise; to which, dropped
+CERTAIN = 200  # alpha from which on a pixel stays kept unless a person says otherwise
+NOTHING = 20  # alpha up to which it stays dropped likewise
 PIECES = 8  # that lie apart are looked at one by one; more, together
 SURE = 250  # of 255: a stroke at least as opaque is taken by its word
 

@@ -19,7 +19,6 @@ Point = tuple[float, float]  # x, y in pixels of the upright picture
 Corners = tuple[float, float, float, float]  # x0, y0, x1, y1 likewise, x1 and y1 exclusive
 MOST = 64  # boxes and places of one correction, each: every place is a search of its own
 PNG = b"\x89PNG\r\n\x1a\n"
-KEEP, DROP = 1, -1
 
 
 @dataclass(frozen=True)

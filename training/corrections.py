@@ -23,14 +23,12 @@ import cv2
 import numpy as np
 import torch
 
-from ..evaluation import matte
 from ..stages import checkpoints
-from ..stages.coarse import predict_alpha
 from ..stages.decode.picture import Picture
 from ..stages.errors import HairlineError
 from .adapt import judging, learning, sampling
 from .adapt.page import write_page
-from .adapt.teaching import Known
+from .adapt.teaching import Known, own_answer
 from .adapt.work import Wish, Work, write
 from .data import U8, Photo
 from .loop import Plan
@@ -174,9 +172,7 @@ def _known(corrected: Sequence[Corrected]) -> tuple[list[Known], list[int]]:
     groups = sampling.near_duplicates(sampling.looks_of(seen)).tolist()
     known = []
     for each, part in zip(corrected, sampling.split(groups), strict=True):
-        said, error = predict_alpha(coarse, [each.rgb], cpu)[0]
-        full = cv2.resize(said, each.rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        own, sure = matte.iou(full > 127, each.alpha > 127), sampling.confidence(said, error)
+        own, sure = own_answer(coarse, each.rgb, each.alpha)
         photo = Photo(each.rgb, each.alpha, each.category, False)
         known.append(Known(each.id, photo, part, True, own, sure))
     return known, groups

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import cv2
 import numpy as np
 import torch
+from torch import nn
 
 from ...evaluation import matte, read
 from ...evaluation.pairs import PICTURES
@@ -134,8 +135,8 @@ def teach(
 def load(work: Work) -> list[Known]:
     """The labelled pictures but for those that are rejected, with what our own network says of them."""
     folder = work.inside / "labels"
-    rejected, cpu = data.rejects(folder), torch.device("cpu")
-    coarse = shipped_coarse(cpu)
+    rejected = data.rejects(folder)
+    coarse = shipped_coarse(torch.device("cpu"))
     found = []
     for row in label.read_labels(folder):
         if row.path in rejected:
@@ -144,12 +145,22 @@ def load(work: Work) -> list[Known]:
         alpha, weight = (_image(folder / path, cv2.IMREAD_GRAYSCALE) for path in (row.mask_path, row.weight_path))
         corrected = row.mask_kind == "corrected"
         photo = Photo(rgb, alpha, row.category, False, not corrected, row.doubt, row.path, weight)
-        said, error = predict_alpha(coarse, [rgb], cpu)[0]
-        own = matte.iou(cv2.resize(said, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR) > 127, alpha > 127)
-        sure = confidence(said, error)
+        own, sure = own_answer(coarse, rgb, alpha)
         theirs = _image(folder / OURS / Path(row.mask_path).name, cv2.IMREAD_GRAYSCALE) if corrected else None
         found.append(Known(row.source_path, photo, row.split, corrected, own, sure, theirs))
     return found
+
+
+def own_answer(coarse: nn.Module, rgb: U8, alpha: U8) -> tuple[float, float]:
+    """What our own coarse network makes of a labelled picture: IoU with the label, and how sure it is, 0..1 each.
+
+    Args:
+        rgb: uint8 [H, W, 3].
+        alpha: uint8 [H, W], 0..255, the label.
+    """
+    said, error = predict_alpha(coarse, [rgb], torch.device("cpu"))[0]
+    full = cv2.resize(said, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return matte.iou(full > 127, alpha > 127), confidence(said, error)
 
 
 def objection(known: Sequence[Known], work: Work, trusted: bool) -> str:

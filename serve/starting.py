@@ -28,6 +28,8 @@ RETRY_S = 5
 UPLOAD_S = 5.0  # for an upload to come in before it is turned away: a client that still sends may miss the answer
 CONNECTIONS = 200
 CLOSE_S = 2
+STEP_S = 0.05
+LINGER_S = 1.0  # for who has connected and is about to ask: uvicorn would close on them at once
 TOLD = {
     "title": "The service is starting",
     "code": "starting",
@@ -48,6 +50,19 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         body = {"status": "starting"} if scope["path"] == "/readyz" else {"errors": [TOLD]}
         response = JSONResponse(body, 503, {**headers, "Retry-After": str(RETRY_S)})
     await response(scope, receive, send)
+
+
+class Server(uvicorn.Server):
+    """Answers whoever it has accepted before it goes."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()  # the socket itself stays open in the parent, and with it what waits to be accepted
+        for _ in range(int(LINGER_S / STEP_S)):
+            await asyncio.sleep(STEP_S)  # before the first look, too: what was just accepted is not listed yet
+            if not self.server_state.connections:
+                break
+        await super().shutdown(sockets)
 
 
 class Starting:
@@ -89,7 +104,7 @@ def main(arguments: list[str]) -> None:
         **UVICORN,
     )
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(arguments[0]))])
+    Server(config).run(sockets=[socket.socket(fileno=int(arguments[0]))])
 
 
 def _end_with_parent() -> None:

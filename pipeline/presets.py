@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,9 +12,11 @@ from rich.console import Console
 from ..stages.errors import HairlineError, PictureError
 from ..stages.item import Output
 from ..stages.limits import Limits
+from ..stages.products.poster_template import is_template, read_template
 from ..stages.products.preset_files import BUILTIN, Preset, read_preset
 from ..stages.products.registry import PRODUCTS
-from ..stages.verdicts import Verdict
+from ..stages.products.verify.poster import check_poster
+from ..stages.verdicts import Verdict, judged
 from .fetch import fetch
 from .names import visible
 
@@ -40,7 +42,10 @@ def show_presets(names: Sequence[str], as_json: bool, console: Console) -> int:
 
 
 def verify_files(files: Sequence[str], name: str, as_json: bool, limits: Limits | None = None) -> int:
-    """Judges files by a preset's rules; a line of JSON or a few of text for each.
+    """Judges files by the rules of a preset or a poster template; a line of JSON or a few of text for each.
+
+    Args:
+        name: of one of Hairline's own, or a path. Of a poster the file alone is judged: what stands on it is a row's.
 
     Returns:
         0, or 3 if one fails.
@@ -48,9 +53,7 @@ def verify_files(files: Sequence[str], name: str, as_json: bool, limits: Limits 
     Raises:
         HairlineError: there is no such preset, or a file is not there.
     """
-    preset = preset_named(name)
-    chosen = PRODUCTS[preset.product]
-    product = chosen(chosen.Settings.model_validate({"preset": name}))
+    judge = _judge_of(name)
     failed = False
     for file in files:
         try:
@@ -59,11 +62,25 @@ def verify_files(files: Sequence[str], name: str, as_json: bool, limits: Limits 
             if error.reason != "too_many_bytes":
                 raise HairlineError(f"{file}: cannot be read: {error.detail or error.reason}") from error
             data = b""
-        verdict = product.verify(Output(data, file.rpartition("/")[2].rpartition(".")[2]), preset.product)
-        assert verdict is not None
+        verdict = judge(Output(data, file.rpartition("/")[2].rpartition(".")[2]))
         failed |= verdict.verdict == "fail"
         _print(file, verdict, as_json)
     return 3 if failed else 0
+
+
+def _judge_of(name: str) -> Callable[[Output], Verdict]:
+    if is_template(name):
+        canvas = read_template(name).data.canvas
+        return lambda made: judged("poster", name, check_poster(made.data, made.ext, canvas))
+    kind = preset_named(name).product
+    product = PRODUCTS[kind](PRODUCTS[kind].Settings.model_validate({"preset": name}))
+
+    def judge(made: Output) -> Verdict:
+        verdict = product.verify(made, kind)
+        assert verdict is not None, "whatever has presets is judged"
+        return verdict
+
+    return judge
 
 
 def preset_named(name: str) -> Preset:

@@ -16,7 +16,12 @@ def add(commands: Commands) -> None:
     presets.set_defaults(work=_presets)
     verify = commands.add_parser("verify", help="whether finished files keep the rules of a preset")
     verify.add_argument("files", nargs="+", metavar="FILE", help="paths or URLs of pictures")
-    verify.add_argument("--preset", required=True, metavar="NAME", help="one that `hairline presets` lists, or a file")
+    verify.add_argument(
+        "--preset",
+        required=True,
+        metavar="NAME",
+        help="one that `hairline presets` lists, a poster template, or a file",
+    )
     verify.add_argument("--json", action="store_true", help="a line of JSON for each file")
     verify.set_defaults(work=_verify)
     poster = commands.add_parser("poster", help="a poster for each row of a table, in this process")

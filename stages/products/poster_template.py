@@ -21,6 +21,7 @@ from ..errors import HairlineError, PictureError
 from .decorations import Fit, check_decoration
 from .fonts import Face, default_faces, digests, face_named
 from .lettering import Align, Style, Valign
+from .preset_files import is_file
 
 FOLDER = Path(__file__).parent / "templates"
 BUILTIN: dict[str, Path] = {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
@@ -189,6 +190,17 @@ def filled(text: str, values: dict[str, str]) -> str:
     return "".join(before + (values[name] if name else "") for before, name, _, _ in parts).strip()
 
 
+def is_template(name: str) -> bool:
+    """Whether a name or path means a template; one that cannot be read, or has no canvas, does not."""
+    if not is_file(name):
+        return name in BUILTIN
+    try:
+        data = Document(name, read_text(Path(name).expanduser()), ABOUT).data
+    except HairlineError:
+        return False
+    return isinstance(data, dict) and "canvas" in data
+
+
 def read_template(name: str) -> PosterTemplate:
     """A template by its path, or by the name of one that comes with Hairline, checked with all that it names.
 
@@ -197,7 +209,7 @@ def read_template(name: str) -> PosterTemplate:
     """
     if name in BUILTIN:
         path = BUILTIN[name]
-    elif "/" in name or name.endswith((".yaml", ".yml")):
+    elif is_file(name):
         path = Path(name).expanduser()
     else:
         near = did_you_mean(name, BUILTIN)
@@ -227,7 +239,8 @@ def template_as(name: str, digest: str) -> PosterTemplate:
 
 
 def _wrong(document: Document, key: Key, what: str) -> HairlineError:
-    return HairlineError(f"{document.location(key)}: {dotted(key)}: {what}")
+    at = f"{dotted(key)}: " if key else ""
+    return HairlineError(f"{document.location(key)}: {at}{what}")
 
 
 def _files(data: Template, document: Document, folder: Path) -> dict[str, bytes]:

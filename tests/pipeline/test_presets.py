@@ -40,6 +40,19 @@ def test_files_are_judged_one_by_one(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert wrong["white"]["value"] == 0 and wrong["white"]["bound"] == "at least 1"
 
 
+def test_posters_are_judged_by_their_template(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("title: own\ncanvas: [40, 30]\nsubjects: [{name: it, box: [0, 0, 9, 9]}]\n")
+    good, bad = tmp_path / "good.png", tmp_path / "bad.png"
+    good.write_bytes(file_of(np.zeros((30, 40, 3), np.uint8), icc_profile=srgb_profile()))
+    bad.write_bytes(file_of(np.zeros((30, 41, 3), np.uint8)))
+    assert main(["verify", str(good), str(bad), "--preset", str(own), "--json"]) == 3
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["preset"], first["verdict"]) == (str(own), "pass")
+    assert {check["name"] for check in second["checks"] if check["verdict"] == "fail"} == {"width", "profile"}
+    assert main(["verify", str(good), "--preset", "product_card"]) == 3  # of 1080 by 1080
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -63,7 +63,8 @@ def cut(
     tasks = [Task(source) for source in _sources(sources, output, job)]
     if correction and len(tasks) != 1:
         raise HairlineError(
-            f"--box, --keep and --drop are places in one picture, and these are {len(tasks)}: give that one alone"
+            f"--box, --keep, --drop, --strokes and --matte are of one picture, and these are {len(tasks)}: "
+            "give that one alone"
         )
     request = RequestSpec(tuple(job.stages["products"].products), correction=correction) if correction else None
     stages = tuple(job.stages.items())
@@ -78,6 +79,8 @@ def cut(
             batch = worker.start(tasks[start : start + BATCH])
             for work in batch:
                 work.item.request = request
+                if correction:
+                    work.item.done |= correction.answered("")
             worker.work(batch)
             for row in write_cut(worker, batch, earlier):
                 counts[row["status"]] += 1

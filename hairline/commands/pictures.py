@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..stages.errors import HairlineError
+from ..stages.errors import HairlineError, PictureError
 from .base import Commands, add_changes, add_download, console
 
 
@@ -26,6 +26,10 @@ def add(commands: Commands) -> None:
     ):
         told += "; pixels of the upright picture; may be repeated"
         cut.add_argument(f"--{name}", action="append", default=[], metavar=form, help=told)
+    cut.add_argument("--matte", metavar="PNG", help="the matte so far, or the cut-out: only what is touched changes")
+    cut.add_argument("--strokes", metavar="PNG", help="painted on nothing: white is kept, black is dropped")
+    told = "what is like a stroke and lies beside it is meant, too; else exactly what is painted"
+    cut.add_argument("--follow", action=argparse.BooleanOptionalAction, default=True, help=told)
     add_changes(cut)
     add_download(cut)
     cut.set_defaults(work=_cut)
@@ -49,6 +53,20 @@ def _cut(options: argparse.Namespace) -> int:
         )
     except ValueError as error:
         raise HairlineError(str(error)) from error
-    correction = Correction(*marks) if any(marks) else None
+    strokes, matte = _given(options.strokes, "--strokes"), _given(options.matte, "--matte")
+    correction = Correction(*marks, strokes, options.follow, matte) if any(marks) or strokes or matte else None
     products = options.product or ["cutout"]
     return cut_piped(options.sources, options.output, products, options.changes, console(), correction)
+
+
+def _given(uri: str | None, flag: str) -> bytes:
+    """The bytes of a file that an option names. Raises HairlineError: it cannot be read."""
+    from ..pipeline.fetch import fetch
+    from ..stages.limits import Limits
+
+    if not uri:
+        return b""
+    try:
+        return fetch(uri, Limits())[0]
+    except PictureError as error:
+        raise HairlineError(f"{flag} {uri}: cannot be read: {error.detail or error.reason}") from error

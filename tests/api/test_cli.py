@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from hairline.cli import main
@@ -313,6 +314,7 @@ def test_no_picture_is_sent_to_a_terminal(pictures: Path) -> None:
         (("--drop", "a,b"), "--drop: 'a,b' is not x,y"),
         (("--box", "1,2,3"), "--box: '1,2,3' is not x0,y0,x1,y1"),
         (("--keep=1,1",), "these are 4: give that one alone"),
+        (("--matte", "nowhere.png"), "--matte nowhere.png: cannot be read"),
     ],
 )
 def test_marks_that_cannot_be_read(
@@ -320,3 +322,17 @@ def test_marks_that_cannot_be_read(
 ) -> None:
     assert main(["cut", str(pictures), "-o", str(tmp_path / "out"), *marks, *QUICK]) == 2
     assert told in capsys.readouterr().err and not (tmp_path / "out" / "negative").exists()
+
+
+def test_a_matte_from_anywhere_is_mended_where_it_is_painted(tmp_path: Path) -> None:
+    picture, matte = np.full((60, 80, 3), 200, np.uint8), np.zeros((60, 80), np.uint8)
+    matte[10:50, 20:60] = 255
+    matte[20:30, 30:40] = 0
+    strokes = np.zeros((60, 80, 4), np.uint8)
+    strokes[18:32, 28:42] = 255
+    for name, pixels in (("picture", picture), ("matte", matte), ("strokes", strokes)):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), pixels)
+    marks = ["--matte", f"{tmp_path}/matte.png", "--strokes", f"{tmp_path}/strokes.png", "--no-follow"]
+    assert main(["cut", f"{tmp_path}/picture.png", "-o", f"{tmp_path}/out", "--product", "mask", *marks]) == 0
+    matte[20:30, 30:40] = 255
+    assert (cv2.imread(f"{tmp_path}/out/mask/picture.png.png", cv2.IMREAD_UNCHANGED) == matte).all()

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -31,7 +33,21 @@ Function = Callable[[Tensor], Tensor]
 Shape = tuple[int, ...]
 ENGINE = "HAIRLINE_ENGINE"  # `torch` in this variable of the environment: nothing is compiled
 KEPT = 32  # compiled networks in the cache, some ten megabytes each
-_frozen: WeakKeyDictionary[nn.Module, dict[tuple[str, Shape], Any]] = WeakKeyDictionary()
+_frozen: WeakKeyDictionary[nn.Module, Compiled] = WeakKeyDictionary()
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Compiled:
+    """What is known of a network that is ready.
+
+    Attributes:
+        parts: of it, that run in the precision of the device; empty: all of it.
+        requests: for each of its methods and each shape of image.
+    """
+
+    parts: tuple[nn.Module, ...]
+    requests: dict[tuple[str, Shape], list[Any]] = field(default_factory=dict)
 
 
 def ready(module: M, device: torch.device, *parts: nn.Module) -> M:
@@ -42,11 +58,15 @@ def ready(module: M, device: torch.device, *parts: nn.Module) -> M:
             where none are given.
     """
     if device.type == "cpu" and engine() != "torch":
-        _frozen[module] = {}
+        _frozen[module] = Compiled(parts)
     else:
-        for part in parts or (module,):
-            checkpoints.inference(part, device)
+        _for_torch(module, device, parts)
     return module.eval().requires_grad_(False)
+
+
+def _for_torch(module: nn.Module, device: torch.device, parts: tuple[nn.Module, ...]) -> None:
+    for part in parts or (module,):
+        checkpoints.inference(part, device)
 
 
 @lru_cache(maxsize=1)
@@ -63,6 +83,9 @@ def engine() -> str:
 def forward(function: Function, images: NDArray[np.uint8]) -> Tensor | None:
     """What a network that is `ready`, or a method of it, answers to images; None where it is not compiled.
 
+    A network that OpenVINO cannot take, because it has an operation that `recorded` does not know or because OpenVINO
+    does not load, is torch's from then on, and the log says so.
+
     Args:
         function: takes float32 [1, C, H, W], 0..1.
         images: uint8 [N, H, W, C].
@@ -74,9 +97,15 @@ def forward(function: Function, images: NDArray[np.uint8]) -> Tensor | None:
     if not isinstance(module, nn.Module) or (known := _frozen.get(module)) is None:
         return None
     key = getattr(function, "__name__", "forward"), images.shape[1:]
-    if key not in known:
-        known[key] = _requests(_compiled(module, *key))
-    return torch.from_numpy(_run(known[key], images))
+    if key not in known.requests:
+        try:
+            known.requests[key] = _requests(_compiled(module, *key))
+        except (NotImplementedError, ImportError) as error:
+            _log.warning("%s is computed by torch: %s", type(module).__name__, error)
+            del _frozen[module]
+            _for_torch(module, torch.device("cpu"), known.parts)
+            return None
+    return torch.from_numpy(_run(known.requests[key], images))
 
 
 def _run(requests: list[Any], images: NDArray[np.uint8]) -> NDArray[np.float32]:

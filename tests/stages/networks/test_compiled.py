@@ -129,6 +129,10 @@ def test_a_network_that_may_change_is_not_compiled() -> None:
     assert compiled.forward(network, pictures(1)) is None  # type: ignore[arg-type]
 
 
-def test_an_operation_that_is_not_known_is_named() -> None:
-    with pytest.raises(NotImplementedError, match=r"aten\.sort"):
-        forward_images(small().sorted, pictures(1), CPU)
+def test_torch_computes_what_has_an_unknown_operation(caplog: pytest.LogCaptureFixture) -> None:
+    network = small()
+    found = forward_images(network.sorted, pictures(2), CPU)
+    assert "Small is computed by torch: no node of OpenVINO for aten.sort" in caplog.text
+    assert next(network.parameters()).dtype == checkpoints.precision(CPU)
+    assert compiled.forward(network, pictures(1)) is None  # all of it is torch's now, in torch's precision
+    assert torch.equal(forward_images(network.sorted, pictures(2), CPU), found)

@@ -257,7 +257,7 @@ def main() -> int:
     result = {"core_seconds": round(total, 4), "product": args.product, "engine": compiled.engine()}
     result |= {"gflops": round(multiplied / 1e9), "gbytes_per_s": round(copied / 1e9, 1)}
     result |= {"steps_ms": {k: round(v, 2) for k, v in found.items()}, "networks": nets + files}
-    return record(result, f"limit-{compiled.engine()}")
+    return record(result, f"limit-{compiled.engine().split()[0]}")
 
 
 if __name__ == "__main__":

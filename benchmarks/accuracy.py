@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 import cv2
 import numpy as np
 from group_lists import believed
+from record import record
 
 from hairline.evaluation import boxes as b
 from hairline.evaluation import labels, matte
@@ -341,8 +342,7 @@ def main() -> int:
     if "no_subject" in result:
         result["confidence_spearman"] = result["no_subject"].pop("confidence_spearman")
     pool().shutdown()
-    print(json.dumps(result))
-    return 0
+    return record(result)
 
 
 if __name__ == "__main__":

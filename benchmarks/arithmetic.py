@@ -12,7 +12,6 @@ says what it really takes, for --card-ms. Prices are those of a price file. Ends
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from large_catalog import measure as measure_driver
+from record import record
 from stage_times import PEAK, Measured, measured, on_card
 
 from hairline.cluster.card_types import card_types, shares
@@ -153,8 +153,7 @@ def main() -> int:
             both = f"{other['hours']:,.1f} h, {other['cost_per_1000_pictures']:.3f}"
             say(f"  at {share:.0%} of the card's peak", both, f"hours, {took['currency']} for 1,000 pictures")
         figures = driver(args, Path(made, "driver"))
-    print(json.dumps({"workers": workers, "nodes": nodes, **took, **figures}))
-    return 0
+    return record({"workers": workers, "nodes": nodes, **took, **figures})
 
 
 if __name__ == "__main__":

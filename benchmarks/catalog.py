@@ -29,6 +29,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
 from command import hairline_run  # noqa: E402
 from large_catalog import measure  # noqa: E402
 from offline import proportional_mib  # noqa: E402
+from record import record  # noqa: E402
 
 from zoo import Expectation, write_catalog  # noqa: E402
 
@@ -134,14 +135,13 @@ def main() -> int:
             for line in lines[:20]:
                 print(f"wrong {name}: {line}")
         result["large"] = [measure(200_000 if args.quick else 1_000_000, Path(folder))]
-        print(json.dumps({**result, "wrong": {name: len(lines) for name, lines in wrong.items()}}))
+        record({**result, "wrong": {name: len(lines) for name, lines in wrong.items()}})
     return int(any(wrong.values()))
 
 
 def large_catalog(sizes: list[int]) -> int:
     with tempfile.TemporaryDirectory(prefix="hairline-large-") as folder:
-        print(json.dumps({"large": [measure(rows, Path(folder)) for rows in sizes]}))
-    return 0
+        return record({"large": [measure(rows, Path(folder)) for rows in sizes]}, "catalog-rows")
 
 
 def _s3() -> fs.S3FileSystem:

@@ -32,6 +32,9 @@ from hairline.stages.item import Item
 from hairline.stages.networks import compiled
 from hairline.stages.products import encode
 
+sys.path.insert(0, str(Path(__file__).parent))
+from record import record
+
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "serve" / "page" / "samples"
 BASELINE = Path(__file__).with_name("counts.json")
@@ -110,7 +113,7 @@ def main() -> int:
     lines = grown(now, json.loads(BASELINE.read_text()))
     for line in lines:
         print(line)
-    print(json.dumps(now))
+    record(now)
     return int(bool(lines))
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib.util
-import json
 import pickle
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from hairline.cluster.nodes import cores
 sys.path.insert(0, str(Path(__file__).parent))
 from command import hairline_run
 from pictures import make
+from record import ratios, record, spread
 
 BATCH = 8
 WAYS = ("hairline", "naive", "one-pool", "curator", "xenna")
@@ -215,19 +215,18 @@ def main() -> int:
                 result = measure(way, base / "catalog", base / f"{way}{k}")
                 found[way].append(result)
                 print(f"{way}: {result['rate']:.2f} pictures/s, {result['wall_s']:.0f} s in all", flush=True)
-    ours = float(np.mean([each["rate"] for each in found["hairline"]])) if "hairline" in found else float("nan")
+    ours = [each["rate"] for each in found.get("hairline", [])]
     summary = {
         way: {
-            "pictures_per_s": [round(each["rate"], 2) for each in results],
-            "wall_s": [round(each["wall_s"], 1) for each in results],
-            "ours_is_times": round(ours / float(np.mean([each["rate"] for each in results])), 2),
+            "pictures_per_s": spread([each["rate"] for each in results]),
+            "wall_s": spread([each["wall_s"] for each in results], 1),
+            **({"ours_is_times": ratios(ours, [each["rate"] for each in results])} if ours else {}),
             "products": results[0]["products"],
             "same_bytes": results[0]["digest"] == found[ways[0]][0]["digest"],
         }
         for way, results in found.items()
     }
-    print(json.dumps({"pictures": args.pictures, "cores": cores(), **summary}))
-    return 0
+    return record({"pictures": args.pictures, "cores": cores(), **summary})
 
 
 if __name__ == "__main__":

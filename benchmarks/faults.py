@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(1, str(Path(__file__).parents[1] / "tests"))
 from command import hairline_run
 from pictures import make
+from record import record
 
 from failing_s3 import Answer, FailingS3, Request
 from hairline.pipeline.ledger import SCHEMA, Ledger
@@ -278,7 +279,7 @@ def main() -> int:
             found = run_all(bench, wanted, args.times or (1 if args.quick else 3))
     print(table(found))
     sums = {key: sum(row[key] for row in found) for key in ("lost", "duplicated", "different_files")}
-    print(json.dumps({"runs": len(found), **sums, "as_told": all(row["as_told"] for row in found)}))
+    record({"runs": len(found), **sums, "as_told": all(row["as_told"] for row in found)})
     return int(any(sums.values()) or not all(row["as_told"] for row in found))
 
 

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from record import record
 
 from hairline.cluster.nodes import this_machine
 from hairline.configs.fingerprint import fingerprint, ingredients
@@ -206,8 +207,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="hairline-large-") as made:
         folder = Path(args.keep or made)
         folder.mkdir(parents=True, exist_ok=True)
-        print(json.dumps({"runs": [measure(rows, folder) for rows in sizes]}))
-    return 0
+        return record({"runs": [measure(rows, folder) for rows in sizes]})
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ once, against the rate at which it copies memory. The larger of both is the limi
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -27,6 +26,7 @@ import cv2
 import numpy as np
 import torch
 from pictures import make
+from record import record
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -256,8 +256,8 @@ def main() -> int:
         print("| " + " | ".join(str(cell) for cell in cells) + " |")
     result = {"core_seconds": round(total, 4), "product": args.product, "engine": compiled.engine()}
     result |= {"gflops": round(multiplied / 1e9), "gbytes_per_s": round(copied / 1e9, 1)}
-    print(json.dumps(result | {"steps_ms": {k: round(v, 2) for k, v in found.items()}, "networks": nets + files}))
-    return 0
+    result |= {"steps_ms": {k: round(v, 2) for k, v in found.items()}, "networks": nets + files}
+    return record(result, f"limit-{compiled.engine().split()[0]}")
 
 
 if __name__ == "__main__":

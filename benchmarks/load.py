@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import select
 import signal
 import subprocess
@@ -189,9 +188,3 @@ def metrics(url: str) -> dict[str, float]:
     with urlopen(f"{url}/metrics", timeout=10) as answer:
         lines = answer.read().decode().splitlines()
     return {name: float(number) for name, _, number in (line.rpartition(" ") for line in lines if line[:1] != "#")}
-
-
-def last_line(facts: dict[str, object]) -> int:
-    """Prints the line that every benchmark ends with."""
-    print(json.dumps(facts))
-    return 0

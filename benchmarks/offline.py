@@ -29,6 +29,7 @@ from hairline.cluster.nodes import cores
 sys.path.insert(0, str(Path(__file__).parent))
 from command import hairline_run
 from pictures import make
+from record import ratios, record, spread
 
 BATCH = 16
 
@@ -186,20 +187,19 @@ def main() -> int:
     count = args.pictures // rounds * rounds
     result = {
         "pictures": count,
-        "pictures_per_s": round(float(np.mean(rates["pipeline"])), 3),
+        "pictures_per_s": spread(rates["pipeline"]),
         "peak_mib": round(max(run["peak_mib"] for run in runs)),
         "cold_s": round(float(np.mean([run["throughput"][0][0] for run in runs])), 1),
     }
     if not args.pipeline_only:
         result |= {
-            "bare_pictures_per_s": round(float(np.mean(rates["bare"])), 3),
-            "ratio_to_bare": round(float(np.mean(rates["pipeline"]) / np.mean(rates["bare"])), 3),
+            "bare_pictures_per_s": spread(rates["bare"]),
+            "ratio_to_bare": ratios(rates["pipeline"], rates["bare"]),
             "core_seconds_per_picture": round(processor / count, 3),
             "stage_seconds": {name: round(value / count, 4) for name, value in seconds.items()},
             "ok": ok,
         }
-    print(json.dumps(result))
-    return 0
+    return record(result)
 
 
 if __name__ == "__main__":

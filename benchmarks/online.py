@@ -19,9 +19,10 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from load import CORES, closed, last_line, metrics, open_loop, percentile, rss_mib, service
+from load import CORES, closed, metrics, open_loop, percentile, rss_mib, service
 from offline import bare
 from pictures import make
+from record import ratios, record, spread
 
 
 def in_process(paths: list[str], results: mp.Queue) -> None:
@@ -97,17 +98,17 @@ def main() -> int:
     goodput = len(done) / max(overload, last)
     statuses = over.statuses()
     bad = {k: v for k, v in (one.statuses() | many.statuses() | statuses).items() if k not in (200, 422, 429)}
-    return last_line(
+    return record(
         {
             "p50_ratio": round(statistics.median(served) / statistics.median(single), 3),
-            "throughput_ratio": round(sum(rates["service"]) / sum(rates["bare"]), 3),
+            "throughput_ratio": ratios(rates["service"], rates["bare"]),
             "goodput_ratio": round(goodput / rates["service"][-1], 3),
             "rejected_p99_ms": round(1000 * percentile(over.latencies(429), 0.99), 1),
             "errors_5xx": sum(v for k, v in bad.items() if k >= 500 or k == 0),
             "p50_s": round(statistics.median(served), 3),
             "p50_in_process_s": round(statistics.median(single), 3),
-            "pictures_per_s": round(rates["service"][-1], 3),
-            "bare_pictures_per_s": round(rates["bare"][-1], 3),
+            "pictures_per_s": spread(rates["service"]),
+            "bare_pictures_per_s": spread(rates["bare"]),
             "overload": {str(k): v for k, v in sorted(statuses.items())},
             "overload_p99_s": round(percentile(over.latencies(), 0.99), 2),
             "rss_mib_before_after": [round(before), round(after)],

@@ -24,8 +24,9 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).parent))
-from load import CORES, Found, closed, last_line, metrics, percentile, service
+from load import CORES, Found, closed, metrics, percentile, service
 from pictures import make
+from record import record
 
 from hairline.configs.documents import find_config
 from hairline.stages.checkpoints import FOLDER
@@ -101,7 +102,7 @@ def main() -> int:
         "answers_in_update": answers.counts,
         "mixed_answers": answers.mixed,
     }
-    last_line(facts)
+    record(facts)
     return int(bool(facts["failed_under_kills"] or facts["failed_in_update"] or facts["mixed_answers"]))
 
 

@@ -18,8 +18,9 @@ import requests
 
 sys.path.insert(0, str(Path(__file__).parent))
 from command import hairline_run
-from load import CORES, last_line, service
+from load import CORES, service
 from pictures import make
+from record import record
 
 PRODUCTS = ("mask", "cutout")
 
@@ -53,7 +54,7 @@ def main() -> int:
                 found = list(threads.map(same, paths))
         cut = sum(1 for path in paths if (base / "out" / "mask" / f"{path.relative_to(base / 'in')}.png").exists())
     different = {product: sum(not each[product] for each in found) for product in PRODUCTS}
-    last_line({"pictures": len(paths), "cut_out": cut, "different": different})
+    record({"pictures": len(paths), "cut_out": cut, "different": different})
     return int(any(different.values()))
 
 

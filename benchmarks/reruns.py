@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from command import hairline_run
 from pictures import make
+from record import record
 
 KEEP = "restart_at=[fine, products]"
 CHANGES = {  # what changed -> the settings of that run
@@ -66,7 +66,7 @@ def main() -> int:
             share = round(again / fresh, 3)
             found[what] = {"rerun_s": round(again, 1), "fresh_s": round(fresh, 1), "share": share, "same_bytes": same}
             print(f"{what} changed: {again:.1f} s, a fresh run {fresh:.1f} s", flush=True)
-    print(json.dumps(found))
+    record(found)
     return 0 if equal else 1
 
 

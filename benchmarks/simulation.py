@@ -17,7 +17,6 @@ what a batch takes of it, and Ray's. Exit 1 if less than 80% was done, or a row 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import pickle
 import sys
@@ -33,6 +32,7 @@ from typing import Any
 
 import psutil
 import pyarrow as pa
+from record import record
 
 HERE = Path(__file__).resolve().parent
 PER_PROCESS = 8  # virtual workers of one process
@@ -201,7 +201,7 @@ def main() -> int:
         seconds = dict(zip(POOLS, args.seconds or measured_seconds(Path(made, "pictures")), strict=True))
         print(" ".join(f"{pool}: {spent * 1000:.1f} ms" for pool, spent in seconds.items()), flush=True)
         found = simulate(args, seconds, Path(made))
-    print(json.dumps({**found, "pool_ms": {pool: round(spent * 1000, 2) for pool, spent in seconds.items()}}))
+    record({**found, "pool_ms": {pool: round(spent * 1000, 2) for pool, spent in seconds.items()}})
     return int(found["kept_up"] < LEAST or found["lost"] != 0)
 
 

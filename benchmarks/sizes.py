@@ -12,7 +12,6 @@ smallest one.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -26,6 +25,8 @@ import yaml
 HERE = Path(__file__).resolve().parent
 TESTS = str(HERE.parent / "tests")
 sys.path.insert(1, TESTS)
+from record import record  # noqa: E402
+
 from kit import jpeg  # noqa: E402
 
 APART = 0.1
@@ -71,7 +72,7 @@ def main() -> int:
     seconds = {size: round(statistics.median(each for each, _ in runs), 3) for size, runs in found.items()}
     in_all = {size: round(statistics.median(each for _, each in runs), 3) for size, runs in found.items()}
     apart = max(seconds.values()) / min(seconds.values()) - 1
-    print(json.dumps({"seconds": seconds, "in_all": in_all, "apart": round(apart, 3)}))
+    record({"seconds": seconds, "in_all": in_all, "apart": round(apart, 3)})
     return int(apart > APART and not args.quick)
 
 

@@ -22,8 +22,9 @@ import aiohttp
 import psutil
 
 sys.path.insert(0, str(Path(__file__).parent))
-from load import CORES, Service, last_line, metrics, rss_mib, service, title
+from load import CORES, Service, metrics, rss_mib, service, title
 from pictures import make
+from record import record
 
 SAMPLE_S = 2.0
 ASKS = (  # route, fields
@@ -111,7 +112,7 @@ def main() -> int:
     for name, (part, mib) in sorted(grown.items(), key=lambda each: -each[1][1]):
         print(f"{part:+7.1%}  {mib:5} MiB  {name}")
     worst = max(part for part, mib in grown.values())
-    return last_line(
+    return record(
         {
             "seconds": seconds,
             "requests": sum(statuses.values()),

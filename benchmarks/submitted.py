@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
-import json
 import os
 import shlex
 import subprocess
@@ -30,6 +29,7 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parent))
 from command import free_port
 from pictures import make
+from record import record
 
 from hairline.pipeline.ledger import SCHEMA, Ledger
 from hairline.pipeline.storage import Folder
@@ -118,7 +118,7 @@ def main() -> int:
     differ = [id for id in rows.keys() | own_rows.keys() if rows.get(id) != own_rows.get(id)]
     other = [name for name in files.keys() | own_files.keys() if files.get(name) != own_files.get(name)]
     found = {"entrypoint": entrypoint, "rows": len(rows), "rows_alone": len(own_rows), "rows_differ": differ[:5]}
-    print(json.dumps({**found, "products": len(files), "products_differ": other[:5]}))
+    record({**found, "products": len(files), "products_differ": other[:5]})
     return 1 if differ or other or not rows else 0
 
 

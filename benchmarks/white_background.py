@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from record import record
 
 from hairline.stages.decode.colours import srgb_profile
 from hairline.stages.item import Item
@@ -303,7 +303,7 @@ def main() -> None:
     rng = np.random.default_rng(7)
     figures = against_truth(30 if given.quick else 300, rng)
     correct, each = (24, 3) if given.quick else tuple(CASES.values())
-    print(json.dumps({**figures, **verifier(correct, each, rng, given.sheets)}))
+    record({**figures, **verifier(correct, each, rng, given.sheets)})
 
 
 if __name__ == "__main__":

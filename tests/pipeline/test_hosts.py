@@ -31,9 +31,10 @@ def can_make_hosts() -> bool:
 
 
 @pytest.mark.skipif(not can_make_hosts(), reason="network namespaces are not possible here")
-def test_a_host_that_is_switched_off_loses_and_doubles_nothing() -> None:
+def test_a_host_that_is_switched_off_loses_and_doubles_nothing(tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "benchmarks/hosts.py"), "--quick", "--number", "9"]
     environ = {name: value for name, value in os.environ.items() if name != "HAIRLINE_S3_ENDPOINT"}
+    environ["HAIRLINE_RESULTS"] = str(tmp_path)
     done = subprocess.run(command, capture_output=True, text=True, timeout=1800, env=environ)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])

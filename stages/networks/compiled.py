@@ -180,6 +180,6 @@ def _code() -> bytes:
 
 @lru_cache(maxsize=1)
 def _core() -> Any:
-    import openvino as ov
+    from .openvino_api import ov
 
     return ov.Core()

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-import openvino as ov
 import torch
-from openvino import opset13 as op
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from .openvino_api import op, ov
 
 aten = torch.ops.aten
 Node: TypeAlias = Any  # of OpenVINO: a node with one output

@@ -25,7 +25,7 @@ FOLDERS: dict[str, list[str]] = {
     "evaluation": [],
     "pipeline": ["demo", "delta", "iceberg"],
     "serve": [],
-    "stages": ["models", "heic", "formats", "poster", "openvino"],
+    "stages": ["models", "heic", "formats", "poster"],
     "training": ["training"],
     "examples": ["dev"],
     "benchmarks": ["dev", "training", "peers"],

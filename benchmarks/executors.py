@@ -16,10 +16,10 @@ import argparse
 import hashlib
 import importlib.util
 import pickle
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ import numpy as np
 from hairline.cluster.nodes import cores
 
 sys.path.insert(0, str(Path(__file__).parent))
-from command import hairline_run
+from command import finished, hairline_run
 from pictures import make
 from record import ratios, record, spread
 
@@ -177,15 +177,22 @@ def work(way: str, catalog: Path, output: Path) -> None:
 
 
 def measure(way: str, catalog: Path, output: Path) -> dict[str, Any]:
-    """Runs one way and reads from its products how fast they came; `digest` is of all of them."""
+    """Runs one way and tells how fast it was, see `timed`."""
     command = [sys.executable, __file__, "--work", way, str(catalog), str(output)]
-    if way == "hairline":
-        command = hairline_run(catalog, output)
+    return timed(hairline_run(catalog, output) if way == "hairline" else command, output)
+
+
+def timed(command: list[str], output: Path, environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Runs a command and reads from its products, `cutout/**.png`, how fast they came; `digest` is of all of them.
+
+    Args:
+        environ: variables of the environment that are set for it.
+    """
     started = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = finished(command, environ)
     wall = time.perf_counter() - started
     if done.returncode not in (0, 3):
-        sys.exit(f"{way} ended with {done.returncode}:\n{done.stderr[-3000:]}")
+        sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-3000:]}")
     files = sorted((path for path in output.joinpath("cutout").rglob("*.png")), key=lambda path: path.stat().st_mtime)
     times = np.array([path.stat().st_mtime for path in files])
     low, high = np.interp([0.1 * len(times), 0.9 * len(times)], np.arange(len(times)), times)

@@ -27,7 +27,7 @@ import numpy as np
 from hairline.cluster.nodes import cores
 
 sys.path.insert(0, str(Path(__file__).parent))
-from command import hairline_run
+from command import end, exits_when_stopped, hairline_run
 from pictures import make
 from record import ratios, record, spread
 
@@ -80,7 +80,8 @@ def bare(paths: list[Path], output: Path, workers: int) -> dict:
     """The bare loop over the paths: rate, processor seconds and seconds by stage."""
     context = mp.get_context("spawn")
     tasks, results = context.Queue(), context.Queue()
-    processes = [context.Process(target=bare_worker, args=(tasks, results, str(output))) for _ in range(workers)]
+    given = (tasks, results, str(output))
+    processes = [context.Process(target=bare_worker, args=given, daemon=True) for _ in range(workers)]
     for process in processes:
         process.start()
     for _ in processes:
@@ -113,11 +114,15 @@ def bare(paths: list[Path], output: Path, workers: int) -> dict:
 def pipeline(catalog: Path, output: Path, workers: int) -> dict:
     """`hairline run` over the catalog: what its run file says, and the peak memory of all its processes."""
     command = hairline_run(catalog, output, "--set", f"pools.0.workers={workers}")
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=pipe, text=True, start_new_session=True)
     peak = [0.0]
     watcher = threading.Thread(target=_watch, args=(process, peak), daemon=True)
     watcher.start()
-    _, errors = process.communicate()
+    try:
+        _, errors = process.communicate()
+    finally:
+        end(process)
     if process.returncode not in (0, 3):
         sys.exit(f"hairline run ended with {process.returncode}:\n{errors[-2000:]}")
     run = json.loads(max((output / "runs").glob("*.json")).read_text())
@@ -161,6 +166,7 @@ def main() -> int:
     parser.add_argument("--pipeline-only", action="store_true", help="for peak memory: no bare loop, one round")
     parser.add_argument("--distinct", type=int, help="different pictures; the others are links to them (default: all)")
     args = parser.parse_args()
+    exits_when_stopped()
     with tempfile.TemporaryDirectory(prefix="hairline-offline-") as folder:
         base = Path(folder)
         rounds = 1 if args.pipeline_only else args.rounds

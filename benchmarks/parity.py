@@ -8,7 +8,6 @@ Ends with one line of JSON.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from pathlib import Path
 import requests
 
 sys.path.insert(0, str(Path(__file__).parent))
-from command import hairline_run
+from command import finished, hairline_run
 from load import CORES, service
 from pictures import make
 from record import record
@@ -34,7 +33,7 @@ def main() -> int:
         base = Path(folder)
         paths = make(base / "in", args.pictures or (20 if args.quick else 200), seed=7)
         command = hairline_run(base / "in", base / "out", "--set", f"products=[{', '.join(PRODUCTS)}]")
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = finished(command)
         if done.returncode not in (0, 3):
             sys.exit(done.stderr[-2000:])
         print(f"run: {len(paths)} pictures", flush=True)

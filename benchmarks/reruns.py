@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from command import hairline_run
+from command import finished, hairline_run
 from pictures import make
 from record import record
 
@@ -33,7 +32,7 @@ def run(catalog: Path, output: Path, *settings: str) -> float:
     """One run; its wall time with everything, seconds."""
     more = [word for setting in settings for word in ("--set", setting)]
     started = time.perf_counter()
-    done = subprocess.run(hairline_run(catalog, output, *more), capture_output=True, text=True)
+    done = finished(hairline_run(catalog, output, *more))
     if done.returncode not in (0, 3):
         sys.exit(f"hairline run ended with {done.returncode}:\n{done.stderr[-2000:]}")
     return time.perf_counter() - started

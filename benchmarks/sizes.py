@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ import yaml
 HERE = Path(__file__).resolve().parent
 TESTS = str(HERE.parent / "tests")
 sys.path.insert(1, TESTS)
+from command import finished  # noqa: E402
 from record import record  # noqa: E402
 
 from kit import jpeg  # noqa: E402
@@ -39,10 +39,10 @@ def run(catalog: Path, output: Path, pictures: int) -> tuple[float, float]:
     job = {"input": str(catalog), "output": str(output), "products": ["negative"], "pools": [pool]}
     file = output.with_suffix(".yaml")
     file.write_text(yaml.safe_dump(job, sort_keys=False))
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([TESTS, os.environ.get("PYTHONPATH", "")])}
+    environ = {"PYTHONPATH": os.pathsep.join([TESTS, os.environ.get("PYTHONPATH", "")])}
     started = time.perf_counter()
     command = [sys.executable, "-m", "hairline", "run", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environ)
+    done = finished(command, environ)
     took = time.perf_counter() - started
     times = sorted(path.stat().st_mtime for path in output.joinpath("negative").rglob("*.png"))
     if done.returncode or len(times) != pictures:

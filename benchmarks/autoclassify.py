@@ -6,9 +6,8 @@ Heads on cached features are cheap, so each figure is that of several seeds. `ca
 `clothing` are not. Flips are drawn evenly over the other classes, or, structured, between the two classes that heads
 confuse most. Every draw has the number of its seed, so that a second call finds the same.
 
-What is kept in --out: the prepared data sets, `figures.json`, and `curves.csv`, the precision and recall of found label
-errors at every rank, for each data set, way of flipping, detector and seed; `--plot` draws them. Ends with one line of
-JSON.
+What is kept in --out: the prepared data sets and `curves.csv`, the precision and recall of found label errors at every
+rank, for each data set, way of flipping, detector and seed; `--plot` draws them. Ends with one line of JSON.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import optuna
+from record import record
 from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
@@ -259,10 +259,9 @@ def main() -> None:
         print(kind, json.dumps(found, indent=1), flush=True)
     with open(options.out / "curves.csv", "w", newline="") as file:
         csv.writer(file).writerows([("data", "flips", "detector", "seed", "recall", "precision"), *points])
-    (options.out / "figures.json").write_text(json.dumps({"each": options.each, **figures}, indent=1) + "\n")
     if options.plot:
         plot(points, figures, options.plot)
-    print(json.dumps({"each": options.each, **figures}))
+    record({"each": options.each, **figures})
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
@@ -172,6 +173,34 @@ def known(folder: Path, columns: Sequence[str], uris: pa.ChunkedArray | None = N
     paths = sorted(folder.glob("*.parquet"))
     tables = [pq.read_table(path, columns=list(columns), filters=chosen) for path in paths]
     return pa.concat_tables(tables) if tables else FACTS.empty_table().select(list(columns))
+
+
+def features(folder: Path, start: str, pictures: pa.Table) -> NDArray[np.float16]:
+    """What an encoder says of pictures, [N, P], in their order. Read file by file: they are in memory once.
+
+    Args:
+        folder: where the files are; what they hold of other pictures is passed over.
+        start: one of `STARTS`.
+        pictures: columns uri and etag.
+
+    Raises:
+        HairlineError: pictures were examined without that encoder.
+    """
+    column = f"features_{start}"
+    place = {version: row for row, version in enumerate(_versions(pictures).to_pylist())}
+    found, there = np.empty((len(pictures), FEATURES), np.float16), np.zeros(len(pictures), bool)
+    for path in sorted(folder.glob("*.parquet")):
+        part = pq.read_table(path, columns=["uri", "etag", column], filters=pc.field(column).is_valid())
+        rows = np.array([place.get(version, -1) for version in _versions(part).to_pylist()], np.int64)
+        values = part[column].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, FEATURES)
+        found[rows[rows >= 0]] = values[rows >= 0]
+        there[rows[rows >= 0]] = True
+    if not there.all():
+        raise HairlineError(
+            f"{folder}: {(~there).sum()} pictures were examined without the encoder {start}; name the --encoders of "
+            "before, or give another folder"
+        )
+    return found
 
 
 def _versions(table: pa.Table) -> pa.ChunkedArray:

@@ -54,8 +54,7 @@ class Prepared:
 
     def features(self, start: str) -> NDArray[np.float16]:
         """What an encoder says of the pictures, [N, P]."""
-        facts = _aligned(examine.known(self.output / FACTS, ["uri", "etag", f"features_{start}"]), self.table)
-        return _matrix(facts[f"features_{start}"])
+        return examine.features(self.output / FACTS, start, self.table)
 
     def thumbnails(self, rows: Sequence[int] | NDArray[np.int64]) -> list[bytes]:
         """Small copies of some pictures, JPEG, in the order of the rows."""
@@ -88,8 +87,8 @@ def prepare(
         output / DATASET, {"dataset": dataset, "labels": labels, "ordered": bool(order), "starts": list(starts)}
     )
     examine.examine(listed, output / FACTS, starts, lambda done, of: tell(f"examined {done:,} of {of:,} pictures"))
-    known = examine.known(output / FACTS, [name for name in examine.FACTS.names if name != "thumbnail"])
-    facts = _aligned(known, listed)
+    small = [name for name in examine.FACTS.names if name != "thumbnail" and not name.startswith("features_")]
+    facts = _aligned(examine.known(output / FACTS, small), listed)
     table, figures = _judge(dataset, output, listed, facts, starts[0])
     files.write_table(output / PICTURES, table)
     files.write(output / CARD, data_card(dataset, labels, table, figures))
@@ -153,8 +152,8 @@ def _judge(
     counts.update(labels[kept].tolist())
     check_counts(dataset, counts, "different readable pictures")
     used = facts.take(pa.array(kept))
-    looks = duplicates.Looks(used["phash"].to_numpy(), _matrix(used[f"features_{start}"]))
-    numbers = duplicates.groups(looks)
+    features = examine.features(output / FACTS, start, used)
+    numbers = duplicates.groups(duplicates.Looks(used["phash"].to_numpy(), features))
     check_groups(dataset, labels[kept], numbers)
     uris = listed["uri"].to_pylist()
     parts, leaked = _split(output, [uris[i] for i in kept], labels[kept].tolist(), numbers, listed.take(pa.array(kept)))
@@ -240,10 +239,3 @@ def _aligned(facts: pa.Table, listed: pa.Table) -> pa.Table:
     place = {key: row for row, key in enumerate(zip(facts["uri"].to_pylist(), facts["etag"].to_pylist(), strict=True))}
     rows = [place[key] for key in zip(listed["uri"].to_pylist(), listed["etag"].to_pylist(), strict=True)]
     return facts.take(pa.array(rows, pa.int64())).combine_chunks()
-
-
-def _matrix(column: pa.ChunkedArray) -> NDArray[np.float16]:
-    """A column of lists of one length as [N, P]."""
-    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    found: NDArray[np.float16] = flat.reshape(len(column), -1)
-    return found

@@ -48,8 +48,10 @@ def _every_class_everywhere(
     labels: Sequence[str], groups: NDArray[np.int64], parts: list[str], settled: Sequence[str]
 ) -> list[str]:
     """Gives a part in which a class is missing its smallest group from the part that has most groups of that class."""
-    for label in sorted(set(labels)):
-        mine = [i for i, name in enumerate(labels) if name == label]
+    of_label: dict[str, list[int]] = {}
+    for i, label in enumerate(labels):
+        of_label.setdefault(label, []).append(i)
+    for _, mine in sorted(of_label.items()):
         for missing in ("train", "val", "test"):
             by_part: dict[str, dict[int, int]] = {"train": {}, "val": {}, "test": {}}
             for i in mine:

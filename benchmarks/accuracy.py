@@ -34,7 +34,7 @@ from hairline.stages.fine import FineStage
 from hairline.stages.imaging.guided import upsample
 from hairline.stages.imaging.rough import crop_of as mask_as_crop
 from hairline.stages.item import CoarseCrop, Item
-from hairline.stages.networks.quality import DEFECTS
+from hairline.stages.networks.quality import CLASSES, DEFECTS
 from hairline.training import validation as v
 from hairline.training.parallel import parallel_map, pool, stage
 
@@ -65,7 +65,7 @@ def other(name: str) -> dict[str, str]:
     return {"weights": path} if path else {}
 
 
-def facts(picture: v.Picture, name: str, **options: float) -> Item:
+def facts(picture: v.Picture, name: str, **options: float | str) -> Item:
     """What a stage finds out about a picture, without its pixels."""
     item = picture.item()
     stage(name, **options).process([item])
@@ -224,7 +224,7 @@ def answer(picture: v.Picture, item: Item, label: str) -> b.Answer:
 
 
 def quality_figures(quick: bool, sheets: Path | None) -> Figures:
-    look = partial(facts, name="filter")
+    look = partial(facts, name="filter", quality_weights=other("quality").get("weights", ""))
     pictures = v.spoiled(60 if quick else 500)
     judged = parallel_map(look, pictures)
     auc = {}
@@ -232,15 +232,21 @@ def quality_figures(quick: bool, sheets: Path | None) -> Figures:
         known = [k for k, p in enumerate(pictures) if p.severities[defect] >= 0 and defect in judged[k].quality]
         severity = np.array([pictures[k].severities[defect] for k in known])
         auc[defect] = round(labels.auc(np.array([judged[k].quality[defect] for k in known]), severity >= 2), 4)
-    classes = label_figures([item.quality["class"] for item in judged], [p.severities["class"] for p in pictures])
+    classes = label_figures([overall(item) for item in judged], [p.severities["class"] for p in pictures])
     alarms = {}
     for name, correct in (("white", v.on_white(20 if quick else 200)), ("photographs", some(v.photographs(), quick))):
         alarms[name] = mean([item.reason not in ("", "too_small") for item in parallel_map(look, correct)])
     return {"auc": auc, "false_alarms": alarms, **{k: classes[k] for k in ("accuracy", "macro_f1", "kappa")}}
 
 
+def overall(item: Item) -> int:
+    """The overall class, 0 (good) to 3 (bad); where weights of grades are judged, the median of these."""
+    grades = [item.quality[f"grade_{name}"] for name in CLASSES if f"grade_{name}" in item.quality]
+    return int((np.cumsum(grades) < 0.5).sum()) if grades else int(item.quality["class"])
+
+
 def classify_figures(quick: bool, sheets: Path | None) -> Figures:
-    ask = partial(facts, name="classify")
+    ask = partial(facts, name="classify", **other("classify"))
     pictures = v.of_category(*((4, 3) if quick else (40, 24)))
     items = parallel_map(ask, pictures)
     figures: Figures = {}
@@ -331,7 +337,13 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="an eighth of the pictures: to see that it works")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="some of the figures")
     parser.add_argument("--sheets", type=Path, metavar="DIR", help="pictures and mattes side by side, as PNG")
-    parser.add_argument("--weights", nargs="+", default=[], metavar="STAGE=PATH", help="others, of coarse, fine")
+    parser.add_argument(
+        "--weights",
+        nargs="+",
+        default=[],
+        metavar="STAGE=PATH",
+        help="others, of coarse, fine, classify; of quality: grades, whose median is the overall class",
+    )
     args = parser.parse_args()
     os.environ[WEIGHTS] = json.dumps(dict(given.split("=", 1) for given in args.weights))
     result: Figures = {}

@@ -4,7 +4,10 @@
 
 Heads on cached features are cheap, so each figure is that of several seeds. `categories` are far apart, sorts of
 `clothing` are not. Flips are drawn evenly over the other classes, or, structured, between the two classes that heads
-confuse most. Ends with one line of JSON.
+confuse most. Every draw has the number of its seed, so that a second call finds the same.
+
+What is kept in --out: the prepared data sets and `curves.csv`, the precision and recall of found label errors at every
+rank, for each data set, way of flipping, detector and seed; `--plot` draws them. Ends with one line of JSON.
 """
 
 from __future__ import annotations
@@ -20,7 +23,11 @@ from typing import Any
 
 import numpy as np
 import optuna
+from record import record
+from scipy.stats import rankdata
+from sklearn.metrics import average_precision_score, precision_recall_curve
 
+from hairline.autoclassify.charts import draw
 from hairline.autoclassify.clean import SURE, detect
 from hairline.autoclassify.heads import Recipe, fit, out_of_fold, predict
 from hairline.autoclassify.prepare import Prepared, prepare
@@ -29,6 +36,11 @@ from hairline.autoclassify.trial import recipe_of
 from hairline.cluster.session import Cluster
 
 SHARE = 0.1  # of the training labels, flipped
+RECALLS = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)  # that the table shows
+KINDS = ("categories", "clothing")
+WAYS = {False: "uniform", True: "structured"}
+Point = tuple[str, str, str, int, float, float]  # data, flips, detector, seed, recall, precision
+DETECTORS = ("out_of_fold", "margin", "both")
 
 
 def manifest(data: Path, path: Path, kind: str, each: int) -> Path:
@@ -73,6 +85,64 @@ def found_of(chosen: np.ndarray, wrong: np.ndarray) -> dict[str, float]:
     return {"recall": round(hit / max(wrong.sum(), 1), 3), "precision": round(hit / max(chosen.sum(), 1), 3)}
 
 
+def suspicion(given: np.ndarray, found: np.ndarray, margin: np.ndarray) -> dict[str, np.ndarray]:
+    """How suspect each label is, [N], by each detector: the order of the review page, the margin in training, and the
+    lesser of both ranks, which a label has only where both detectors say so."""
+    rows = np.arange(len(given))
+    alone = {"out_of_fold": found.max(1) - found[rows, given], "margin": -margin}
+    # The page shows first where another class leads; below that the order is that of the given label's probability.
+    alone["out_of_fold"] = np.where(alone["out_of_fold"] > 0, alone["out_of_fold"], -found[rows, given])
+    return {**alone, "both": np.minimum(*(rankdata(each) for each in alone.values()))}
+
+
+def curve_of(wrong: np.ndarray, suspect: np.ndarray) -> dict[str, Any]:
+    """Precision and recall at every rank, from the most suspect label on, their average precision, and the best
+    precision from each of `RECALLS` on."""
+    precision, recall, _ = precision_recall_curve(wrong, suspect)
+    return {
+        "average_precision": round(float(average_precision_score(wrong, suspect)), 4),
+        "precision_at": {str(least): round(float(precision[recall >= least].max()), 3) for least in RECALLS},
+        "curve": [
+            (round(float(r), 4), round(float(p), 4)) for r, p in zip(recall[-2::-1], precision[-2::-1], strict=True)
+        ],
+    }
+
+
+def take_curves(kind: str, figures: dict[str, Any]) -> list[Point]:
+    """Takes the curves out of the figures of a data set."""
+    return [
+        (kind, way, detector, seed, *point)
+        for way in WAYS.values()
+        for seed, found in enumerate(figures[way])
+        for detector in DETECTORS
+        for point in found["errors"][detector].pop("curve")
+    ]
+
+
+def plot(points: list[Point], figures: dict[str, Any], path: Path) -> None:
+    """The curves of `both`, a line for each seed; where the tool decides (dots) and what it shows (rings). SVG."""
+    lines: dict[tuple[str, str, int], list[tuple[float, float]]] = defaultdict(list)
+    for kind, way, detector, seed, *at in points:
+        if detector == "both":
+            lines[kind, way, seed].append((at[0], at[1]))
+    colours = {("categories", "uniform"): "#2563eb", ("categories", "structured"): "#60a5fa"}
+    colours |= {("clothing", "uniform"): "#c2410c", ("clothing", "structured"): "#fb923c"}
+
+    def into(axes: Any) -> None:
+        for (kind, way, seed), line in lines.items():
+            colour, found = colours[kind, way], figures[kind][way][seed]
+            label = f"{kind}, {'by chance' if way == 'uniform' else way}" if seed == 0 else None
+            axes.plot(*zip(*line, strict=True), color=colour, lw=1.3, alpha=0.75, label=label)
+            for name, fill in (("first_round", colour), ("shown", "white")):
+                at = found[name]
+                axes.plot(at["recall"], at["precision"], "o", ms=5, mfc=fill, mec=colour, zorder=3)
+        axes.set(xlabel="share of the wrong labels found", ylabel="share of what is found that is wrong")
+        axes.set(xlim=(0, 1.01), ylim=(0, 1.02))
+        axes.legend(frameon=False, loc="lower left")
+
+    path.write_text(draw(into, 6.6, 4.2) + "\n", "utf-8")
+
+
 class Bench:
     """One prepared data set with its features."""
 
@@ -110,6 +180,8 @@ class Bench:
                 answer["oof_against_true"] = round(float((found.argmax(1) == true[rows]).mean()), 3)
                 answer["shown"] = found_of(shown, wrong[rows])
                 answer["first_round"] = found_of(decided, wrong[rows])
+                suspects = suspicion(given, found, margin)
+                answer["errors"] = {name: curve_of(wrong, suspects[name]) for name in DETECTORS}
             ever[rows[decided]] = True
             sure = decided & (found.max(1) >= SURE)
             labels[rows[sure]] = found.argmax(1)[sure]
@@ -157,11 +229,13 @@ def main() -> None:
     command.add_argument("--each", type=int, default=120, help="pictures of each class, at most")
     command.add_argument("--seeds", type=int, default=3)
     command.add_argument("--trials", type=int, default=16, help="of each arm")
-    command.add_argument("--kinds", nargs="+", default=["categories", "clothing"])
+    command.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    command.add_argument("--plot", type=Path, metavar="FILE", help="the curves of the found label errors, as SVG")
     options = command.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     data = Path(os.environ["HAIRLINE_DATA"])
-    figures: dict[str, Any] = {"each": options.each}
+    figures: dict[str, Any] = {}
+    points: list[Point] = []
     for kind in options.kinds:
         out = options.out.absolute() / kind
         out.mkdir(parents=True, exist_ok=True)
@@ -176,13 +250,18 @@ def main() -> None:
             "oof_clean": round(bench.clean_oof, 3),
             "pair": [prepared.labels[number] for number in bench.pair],
         }
-        for structured in (False, True):
+        for structured in WAYS:
             rows = [bench.cleaning(seed, structured) for seed in range(options.seeds)]
-            found["structured" if structured else "uniform"] = rows
+            found[WAYS[structured]] = rows
         found["arms"] = [bench.arms(seed, options.trials) for seed in range(options.seeds)]
+        points += take_curves(kind, found)
         figures[kind] = found
         print(kind, json.dumps(found, indent=1), flush=True)
-    print(json.dumps(figures))
+    with open(options.out / "curves.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("data", "flips", "detector", "seed", "recall", "precision"), *points])
+    if options.plot:
+        plot(points, figures, options.plot)
+    record({"each": options.each, **figures})
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ processes, shared pages counted once; that of Ray's object store is in it. Ends 
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from catalog import proportional_mib
+from record import record
 
 CLASSES = 10
 
@@ -41,13 +41,13 @@ def measure(folder: Path, output: Path, encoders: str) -> tuple[float, float]:
     """Seconds in all, and the largest memory that was seen, MiB."""
     command = [sys.executable, "-m", "hairline", "autoclassify", "prepare", str(folder), "-o", str(output)]
     started, peak = time.monotonic(), 0.0
-    with subprocess.Popen([*command, "--encoders", encoders], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as run:
+    said = Path(f"{output}.log")
+    with open(said, "wb") as log, subprocess.Popen([*command, "--encoders", encoders], stdout=log, stderr=log) as run:
         while run.poll() is None:
             peak = max(peak, proportional_mib(run.pid))
             time.sleep(2)
-        assert run.stderr
-        if run.returncode:
-            sys.exit(f"prepare ended with {run.returncode}: {run.stderr.read().decode()[-500:]}")
+    if run.returncode:
+        sys.exit(f"prepare ended with {run.returncode}: {said.read_text()[-500:]}")
     return time.monotonic() - started, peak
 
 
@@ -67,7 +67,7 @@ def main() -> None:
                 "mib": round(peak),
             }
             print(f"{size}: {found[size]}", flush=True)
-    print(json.dumps(found))
+    record(found)
 
 
 if __name__ == "__main__":

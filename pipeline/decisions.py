@@ -32,8 +32,9 @@ MADE, TABLE = f"{REVIEW}/decisions", f"{REVIEW}/decisions.jsonl"
 MATTES, ORIGINALS = f"{REVIEW}/mattes", f"{REVIEW}/originals"
 UNFINISHED, CLAIMS, SAMPLES = f"{REVIEW}/unfinished", f"{REVIEW}/claims", f"{REVIEW}/samples"
 NAME = re.compile(rf"{MADE}/([0-9a-f]{{32}})-(\d{{5}})\.json")
+MATTE = re.compile(rf"{MATTES}/[0-9a-f]{{32}}-[0-9a-f]{{32}}\.png")
 OURS = re.compile(
-    rf"{NAME.pattern}|{re.escape(TABLE)}|{MATTES}/[0-9a-f]{{32}}-[0-9a-f]{{32}}\.png|{ORIGINALS}/.+"
+    rf"{NAME.pattern}|{re.escape(TABLE)}|{MATTE.pattern}|{ORIGINALS}/.+"
     rf"|{UNFINISHED}/[0-9a-f]{{32}}-[0-9a-f]{{32}}|{CLAIMS}/[0-9a-f]{{32}}\.json|{SAMPLES}/[0-9a-f]{{32}}\.json"
 )
 THREADS = 16  # that read decisions; in a bucket most of the time is waiting
@@ -82,7 +83,14 @@ class Decision:
         made = cls(**{each.name: given[each.name] for each in fields(cls) if each.name in given})
         if made.verdict not in get_args(Verdict) or not isinstance(made.number, int) or not isinstance(made.id, str):
             raise ValueError("no decision")
+        if (made.matte and not MATTE.fullmatch(made.matte)) or not all(map(_is_inside, made.products)):
+            raise ValueError("it names files outside of the output")  # an output may come from anywhere
         return made
+
+    def is_try_of(self, other: Decision) -> bool:
+        """Whether both are one decision, sent twice."""
+        mine, theirs = ((each.key, each.verdict, each.reason, each.matte) for each in (self, other))
+        return bool(self.key) and mine == theirs
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,11 @@ class Conflict(Exception):
     def __init__(self, there: Decision) -> None:
         super().__init__(f"{there.who}: {there.verdict}")
         self.there = there
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a name stays in the output."""
+    return not {"", ".", ".."} & set(name.replace("\\", "/").split("/"))
 
 
 def mark(id: str) -> str:
@@ -139,10 +152,12 @@ class Decisions:
         self._lock = Lock()
         self._of: dict[str, list[Decision]] = {}
         self._names: set[str] = set()
+        self._news: set[str] = set()  # ids on which others have decided, that nobody has asked for yet
         self._due = 0.0
         self._added = 0  # since the table was read or written
         table = {name_of(each): each for each in self._table()}
         self._read(table)
+        self._news.clear()
 
     def __len__(self) -> int:
         return len(self._names)
@@ -160,11 +175,38 @@ class Decisions:
             yield id, standing(made)
 
     def refresh(self, now: bool = False) -> list[str]:
-        """Takes in what others have decided; returns the ids. Looks only now and then, unless it is to be `now`."""
+        """Takes in what others have decided; returns the ids on which they have, since this was asked last.
+
+        Looks only now and then, unless it is to be `now`.
+        """
         with self._lock:
-            if not now and time.monotonic() < self._due:
-                return []
-            return self._read({})
+            if now or time.monotonic() >= self._due:
+                self._read({})
+            news, self._news = sorted(self._news), set()
+            return news
+
+    def look(self) -> None:
+        """Takes in what others have decided; the next `refresh` tells of it."""
+        with self._lock:
+            self._read({})
+
+    def find(self, decision: Decision) -> Decision | None:
+        """The decision that an earlier try has put down; None where the number of this one is free.
+
+        Raises:
+            Conflict: somebody else has decided since, or the same try said something else.
+            HairlineError: its maker says to have seen a decision that there is not.
+        """
+        made, newest = self.of(decision.id), self._newest(decision.id)
+        if decision.number > newest + 1:
+            told = f"decision {decision.number - 1} was seen, but the newest is {newest}; load the page again"
+            raise HairlineError(f"{decision.id}: {told}")
+        if decision.number == newest + 1:
+            return None
+        there = next((each for each in made if each.number == decision.number), made[-1])
+        if there.is_try_of(decision):
+            return there
+        raise Conflict(there if there.key == decision.key and there.key else made[-1])
 
     def add(self, decision: Decision) -> Decision:
         """Puts a decision down; its number says which one its maker saw last.
@@ -173,29 +215,35 @@ class Decisions:
             It, or the one that an earlier try with the same key has put down.
 
         Raises:
-            Conflict: somebody else has decided since.
+            Conflict, HairlineError: see `find`; also where nothing can be written.
         """
+        if decision.number != self._newest(decision.id) + 1:  # its maker may have seen more, in another command
+            self.look()
+            if there := self.find(decision):
+                return there
         with self.output.writing():
             if self.output.create(name_of(decision), decision.encode()):
                 with self._lock:
                     self._take(name_of(decision), decision)
                 return decision
-        self.refresh(now=True)
-        there = next((each for each in self.of(decision.id) if each.number == decision.number), None)
+        self.look()
+        there = self.find(decision)
         if there is None:
             raise HairlineError(f"{self.output.uri(name_of(decision))}: is there and cannot be read; move it away")
-        if decision.key and there.key == decision.key:
-            return there
-        raise Conflict(self.of(decision.id)[-1])
+        return there
 
     def write_table(self) -> None:
         """Writes the table of all, if there is anything new to put into it."""
-        self.refresh(now=True)
+        self.look()
         if self._added:
             lines = [each.encode() for id in sorted(self._of) for each in self._of[id]]
             with self.output.writing():
                 self.output.write(TABLE, b"\n".join(lines) + b"\n")
             self._added = 0
+
+    def _newest(self, id: str) -> int:
+        made = self.of(id)
+        return made[-1].number if made else 0
 
     def _table(self) -> list[Decision]:
         try:
@@ -203,7 +251,7 @@ class Decisions:
         except (FileNotFoundError, ValueError):  # a copy: without it, the files are read one by one
             return []
 
-    def _read(self, known: dict[str, Decision]) -> list[str]:
+    def _read(self, known: dict[str, Decision]) -> None:
         started = time.monotonic()
         names = [name for name in self.output.names(MADE) if NAME.fullmatch(name) and name not in self._names]
         missing = [name for name in names if name not in known]
@@ -214,7 +262,7 @@ class Decisions:
         self._added += len(missing) - len(names)  # those of the table are in it already
         took = time.monotonic() - started
         self._due = time.monotonic() + max(LEAST_S, SHARE * took)
-        return sorted({(known.get(name) or found[name]).id for name in names})
+        self._news |= {(known.get(name) or found[name]).id for name in names}
 
     def _one(self, name: str) -> Decision:
         try:

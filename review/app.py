@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .. import serve
 from ..pipeline.decisions import Conflict, Decision
 from ..pipeline.names import visible
+from ..pipeline.outcome import Row
 from ..pipeline.retry import classify_error
 from ..serve.errors import ApiError
 from ..serve.guard import Guard
@@ -33,7 +34,7 @@ from ..stages.item import encode_alpha
 from . import pictures
 from .correcting import Corrector
 from .desk import REASONS, WANTED, Desk, Shown, check_reason
-from .requests import filter_of, number_seen, read_form, read_json, text
+from .requests import Form, filter_of, number_seen, read_form, read_json, text, texts
 
 PAGE = Path(__file__).parent / "page"
 SHARED = Path(str(serve.__file__)).parent / "page"  # of the service's page: colours, controls, the editor
@@ -101,9 +102,9 @@ class Routes:
 
     async def next(self, request: Request) -> Response:
         """The next picture and how far the review is."""
-        given = await read_json(request)
+        given = await self._json(request)
         who, tab, chosen = self._who(request, given), text(given, "tab"), filter_of(given)
-        without = [str(id) for id in given.get("without") or []]
+        without = texts(given, "without")
 
         def work() -> dict[str, Any]:
             shown = self.desk.next(chosen, who, tab, without)
@@ -113,23 +114,23 @@ class Routes:
 
     async def hold(self, request: Request) -> Response:
         """A window is still there, with its pictures."""
-        given = await read_json(request)
+        given = await self._json(request)
         who, tab = self._who(request, given), text(given, "tab")
-        for id in given.get("ids") or []:
-            if self.desk.index.place(str(id)) >= 0:
-                await run_in_threadpool(self.desk.claims.take, str(id), who, tab)
+        for id in texts(given, "ids"):
+            if self.desk.index.place(id) >= 0:
+                await run_in_threadpool(self.desk.claims.take, id, who, tab)
         return JSONResponse({})
 
     async def free(self, request: Request) -> Response:
         """A window gives pictures back."""
-        given = await read_json(request)
+        given = await self._json(request)
         self._who(request, given)
-        for id in given.get("ids") or self.desk.claims.held(text(given, "tab")):
-            await run_in_threadpool(self.desk.claims.free, str(id), text(given, "tab"))
+        for id in texts(given, "ids") or self.desk.claims.held(text(given, "tab")):
+            await run_in_threadpool(self.desk.claims.free, id, text(given, "tab"))
         return JSONResponse({})
 
     async def decide(self, request: Request) -> Response:
-        given = await read_json(request)
+        given = await self._json(request)
         who, shown = self._who(request, given), await self._shown(text(given, "id"))
         verdict, reason = text(given, "verdict"), str(given.get("reason") or "")
         try:
@@ -150,7 +151,7 @@ class Routes:
 
     async def undo(self, request: Request) -> Response:
         """The reviewer's newest decision is undone; its picture comes back."""
-        given = await read_json(request)
+        given = await self._json(request)
         who, tab = self._who(request, given), text(given, "tab")
         undone = await self._decided(self.desk.undo, who, text(given, "key"))
         if undone is None:
@@ -165,9 +166,9 @@ class Routes:
 
         Fields as of `/v1/correct` (`keep`, `drop`, `box`, `strokes_file`, `follow`, `matte_file`), and the `id`.
         """
-        form = await read_form(request)
+        form = await self._form(request)
         self._who(request, form.texts)
-        row = (await self._shown(text(form.texts, "id"))).row
+        row = await self._cut_out(form.texts)
         try:
             correction = form.correction()
         except ValueError as error:
@@ -177,18 +178,15 @@ class Routes:
 
     async def save(self, request: Request) -> Response:
         """The corrected matte is put down, and the products are made from it."""
-        form = await read_form(request)
-        who, texts = self._who(request, form.texts), form.texts
-        row = (await self._shown(text(texts, "id"))).row
-        if row["status"] != "ok":
-            raise ApiError(400, "invalid_decision", "No decision", "only what was cut out is corrected")
-        seen = number_seen(texts)
+        form = await self._form(request)
+        given = form.texts
+        who, row = self._who(request, given), await self._cut_out(given)
+        seen = number_seen(given)
 
         def work() -> tuple[Decision, list[str]]:
-            given = Correction(matte=form.files.get("matte_file", b""))
-            given.check(row["width"], row["height"])
-            alpha = given.matte_so_far()
-            return self.desk.correct(row["id"], seen, who, text(texts, "key"), text(texts, "tab"), alpha)
+            matte = Correction(matte=form.files.get("matte_file", b""))
+            matte.check(row["width"], row["height"])
+            return self.desk.correct(row["id"], seen, who, text(given, "key"), text(given, "tab"), matte.matte_so_far())
 
         made, left = await self._decided(work)
         return JSONResponse({"number": made.number, "verdict": made.verdict, "left": left})
@@ -233,6 +231,21 @@ class Routes:
             raise ApiError(404, "not_found", "No such picture", "the ledger has none of this id")
         return shown
 
+    async def _cut_out(self, given: dict[str, Any]) -> Row:
+        """The row of a picture that can be corrected."""
+        row = (await self._shown(text(given, "id"))).row
+        if row["status"] != "ok":
+            raise ApiError(400, "invalid_decision", "No decision", "only what was cut out is corrected")
+        return row
+
+    async def _json(self, request: Request) -> dict[str, Any]:
+        self._check_key(request)  # before anything is read of whoever it is
+        return await read_json(request)
+
+    async def _form(self, request: Request) -> Form:
+        self._check_key(request)
+        return await read_form(request)
+
     async def _decided(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """Calls what puts a decision down; says who was first, or what is wrong."""
         try:
@@ -240,7 +253,7 @@ class Routes:
         except Conflict as conflict:
             there = conflict.there
             detail = f"{there.who}: {there.verdict}{f' ({there.reason})' if there.reason else ''}"
-            raise ApiError(409, "decided_meanwhile", "Somebody else was first", detail) from conflict
+            raise ApiError(409, "decided_meanwhile", "This is decided already", detail) from conflict
         except PictureError as error:
             raise ApiError(
                 422, error.reason, "The picture does not allow this", error.detail or error.reason
@@ -250,15 +263,23 @@ class Routes:
 
     def _who(self, request: Request, given: dict[str, Any]) -> str:
         """Who asks. Raises ApiError: no key, or a wrong one; a name that is none."""
-        if self.keys is not None:
-            key = self.keys.find(request.headers.get("x-api-key"))
-            if key is None or key.opens != "pictures":
-                raise ApiError(403, "auth_failed", "Missing or wrong API key", "make one with hairline keys add NAME")
-            return key.name
+        if name := self._check_key(request):
+            return name
         who = visible(str(given.get("who") or self.reviewer)).strip()
         if not who or len(who) > LONGEST_NAME:
             raise ApiError(400, "invalid_name", "No name", f"a name has 1 to {LONGEST_NAME} characters")
         return who
+
+    def _check_key(self, request: Request) -> str:
+        """The name of the key; empty where none is needed. Raises ApiError: it is missing or wrong."""
+        if self.keys is None:
+            return ""
+        key = self.keys.find(request.headers.get("x-api-key"))
+        if key is None or key.opens != "pictures":
+            told = ApiError(403, "auth_failed", "Missing or wrong API key", "make one with hairline keys add NAME")
+            told.headers["Connection"] = "close"  # what it may have sent is not read
+            raise told
+        return key.name
 
 
 class Around:

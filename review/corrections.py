@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..pipeline.decisions import REVIEW, Decisions, mark
+from ..pipeline.ledger import RESULTS
 from ..pipeline.names import output_name
 from ..pipeline.outcome import Row, load_outcome
 from ..pipeline.storage import Folder, is_local
@@ -57,14 +58,14 @@ def write_mattes(output: str, folder: Path) -> None:
     _some(written, output)
 
 
-def is_reviewed(place: str) -> bool:
-    """Whether a place is an output with a review, and no folder of masks."""
-    return not is_local(place) or (Path(place).expanduser() / REVIEW).is_dir()
+def is_output(place: str) -> bool:
+    """Whether a place is an output of a run, and no folder of masks."""
+    return not is_local(place) or any(map(_folder(place).has, (RESULTS, REVIEW)))
 
 
 def _corrected(output: str) -> Iterator[tuple[Row, U8]]:
     """The rows of the pictures whose mattes people corrected, with these."""
-    place = Folder(str(Path(output).expanduser()) if is_local(output) else output)
+    place = _folder(output)
     outcome, decisions = load_outcome(place.root), Decisions(place)
     held = {id: standing.corrected for id, standing in decisions.pictures() if standing.corrected}
     ids = sorted(held)
@@ -76,6 +77,10 @@ def _corrected(output: str) -> Iterator[tuple[Row, U8]]:
                 yield row, decode_alpha(place.read(correction.matte))
             except (OSError, ValueError, pa.ArrowException) as error:
                 raise HairlineError(f"{place.uri(correction.matte)}: cannot be read: {error}") from error
+
+
+def _folder(output: str) -> Folder:
+    return Folder(str(Path(output).expanduser()) if is_local(output) else output)
 
 
 def _some(found: list[str], output: str) -> None:

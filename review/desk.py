@@ -128,10 +128,16 @@ class Desk:
     def undo(self, who: str, key: str) -> Decision | None:
         """Undoes the newest decision of a person on which nobody else has decided since; None where there is none.
 
+        Asked twice with one key, it undoes one.
+
         Raises:
             Conflict: somebody else has decided this very moment.
         """
         self._note(self.decisions.refresh(now=True))
+        every = (made for id, _ in self.decisions.pictures() for made in self.decisions.of(id))
+        if again := next((made for made in every if made.verdict == "undone" and made.key == key), None):
+            self.products.again(again)
+            return again
         theirs = [
             (standing.top.when, id, standing)
             for id, standing in self.decisions.pictures()

@@ -117,25 +117,19 @@ class Products:
             Conflict: somebody has decided meanwhile; nothing was replaced.
             PictureError, HairlineError: see `make`; also where a product was changed by somebody else.
         """
-        self._decisions.refresh(now=True)
-        for there in self._decisions.of(decision.id)[decision.number - 1 :]:
-            if decision.key and there.key == decision.key:  # the same try again
-                return there, []
-            raise Conflict(self._decisions.of(decision.id)[-1])
+        matte = encode_alpha(alpha)
+        decision = replace(decision, matte=f"{MATTES}/{mark(decision.id)}-{md5(matte)}.png")
+        self._decisions.look()
+        there = self._decisions.find(decision)
         row = self._row(decision.id)
         made = self.make(row, alpha)
-        matte = encode_alpha(alpha)
-        name = f"{MATTES}/{mark(decision.id)}-{md5(matte)}.png"
-        products = {each: md5(data) for each, data in made.files.items()}
+        if there:  # the same try again: what was to follow on it may not have worked
+            self._settle(row, there)
+            return there, made.left
         with self._output.writing():
             self._keep(row, made)
-            self._output.write(name, matte)
-            self._output.write(_sign(decision), decision.id.encode())
-        try:
-            decision = self._decisions.add(replace(decision, matte=name, products=products))
-        except BaseException:
-            self._output.delete(_sign(decision))
-            raise
+            self._output.write(decision.matte, matte)
+        decision = self._sign(replace(decision, products={name: md5(data) for name, data in made.files.items()}))
         self._put(row, made.files)
         self._output.delete(_sign(decision))
         return decision, made.left
@@ -151,25 +145,52 @@ class Products:
         if before.corrected == after.corrected:
             return self._decisions.add(decision)
         row = self._row(decision.id)
-        files = self._files(row, after, self._decisions.of(decision.id))
-        with self._output.writing():
-            self._output.write(_sign(decision), decision.id.encode())
-        decision = self._decisions.add(replace(decision, products={name: md5(data) for name, data in files.items()}))
+        files = self._files(row, after, made)
+        decision = self._sign(replace(decision, products={name: md5(data) for name, data in files.items()}))
         self._put(row, files)
         self._output.delete(_sign(decision))
         return decision
 
-    def finish(self) -> list[str]:
-        """Does what a killed review left undone; returns the pictures whose products were put in place."""
+    def again(self, undone: Decision) -> None:
+        """An undoing was asked for once more: what was to follow on it may not have worked."""
+        if undone.products:
+            self._settle(self._row(undone.id), undone)
+
+    def finish(self) -> list[tuple[str, str]]:
+        """Does what a killed review left undone: pictures, each with why its products cannot be put in place, or "".
+
+        What cannot be done now is done by the next review: a source may come back.
+        """
         done = []
         for name in self._output.names(UNFINISHED):
             id = self._output.read(name).decode("utf-8", "replace")
             made, row = self._decisions.of(id), self._row_of(id)
-            if row is not None and made and name == _sign(made[-1]):
-                self._put(row, self._files(row, standing(made), made))
-                done.append(id)
-            self._output.delete(name)
+            signed = next((each for each in made if name == _sign(each)), None)
+            if row is not None and signed:
+                try:
+                    self._settle(row, signed)
+                    done.append((id, ""))
+                except (PictureError, HairlineError) as error:
+                    done.append((id, str(error)))
+            else:
+                self._output.delete(name)
         return done
+
+    def _sign(self, decision: Decision) -> Decision:
+        """Puts a decision down after the sign that its products are about to be replaced."""
+        with self._output.writing():
+            self._output.write(_sign(decision), decision.id.encode())
+        try:
+            return self._decisions.add(decision)
+        except Conflict:  # otherwise it may be there all the same
+            self._output.delete(_sign(decision))
+            raise
+
+    def _settle(self, row: Row, decision: Decision) -> None:
+        """Puts products in place as they are to be by now; others may have decided after that decision."""
+        made = self._decisions.of(row["id"])
+        self._put(row, self._files(row, standing(made), made))
+        self._output.delete(_sign(decision))
 
     def _row(self, id: str) -> Row:
         row = self._row_of(id)
@@ -193,7 +214,12 @@ class Products:
     def _files(self, row: Row, held: Standing, made: list[Decision]) -> dict[str, bytes]:
         """What a picture's products are to be: those of the correction that holds, or the run's own."""
         if held.corrected is not None:
-            return self.make(row, decode_alpha(self._output.read(held.corrected.matte))).files
+            name = held.corrected.matte
+            try:
+                alpha = decode_alpha(self._output.read(name))
+            except (FileNotFoundError, ValueError) as error:
+                raise HairlineError(f"{self._output.uri(name)}: gone, or damaged; put it back") from error
+            return self.make(row, alpha).files
         files = {}
         for name in {name for each in made for name in each.products}:
             with suppress(FileNotFoundError):  # the run had made no such product

@@ -48,10 +48,11 @@ async def read_body(request: Request, most: int) -> bytes:
 
 
 async def read_json(request: Request) -> dict[str, Any]:
-    """The object that a request brings."""
+    """The object that a request brings. What it holds can be written as UTF-8."""
     try:
         given = json.loads(await read_body(request, MOST_BYTES))
-    except ValueError as error:
+        json.dumps(given, ensure_ascii=False).encode()  # half a surrogate pair cannot
+    except (ValueError, RecursionError) as error:
         raise ApiError(400, "invalid_json", "No JSON", str(error)) from error
     if not isinstance(given, dict):
         raise ApiError(400, "invalid_json", "No JSON object")
@@ -87,10 +88,18 @@ def text(given: dict[str, Any], name: str) -> str:
     return value
 
 
+def texts(given: dict[str, Any], name: str) -> list[str]:
+    """A list of texts; empty where it is not there."""
+    found = given.get(name) or []
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        raise ApiError(400, f"invalid_{name}", f"Invalid {name}", f"{name} must be a list of texts")
+    return found
+
+
 def number_seen(given: dict[str, Any]) -> int:
     """The number of the newest decision that the page saw."""
     seen = given.get("seen")
-    if isinstance(seen, str) and seen.isdecimal():  # in a form
+    if isinstance(seen, str) and seen.isdecimal() and len(seen) < 6:  # in a form
         seen = int(seen)
     if not isinstance(seen, int) or isinstance(seen, bool) or not 0 <= seen < 99_999:
         raise ApiError(

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from ..pipeline.beside import cut_output
 from ..pipeline.decisions import Decisions
+from ..pipeline.names import visible
 from ..pipeline.outcome import load_outcome
 from ..pipeline.storage import Folder
 from ..serve.keys import Keys, demand_keys
@@ -53,8 +54,9 @@ def review(asked: Asked, console: Console) -> int:
         listener = stack.enter_context(listen(asked.host, asked.port))
         output = stack.enter_context(cut_output(asked.output))
         desk = Desk(output, asked.sample, asked.chosen)
-        for id in desk.products.finish():
-            console.print(f"{id}: its products are those of the last decision now", markup=False, highlight=False)
+        for id, why in desk.products.finish():
+            told = f"not yet those of the last decision: {why}" if why else "those of the last decision now"
+            console.print(f"{visible(id)}: its products are {told}", markup=False, highlight=False, soft_wrap=True)
         console.print(f"{address(listener)}  {len(desk.index):,} pictures", highlight=False, soft_wrap=True)
         config = uvicorn.Config(build(desk, keys, asked.reviewer), timeout_graceful_shutdown=int(GRACE_S), **UVICORN)
         signal.signal(signal.SIGTERM, signal.default_int_handler)

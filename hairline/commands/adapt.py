@@ -101,9 +101,9 @@ def _adapt(options: argparse.Namespace) -> int:
 
 def _masks(corrections: str, inside: Path) -> tuple[str, bool]:
     """The folder of a person's masks, and whether they were made in a review."""
-    from ..review.corrections import is_reviewed, write_mattes
+    from ..review.corrections import is_output, write_mattes
 
-    if not corrections or not is_reviewed(corrections):
+    if not corrections or not is_output(corrections):
         return corrections, False
     folder = inside / "corrected"
     write_mattes(corrections, folder)

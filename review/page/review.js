@@ -9,7 +9,7 @@ const HOLD_MS = 60_000;
 const NOTHING_MS = 10_000; // between looks for more, where others have what is left
 const WORDS = { accepted: "accepted", rejected: "rejected", corrected: "corrected", skipped: "skipped" };
 
-const state = { start: null, picture: null, ahead: null, filter: {}, who: localStorage.getItem("who") ?? "", undoing: false };
+const state = { start: null, picture: null, ahead: null, filter: {}, who: localStorage.getItem("who") ?? "", undoing: false, undoKey: "" };
 let poll = 0;
 
 const asked = (body = {}) => ({ who: state.who || undefined, filter: state.filter, ...body });
@@ -152,7 +152,8 @@ async function undo() {
   if (state.undoing) return;
   state.undoing = true;
   try {
-    const told = await post("/api/undo", asked({ key: random() }));
+    const told = await post("/api/undo", asked({ key: (state.undoKey ||= random()) })); // until it has worked it is one undoing
+    state.undoKey = "";
     if (!told.picture) return void toast({ heading: "Nothing to undo", message: "You have decided nothing that still holds." });
     if (state.ahead) await post("/api/free", asked({ ids: [state.ahead.id] }));
     if (state.picture && state.picture.id !== told.picture.id) {

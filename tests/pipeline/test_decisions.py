@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from hairline.pipeline.decisions import MADE, TABLE, Conflict, Decision, Decisions, corrected_products, standing
+from hairline.pipeline.decisions import (
+    MADE,
+    TABLE,
+    Conflict,
+    Decision,
+    Decisions,
+    corrected_products,
+    name_of,
+    standing,
+)
 from hairline.pipeline.storage import Folder
 from hairline.stages.errors import HairlineError
 
@@ -101,3 +110,25 @@ def test_products_of_corrections_are_known(tmp_path: Path) -> None:
     made.add(decision(1, "corrected", products={"cutout/a.png": "d1"}))
     made.add(decision(2, "undone", products={"cutout/a.png": "d0"}))
     assert corrected_products(folder) == {"cutout/a.png": {"d0", "d1"}}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"number": 3},  # nobody has seen a second one
+        {"number": 1, "matte": "review/mattes/../../../a.png"},
+        {"number": 1, "products": {"../../a.png": "0"}},
+        {"number": 1, "products": {"/etc/passwd": "0"}},
+    ],
+)
+def test_what_no_review_writes(tmp_path: Path, given: dict[str, object]) -> None:
+    folder = Folder(str(tmp_path))
+    odd = decision(**given)  # type: ignore[arg-type]
+    if odd.number > 1:
+        with pytest.raises(HairlineError, match="newest is 0"):
+            Decisions(folder).add(odd)
+        assert folder.names(MADE) == []
+    else:  # an output that somebody has sent
+        folder.write(name_of(odd), odd.encode())
+        with pytest.raises(HairlineError, match="move it away"):
+            Decisions(folder)

@@ -66,6 +66,11 @@ def test_source_and_cut_out_are_of_one_size(review: Reviewed) -> None:
         ("/api/next", {"filter": []}, 200),
         ("/api/next", {"filter": {"route": 7}}, 400),
         ("/api/next", {"who": "x" * 65}, 400),
+        ("/api/next", {"without": 7}, 400),
+        ("/api/hold", {"ids": [7]}, 400),
+        ("/api/free", {"ids": {"p00.jpg": 1}}, 400),
+        ("/api/hold", {"ids": ["\ud800"]}, 400),
+        ("/api/decide", {"id": "p00.jpg", "seen": 50, "key": "k", "verdict": "accepted"}, 422),
         ("/api/nothing", {}, 404),
     ],
 )
@@ -79,8 +84,10 @@ def test_pages_of_others_get_nothing(review: Reviewed) -> None:
     for headers in strange:
         answer = requests.post(f"{review.url}/api/next", headers=headers, json={"tab": "t"}, timeout=60)
         assert answer.status_code == 403
-    body = requests.post(f"{review.url}/api/next", data=b"x" * 70_000, timeout=60)
-    assert body.status_code == 413
+    for data, status in ((b"x" * 70_000, 413), (b"[" * 60_000, 400), (b"", 400)):
+        assert requests.post(f"{review.url}/api/next", data=data, timeout=60).status_code == status
+    form = {"id": (None, "p00.jpg"), "key": (None, "k"), "seen": (None, "9" * 5000)}
+    assert requests.post(f"{review.url}/api/save", files=form, timeout=60).status_code == 400
     page = requests.get(review.url, timeout=60)
     assert "default-src 'self'" in page.headers["Content-Security-Policy"] and page.headers["X-Frame-Options"] == "DENY"
 
@@ -104,7 +111,8 @@ def test_a_stroke_mends_what_it_touches_and_is_saved(tmp_path: Path) -> None:
         wrong = {"matte_file": png(np.zeros((6, 8), np.uint8))}
         refused = requests.post(f"{review.url}/api/save", data=sent | {"seen": "1"}, files=wrong, timeout=60)
         assert refused.status_code == 422 and "pixels" in refused.json()["errors"][0]["detail"]
-        for more, status in (({"keep": "1,2,3"}, 400), ({"keep": "500,2"}, 422), ({"id": "none"}, 404)):
+        changes = ({"keep": "1,2,3"}, 400), ({"keep": "500,2"}, 422), ({"id": "none"}, 404), ({"id": "dark.jpg"}, 400)
+        for more, status in changes:
             answer = requests.post(f"{review.url}/api/correct", data=sent | more, files=given, timeout=300)
             assert answer.status_code == status, answer.text
 
@@ -122,7 +130,9 @@ def test_with_keys_nobody_comes_in_without_one(tmp_path: Path) -> None:
         for path in ("/api/start", "/api/source?id=p00.jpg", "/api/cut?id=p00.jpg"):
             for given in ({}, {"X-Api-Key": "hl_wrong"}, {"X-Api-Key": metrics}):
                 assert requests.get(review.url + path, headers=given, timeout=60).status_code == 403
-        assert requests.post(f"{review.url}/api/next", json={"tab": "t"}, timeout=60).status_code == 403
+        for path in ("/api/next", "/api/save"):  # what a stranger sends is not read: neither looked at nor kept
+            answer = requests.post(review.url + path, data=b"x" * 70_000, timeout=60)
+            assert (answer.status_code, answer.headers["Connection"]) == (403, "close")
         told = requests.get(f"{review.url}/api/start", headers={"X-Api-Key": secret}, timeout=60).json()
         assert told["who"] == "cora" and told["named"]
         given = {"id": "p00.jpg", "seen": 0, "key": "k", "verdict": "accepted", "tab": "t", "who": "somebody else"}

@@ -10,7 +10,7 @@ import pytest
 
 from hairline.commands.adapt import _masks
 from hairline.pipeline.storage import Folder
-from hairline.review.corrections import collect, is_reviewed, write_mattes
+from hairline.review.corrections import collect, is_output, write_mattes
 from hairline.review.desk import Desk
 from hairline.stages.errors import HairlineError
 from review_kit import other_matte, output
@@ -47,7 +47,7 @@ def test_mattes_alone_are_named_as_their_pictures(root: str, tmp_path: Path) -> 
     assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == [f"p0{n}.jpg.png" for n in range(3)]
     assert _masks(root, tmp_path) == (str(tmp_path / "corrected"), True)  # as adapt takes them
     assert len(list((tmp_path / "corrected").iterdir())) == 3 and _masks("", tmp_path) == ("", False)
-    assert is_reviewed(root) and is_reviewed("s3://bucket/out") and not is_reviewed(str(tmp_path / "masks"))
+    assert is_output(root) and is_output("s3://bucket/out") and not is_output(str(tmp_path / "masks"))
 
 
 def test_nothing_to_learn_from_is_said(tmp_path: Path) -> None:
@@ -55,5 +55,7 @@ def test_nothing_to_learn_from_is_said(tmp_path: Path) -> None:
     for call in (collect, write_mattes):
         with pytest.raises(HairlineError, match="nothing was corrected"):
             call(root, tmp_path / "made")
+        with pytest.raises(HairlineError, match="nothing was corrected"):
+            _masks(root, tmp_path)  # an output that nobody has reviewed is no folder of masks
         with pytest.raises(HairlineError, match="no results"):
             call(str(tmp_path), tmp_path / "made")

@@ -83,6 +83,23 @@ def test_both_decide_and_the_second_is_told(root: str) -> None:
     assert "p05.jpg" not in ids(one)
 
 
+def test_who_was_told_is_not_asked_again(root: str) -> None:
+    one, two = desk(root), desk(root)
+    for id in ("p05.jpg", "p04.jpg"):
+        one.decide(id, 0, "accepted", "anna", "", "k1", "one")
+    with pytest.raises(Conflict):
+        two.decide("p05.jpg", 0, "rejected", "ben", "edge", "k2", "two")
+    assert two.next(ALL, "ben", "two", []).row["id"] == "p03.jpg"  # type: ignore[union-attr]
+    assert two.progress(ALL)["judged"] == 2
+
+
+def test_a_lost_answer_hides_no_change_of_mind(root: str) -> None:
+    found = desk(root)
+    found.decide("p05.jpg", 0, "accepted", "anna", "", "k", "one")
+    with pytest.raises(Conflict, match="anna: accepted"):
+        found.decide("p05.jpg", 0, "rejected", "anna", "edge", "k", "one")
+
+
 def test_a_claim_ends_with_its_process_or_its_time(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = desk(root), desk(root)
     assert one.claims.take("p05.jpg", "anna", "one") is None
@@ -100,6 +117,7 @@ def test_undo_takes_ones_own_back_newest_first(root: str) -> None:
     for number, who in enumerate(("anna", "anna", "ben")):
         found.decide(f"p0{number}.jpg", 0, "accepted", who, "", f"k{number}", "t")
     assert found.undo("anna", "u1").id == "p01.jpg"  # type: ignore[union-attr]
+    assert found.undo("anna", "u1").id == "p01.jpg"  # type: ignore[union-attr]  # sent again
     assert found.undo("anna", "u2").id == "p00.jpg"  # type: ignore[union-attr]
     assert found.undo("anna", "u3") is None
     assert found.progress(ALL)["judged"] == 1

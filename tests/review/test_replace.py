@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from pathlib import Path
 from typing import Any
@@ -91,19 +92,52 @@ def test_a_kill_after_the_decision_is_made_good(desk: Desk, monkeypatch: pytest.
         correct(desk)
     assert files(desk) == before
     again = Desk(desk.output)
-    assert again.products.finish() == [ID] and again.products.finish() == []
+    assert again.products.finish() == [(ID, "")] and again.products.finish() == []
     assert (alpha(desk) == other_matte()).all()
     monkeypatch.setattr(again.products, "_put", killed)
     with pytest.raises(Killed):
         again.undo("anna", "u")
     last = Desk(desk.output)
-    assert last.products.finish() == [ID] and files(desk) == before
+    assert last.products.finish() == [(ID, "")] and files(desk) == before
+
+
+def test_what_did_not_work_is_made_good_by_the_same_try(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = files(desk)
+
+    def full(*_: object) -> bool:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for action, after in ((correct, None), (lambda it: it.undo("anna", "u"), before)):
+        with monkeypatch.context() as patch:
+            patch.setattr(Folder, "swap", full)
+            with pytest.raises(HairlineError, match="No space left"):
+                action(desk)
+        assert desk.output.names(UNFINISHED)
+        action(desk)
+        assert files(desk) == after if after else (alpha(desk) == other_matte()).all()
+        assert desk.output.names(UNFINISHED) == []
+    assert len(desk.decisions) == 2
+
+
+def test_a_kill_is_made_good_though_somebody_has_decided_since(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(desk.products, "_put", lambda *_: (_ for _ in ()).throw(Killed()))
+        correct(desk)
+    Desk(Folder(desk.output.root, "cut-other")).decide(ID, 1, "accepted", "ben", "", "k2", "t2")
+    source = Path(desk.row_of(ID)["uri"])  # type: ignore[index]
+    away = source.rename(source.with_name("away"))
+    ((id, why),) = Desk(desk.output).products.finish()
+    assert id == ID and source.name in why  # said, and the review begins
+    away.rename(source)
+    assert Desk(desk.output).products.finish() == [(ID, "")] and (alpha(desk) == other_matte()).all()
 
 
 def test_who_comes_second_replaces_nothing(desk: Desk) -> None:
     other = Desk(Folder(desk.output.root, "cut-other"))
     correct(desk)
-    assert correct(desk, left=9)[0].number == 1  # the same try, sent again
+    assert correct(desk)[0].number == 1  # the same try, sent again
+    with pytest.raises(Conflict):  # not the same
+        correct(desk, left=9)
     with pytest.raises(Conflict):
         other.correct(ID, 0, "ben", "k2", "t2", other_matte(9))
     assert (alpha(desk) == other_matte()).all()

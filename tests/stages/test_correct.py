@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from hairline.stages.correct import correct, within
+from hairline.stages.correct import _core, correct, within
 from hairline.stages.correction import Correction, read_boxes, read_places
 from hairline.stages.errors import PictureError
 from hairline.stages.fine import FineSettings, FineStage
@@ -166,3 +166,19 @@ def test_places_are_read_in_every_form() -> None:
 def test_what_is_no_place_is_told(text: str) -> None:
     with pytest.raises(ValueError, match=r"keep: .* is not x,y"):
         read_places([text], "keep")
+
+
+def test_a_stroke_as_wide_as_the_picture(predict: Callable[[np.ndarray, CoarseCrop], np.ndarray]) -> None:
+    rgb, alpha = mug()
+    painted = np.zeros((SIDE, SIDE, 4), np.uint8)
+    painted[..., 3] = 255
+    assert not correct(rgb, alpha, Correction(strokes=encode_png(painted)), predict).any()
+
+
+def test_of_a_wide_stroke_the_inner_half_is_found_in_steps() -> None:
+    stroke = np.zeros((700, 700), bool)
+    stroke[100:600, 50:650] = True
+    core = _core(stroke)
+    depth = cv2.distanceTransform(stroke.astype(np.uint8), cv2.DIST_L2, 5)
+    inner = depth >= depth.max() / 2
+    assert (core & inner).sum() / (core | inner).sum() > 0.98

@@ -71,7 +71,8 @@ def load(module: M, path: Path) -> M:
     """
     try:
         tensors = load_file(path)
-        module.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
+        own = {k: v.to(torch.float32 if v.is_floating_point() else v.dtype, copy=True) for k, v in tensors.items()}
+        module.load_state_dict(own, assign=True)  # and not copied one by one, which takes four times as long
     except Exception as error:
         line = " ".join(str(error).split())[:300] or type(error).__name__
         raise HairlineError(f"weights {path} do not fit {type(module).__name__}: {line}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 
 class ConvBN(nn.Sequential):
@@ -95,7 +95,12 @@ def fold_bn(module: nn.Module) -> nn.Module:
     """Folds every batch normalisation into the convolution before it, in place; for inference only."""
     for child in module.children():
         if isinstance(child, ConvBN) and isinstance(child[0], nn.Conv2d) and isinstance(child[1], nn.BatchNorm2d):
-            child[0] = fuse_conv_bn_eval(child[0].eval(), child[1].eval())
+            conv, bn = child[0], child[1]
+            assert bn.running_mean is not None and bn.running_var is not None
+            with torch.no_grad():  # in place: a copy of each module takes longer than all that is computed
+                conv.weight, conv.bias = fuse_conv_bn_weights(
+                    conv.weight, conv.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias
+                )
             child[1] = nn.Identity()
         else:
             fold_bn(child)

@@ -239,7 +239,7 @@ class Products:
                 continue
             if digests.get(name) not in (None, found.digest):
                 told = f"{self._output.uri(name)}: was changed by somebody since the run made it; move it away first"
-                raise HairlineError(told)
+                raise HairlineError(f"{told}, or start the review again where a later run was it")
             self._output.write(f"{ORIGINALS}/{name}", self._output.read(name))
 
     def _ours(self, id: str) -> set[str]:

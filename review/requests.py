@@ -27,12 +27,14 @@ class Form:
     files: dict[str, bytes]
 
     def correction(self) -> Correction:
-        """Raises ValueError: a place or a box is none."""
+        """Raises ValueError: a place or a box is none, or there is nothing that it could start from."""
         keep, drop = (
             read_places([self.texts[name]], name) if self.texts.get(name) else () for name in ("keep", "drop")
         )
         boxes = read_boxes([self.texts["box"]]) if self.texts.get("box") else ()
         strokes, matte = (self.files.get(f"{name}_file", b"") for name in ("strokes", "matte"))
+        if not matte and not boxes:
+            raise ValueError("matte_file: give the matte so far, or a box")
         follow = self.texts.get("follow", "true") != "false"
         return Correction(boxes=boxes, keep=keep, drop=drop, strokes=strokes, follow=follow, matte=matte)
 

@@ -18,6 +18,7 @@ U8 = NDArray[np.uint8]
 Point = tuple[float, float]  # x, y in pixels of the upright picture
 Corners = tuple[float, float, float, float]  # x0, y0, x1, y1 likewise, x1 and y1 exclusive
 MOST = 64  # boxes and places of one correction, each: every place is a search of its own
+LONGEST = MOST * 256  # characters of a text that gives them
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -116,6 +117,8 @@ def read_boxes(texts: Sequence[str], name: str = "box") -> tuple[Corners, ...]:
 
 def _groups(text: str, name: str, form: str) -> list[list[float]]:
     many = form.count(",") + 1
+    if len(text) > LONGEST:  # before a million numbers are made of it
+        raise ValueError(f"{name}: a text of {len(text):,} characters; one correction has at most {MOST} of {form}")
     words = [word for word in re.split(r"[\s,;\[\]]+", text) if word]
     try:
         numbers = [float(word) for word in words]

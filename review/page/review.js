@@ -89,7 +89,7 @@ function facts(picture) {
     ["Expected error", picture.error === null ? "not known" : `${percent(picture.error)} of the subject's area`],
     ["Category", picture.category ? `${title(picture.category)} (${percent(picture.category_score)})` : "none"],
     ["Route", title(picture.route)],
-    ["Size", `${picture.width} × ${picture.height}`],
+    picture.width && ["Size", `${picture.width} × ${picture.height}`],
     picture.products.length && ["Products", picture.products.map(({ name }) => name).join(", ")],
     picture.meaning && ["Ended as", `${picture.meaning.title}${picture.detail ? `: ${picture.detail}` : ""}`],
     picture.corrected && ["Matte", "corrected"],

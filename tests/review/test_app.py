@@ -112,6 +112,8 @@ def test_a_stroke_mends_what_it_touches_and_is_saved(tmp_path: Path) -> None:
         refused = requests.post(f"{review.url}/api/save", data=sent | {"seen": "1"}, files=wrong, timeout=60)
         assert refused.status_code == 422 and "pixels" in refused.json()["errors"][0]["detail"]
         changes = ({"keep": "1,2,3"}, 400), ({"keep": "500,2"}, 422), ({"id": "none"}, 404), ({"id": "dark.jpg"}, 400)
+        nothing = requests.post(f"{review.url}/api/correct", data=sent, files={"x": b""}, timeout=60)
+        assert nothing.status_code == 400 and "the matte so far" in nothing.json()["errors"][0]["detail"]
         for more, status in changes:
             answer = requests.post(f"{review.url}/api/correct", data=sent | more, files=given, timeout=300)
             assert answer.status_code == status, answer.text

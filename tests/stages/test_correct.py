@@ -168,6 +168,11 @@ def test_what_is_no_place_is_told(text: str) -> None:
         read_places([text], "keep")
 
 
+def test_a_text_of_a_million_places_is_not_read() -> None:
+    with pytest.raises(ValueError, match="at most 64 of x,y"):
+        read_places(["5,5 " * 1_000_000], "keep")
+
+
 def test_a_stroke_as_wide_as_the_picture(predict: Callable[[np.ndarray, CoarseCrop], np.ndarray]) -> None:
     rgb, alpha = mug()
     painted = np.zeros((SIDE, SIDE, 4), np.uint8)

@@ -186,20 +186,28 @@ def features(folder: Path, start: str, pictures: pa.Table) -> NDArray[np.float16
     Raises:
         HairlineError: pictures were examined without that encoder.
     """
-    column = f"features_{start}"
-    place = {version: row for row, version in enumerate(_versions(pictures).to_pylist())}
+    column, paths = f"features_{start}", sorted(folder.glob("*.parquet"))
+    rows = places(known(folder, ["uri", "etag"]), pictures)
     found, there = np.empty((len(pictures), FEATURES), np.float16), np.zeros(len(pictures), bool)
-    for path in sorted(folder.glob("*.parquet")):
-        part = pq.read_table(path, columns=["uri", "etag", column], filters=pc.field(column).is_valid())
-        rows = np.array([place.get(version, -1) for version in _versions(part).to_pylist()], np.int64)
-        values = part[column].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, FEATURES)
-        found[rows[rows >= 0]] = values[rows >= 0]
-        there[rows[rows >= 0]] = True
+    for path in paths:
+        part = pq.read_table(path, columns=[column])[column].combine_chunks()
+        mine, rows = rows[: len(part)], rows[len(part) :]
+        mine = mine[part.is_valid().to_numpy(zero_copy_only=False)]
+        values = part.flatten().to_numpy(zero_copy_only=False).reshape(-1, FEATURES)
+        found[mine[mine >= 0]] = values[mine >= 0]
+        there[mine[mine >= 0]] = True
     if not there.all():
         raise HairlineError(
             f"{folder}: {(~there).sum()} pictures were examined without the encoder {start}; name the --encoders of "
             "before, or give another folder"
         )
+    return found
+
+
+def places(pictures: pa.Table, others: pa.Table) -> NDArray[np.int64]:
+    """The row that each picture has among the others, in the same version; -1: none. Both have uri and etag."""
+    rows = pc.index_in(_versions(pictures), value_set=_versions(others).combine_chunks())
+    found: NDArray[np.int64] = pc.fill_null(rows, -1).to_numpy().astype(np.int64)
     return found
 
 

@@ -131,7 +131,8 @@ def _judge(
     labels = np.array(listed["label"].to_pylist(), object)
     dropped = np.where(readable, "", "unreadable").astype(object)
     at = np.nonzero(readable)[0]
-    first = at[duplicates.first_of_each(np.array(facts["sha256"].to_pylist(), object)[at].astype(str))]
+    digests = pc.fill_null(facts["sha256"].combine_chunks().dictionary_encode().indices, -1).to_numpy()
+    first = at[duplicates.first_of_each(digests[at])]
     copies, conflicts = 0, set()
     for row, original in zip(at.tolist(), first.tolist(), strict=True):
         if row != original:
@@ -235,7 +236,5 @@ def _split(
 
 
 def _aligned(facts: pa.Table, listed: pa.Table) -> pa.Table:
-    """The facts of the listed pictures, in their order: the newest of each version."""
-    place = {key: row for row, key in enumerate(zip(facts["uri"].to_pylist(), facts["etag"].to_pylist(), strict=True))}
-    rows = [place[key] for key in zip(listed["uri"].to_pylist(), listed["etag"].to_pylist(), strict=True)]
-    return facts.take(pa.array(rows, pa.int64())).combine_chunks()
+    """The facts of the listed pictures, in their order; each has been examined."""
+    return facts.take(pa.array(examine.places(listed, facts))).combine_chunks()

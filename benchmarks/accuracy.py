@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 
 import cv2
 import numpy as np
+from contact import sheet
 from group_lists import believed
 from record import record
 
@@ -311,16 +312,6 @@ def rounded(figures: dict[str, float]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in figures.items()}
 
 
-def sheet(path: Path, rows: Sequence[tuple[np.ndarray, ...]]) -> None:
-    """A picture and mattes in each row."""
-    lines = []
-    for rgb, *mattes in rows:
-        greys = [np.repeat((alpha * 255).astype(np.uint8)[..., None], 3, 2) for alpha in mattes]
-        lines.append(cv2.resize(np.hstack([rgb, *greys]), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), np.vstack(lines)[..., ::-1])
-
-
 SECTIONS: dict[str, Callable[[bool, Path | None], Figures]] = {
     "coarse": coarse_figures,
     "fine": fine_figures,
@@ -337,13 +328,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="an eighth of the pictures: to see that it works")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="some of the figures")
     parser.add_argument("--sheets", type=Path, metavar="DIR", help="pictures and mattes side by side, as PNG")
-    parser.add_argument(
-        "--weights",
-        nargs="+",
-        default=[],
-        metavar="STAGE=PATH",
-        help="others, of coarse, fine, classify; of quality: grades, whose median is the overall class",
-    )
+    told = "others, of coarse, fine, classify; of quality: grades, whose median is the overall class"
+    parser.add_argument("--weights", nargs="+", default=[], metavar="STAGE=PATH", help=told)
     args = parser.parse_args()
     os.environ[WEIGHTS] = json.dumps(dict(given.split("=", 1) for given in args.weights))
     result: Figures = {}

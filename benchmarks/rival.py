@@ -23,7 +23,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from accuracy import SEEN, WEIGHTS, Figures, fine, grouped, matted, mean, sheet, square, truth_of
+from accuracy import SEEN, WEIGHTS, Figures, fine, grouped, matted, mean, square, truth_of
+from contact import sheet
 
 from hairline.evaluation import matte
 from hairline.stages.base import Settings, Stage, run_stages

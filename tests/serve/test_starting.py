@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +21,6 @@ import yaml
 from hairline.configs.service import load_service
 from hairline.serve.keys import add_key
 from hairline.serve.server import Signals
-from hairline.serve.starting import Starting as Starter
 from hairline.serve.startup_checks import HELP, jobs_are_taken, listen
 from hairline.stages.errors import HairlineError
 from serve_kit import HERE, photo
@@ -136,24 +134,6 @@ def running(folder: Path) -> Iterator[Starting]:
         yield service
         said = service.errors.read_text()
         assert "Traceback" not in said and said.count("\n") == 1, said
-
-
-def test_who_has_connected_gets_an_answer_while_it_leaves() -> None:
-    with listen("127.0.0.1", 0) as listener, Starter(listener) as starter:
-        with socket.create_connection(listener.getsockname(), SOON) as first:  # it answers from here on
-            first.sendall(b"GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n")
-            assert first.recv(64).startswith(b"HTTP/1.1 200")
-        clients = [socket.create_connection(listener.getsockname(), SOON) for _ in range(8)]
-        time.sleep(0.2)
-        leaving = threading.Thread(target=starter.stop)
-        leaving.start()
-        time.sleep(0.2)
-        for client in clients:
-            with client:
-                client.sendall(b"GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n")
-                assert client.recv(64).startswith(b"HTTP/1.1 200")
-        leaving.join(SOON)
-        assert not leaving.is_alive()
 
 
 def test_it_says_that_it_starts_and_then_that_it_answers(running: Starting) -> None:

@@ -37,8 +37,14 @@ SKINS, HAIRS, BODIES = range(3)  # the colours: face, ears and neck share theirs
 ROUNDS, PASSES = 2, 4  # of learning the colours; of the inference in each
 BINS, LAB_LOW, LAB_STEP = 32, (0.0, -80.0, -80.0), (3.125, 5.0, 5.0)  # histograms of CIE Lab
 BLUR = (2.0, 1.2, 1.2)  # bins; light varies more over a face than its colour does
+ANY = 4e-6  # density of colours of which nothing is known
+OTHERS = 0.5  # how likely what lies beyond a head's usual place is of something else, by its place alone
+USUAL = (0.75, 1.0)  # of the width, aside of the face's axis and above the eyes
 ODD = 1e-6  # density of a colour that no part has, per cubic unit of Lab
 COLOUR, DOUBT = 1.2, 0.02  # weight of a pixel's colour; how likely it is of a part whose colours never had it
+PALE, GREY, GAUDY = 85, 14, 60  # lightness and chroma, CIE Lab
+REDDISH, YELLOWISH = 15, 100  # degrees of hue
+JAW = 0.6  # of the way from the eyes to the chin: beside what is above it there are no shoulders
 SURE = 0.7  # shares from which colours are learnt
 SMOOTH = 3.0  # weight of the neighbours' word
 RADIUS, EPSILON = 5, 2e-3  # of the guided filter, pixels and squared grey of 0..1
@@ -53,12 +59,16 @@ class HeadParts:
         matrix: float64 [2, 3], from pixels of the picture to those of the frame.
         apart: of each part, how well its colours tell it from the others, 0..1; by chance 0.5.
         hair: share of the head that is hair, 0..1.
+        touched: share of the head's outline above the jaw that touches something else of what was cut out, 0..1.
+        natural: share of the hair whose colours hair has without dye, 0..1.
     """
 
     shares: F32
     matrix: NDArray[np.float64]
     apart: dict[str, float]
     hair: float
+    touched: float
+    natural: float
 
     def alpha(self, name: PartName, rgb: U8, alpha: U8) -> tuple[Rect, U8]:
         """The alpha of one part: the picture's own, times the part's share, which is soft where parts meet.
@@ -105,10 +115,18 @@ def head_parts(face: Face, rgb: U8, alpha: U8) -> HeadParts:
     colours = _taken(rgb, matrix, shrink, cv2.BORDER_REPLICATE)
     solid = _taken(alpha, matrix, shrink).astype(np.float32) / np.float32(255)
     points = (face.points[:, :2] @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
-    places, sure = _places(points, chin / unit, solid.shape)
-    bins = _bins(colours)
+    return HeadParts(matrix=matrix, **_told(colours, solid, points, chin / unit))
+
+
+def _told(colours: U8, solid: F32, points: F32, chin: float) -> dict[str, Any]:
+    """What `HeadParts` tells of a head in the frame; chin: down from the eyes, in widths of the face."""
+    places, sure, beyond = _places(points, chin, solid.shape)
+    lab = _lab(colours)
+    bins = _bins(lab)
     guide = np.asarray(cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY), np.float32) / np.float32(255)
     cheeks, low = sure[SKINS], _step(places[BODY] - 0.08, 0.02)
+    places[BODY] += OTHERS * beyond
+    places /= places.sum(0)
     shares, densities = places, places
     for k in range(ROUNDS):
         densities = np.stack([_density(bins, part * solid) for part in sure])
@@ -116,7 +134,10 @@ def head_parts(face: Face, rgb: U8, alpha: U8) -> HeadParts:
             sure[HAIRS] *= densities[HAIRS] > 1.5 * densities[SKINS]
             densities[HAIRS] = _density(bins, sure[HAIRS] * solid)
         # Long hair lies where the body's colours are learnt; above the shoulders it is hair all the same.
-        densities[HAIRS] = np.maximum(densities[HAIRS], densities[BODIES] * (1 - low))
+        alike = densities[HAIRS] > ANY
+        densities[HAIRS] = np.maximum(densities[HAIRS], densities[BODIES] * (1 - low) * alike)
+        # Beyond the head's usual place only what has the hair's colours is of it: no arm, no thing.
+        densities[BODIES] = np.maximum(densities[BODIES], beyond * np.maximum(densities[SKINS], ANY))
         densities /= densities.sum(0)
         told = np.log(densities + DOUBT)[[SKINS, HAIRS, SKINS, BODIES]]
         shares = _inferred(COLOUR * told + np.log(places), guide, solid)
@@ -124,7 +145,13 @@ def head_parts(face: Face, rgb: U8, alpha: U8) -> HeadParts:
         sure = np.where(found > SURE, found, 0)
         sure[SKINS] = np.maximum(cheeks, 0.25 * sure[SKINS])
     shares = _of_one_head(_without_stray_hair(shares, solid, places), solid, points)
-    return HeadParts(shares, matrix, _apart(densities, shares, solid), _hair(shares, solid))
+    return {
+        "shares": shares,
+        "apart": _apart(densities, shares, solid),
+        "hair": _hair(shares, solid),
+        "touched": _touched(shares, solid, round((ABOVE + JAW * chin) * UNIT)),
+        "natural": _natural(shares[HAIR] * solid, lab),
+    }
 
 
 def _frame(face: Face, unit: float, angle: float) -> tuple[NDArray[np.float64], float]:
@@ -147,7 +174,7 @@ def _taken(pixels: U8, matrix: NDArray[np.float64], shrink: float, border: int =
     return cv2.warpAffine(pixels, matrix, size, borderMode=border).astype(np.uint8, copy=False)
 
 
-def _places(points: F32, chin: float, shape: tuple[int, ...]) -> tuple[F32, F32]:
+def _places(points: F32, chin: float, shape: tuple[int, ...]) -> tuple[F32, F32, F32]:
     """How likely each part lies where, by the landmarks alone.
 
     u and v are measured from the eyes in widths of the face. A forehead reaches up to 0.1 above the mesh's oval, hair
@@ -155,7 +182,8 @@ def _places(points: F32, chin: float, shape: tuple[int, ...]) -> tuple[F32, F32]
     it up to the chin.
 
     Returns:
-        float32 [4, h, w], adding up to 1; and float32 [3, h, w], where skin, hair and body surely show their colours.
+        float32 [4, h, w], adding up to 1; float32 [3, h, w], where skin, hair and body surely show their colours; and
+        float32 [h, w], 0..1, what lies beyond a head's usual place.
     """
     v, u = (np.mgrid[: shape[0], : shape[1]] / UNIT - np.array([ABOVE, ASIDE])[:, None, None]).astype(np.float32)
     aside = np.abs(u - float(points[list(OVAL), 0].mean() / UNIT - ASIDE))
@@ -183,7 +211,8 @@ def _places(points: F32, chin: float, shape: tuple[int, ...]) -> tuple[F32, F32]
     places = np.stack([face, *((1 - face) * np.stack([hair, skin, body]))]) + 1e-4
     crown = (depth < -0.17) & (v < brows) & (aside < 0.6)
     sure = np.stack([(depth > 0.08) & (v > 0.12) & (v < 0.6 * chin), crown, v > shoulders + 0.15]).astype(np.float32)
-    return np.asarray(places / places.sum(0), np.float32), sure
+    beyond = _step(np.hypot(aside / USUAL[0], np.minimum(v, 0) / USUAL[1]) - 1, 0.1)
+    return np.asarray(places / places.sum(0), np.float32), sure, beyond
 
 
 def _step(value: NDArray[Any], width: float | NDArray[Any]) -> F32:
@@ -199,11 +228,16 @@ def _depth(outline: F32, shape: tuple[int, ...]) -> F32:
     return np.asarray(depth / UNIT, np.float32)
 
 
-def _bins(rgb: U8) -> NDArray[np.int64]:
+def _lab(rgb: U8) -> F32:
+    """CIE Lab, a little blurred; float32 [h, w, 3]."""
+    smooth = cv2.GaussianBlur(rgb, (0, 0), 0.8).astype(np.float32) / 255
+    return np.asarray(cv2.cvtColor(smooth, cv2.COLOR_RGB2LAB), np.float32)
+
+
+def _bins(lab: F32) -> NDArray[np.int64]:
     """The bin of each pixel's colour; int64 [h, w]."""
-    lab = cv2.cvtColor(cv2.GaussianBlur(rgb, (0, 0), 0.8).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     low, step = np.array(LAB_LOW, np.float32), np.array(LAB_STEP, np.float32)
-    place = np.clip((np.asarray(lab, np.float32) - low) / step, 0, BINS - 1).astype(np.int64)
+    place = np.clip((lab - low) / step, 0, BINS - 1).astype(np.int64)
     return np.asarray((place[..., 0] * BINS + place[..., 1]) * BINS + place[..., 2])
 
 
@@ -281,3 +315,22 @@ def _apart(told: F32, shares: F32, solid: F32) -> dict[str, float]:
 def _hair(shares: F32, solid: F32) -> float:
     head = float(((1 - shares[BODY]) * solid).sum())
     return float((shares[HAIR] * solid).sum()) / max(head, 1.0)
+
+
+def _touched(shares: F32, solid: F32, jaw: int) -> float:
+    """How much of the head's outline above the row `jaw` touches what was cut out and is not of the head.
+
+    What goes on beyond the frame touches it there.
+    """
+    whole = np.pad((solid >= 0.5).astype(np.uint8), 1, "edge")
+    head = np.pad(((1 - shares[BODY]) * solid >= 0.5).astype(np.uint8), 1)
+    outline = (cv2.dilate(head, np.ones((5, 5), np.uint8)) > head)[: jaw + 1]
+    return float((outline & (whole[: jaw + 1] > 0)).sum()) / max(1, int(outline.sum()))
+
+
+def _natural(hair: F32, lab: F32) -> float:
+    """How much of the hair is grey, or between red and yellow, as hair is without dye; the rest is often a hat."""
+    light, a, b = np.moveaxis(lab, -1, 0)
+    chroma, hue = np.hypot(a, b), np.degrees(np.arctan2(b, a))
+    natural = (light < PALE) & ((chroma < GREY) | ((hue > REDDISH) & (hue < YELLOWISH) & (chroma < GAUDY)))
+    return float((hair * natural).sum()) / max(float(hair.sum()), 1.0)

@@ -27,6 +27,8 @@ MIN_WIDTH = 40  # pixels of the face's width
 MAX_TURN = 30.0  # degrees aside
 MAX_TIP = 30.0  # degrees up or down
 MIN_APART = 0.55  # how well the part's colours tell it from its neighbours; by chance 0.5
+MAX_TOUCHED = 0.1  # of the head's outline above the jaw: it was cut off from what it touches, perhaps wrongly
+MIN_NATURAL = 0.6  # of the hair: caps, helmets and things were mostly of other colours
 MIN_HAIR = 0.4  # of the head: shorter hair was often confused with the forehead
 # A bust, in heights of the head from chin to crown
 CHEST, SHOULDERS = 0.75, 1.15  # below the chin; from the face's middle to each side
@@ -114,8 +116,10 @@ def _checks(face: Face, found: HeadParts | None, name: Name) -> list[Check]:
     ]
     if found is not None and name in ("head", "hair"):
         checks.append(between("colours_apart", round(found.apart[name], 2), MIN_APART, 1))
+        checks.append(between("touched", round(found.touched, 2), None, MAX_TOUCHED))
     if found is not None and name == "hair":
         checks.append(between("hair_seen", round(found.hair, 2), MIN_HAIR, 1))
+        checks.append(between("hair_colour", round(found.natural, 2), MIN_NATURAL, 1))
     for check in checks:
         check.verdict = "pass" if check.verdict == "pass" else "unknown"
     return checks

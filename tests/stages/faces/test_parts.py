@@ -70,6 +70,37 @@ def test_parts_turn_and_shrink_with_the_picture():
     assert np.array_equal(parts.shares, head_parts(face, small, thin).shares)  # the same every time
 
 
+def test_an_arm_raised_beside_the_head_is_not_of_it_and_it_says_that_it_cut():
+    picture, alpha = (one.copy() for one in portrait())
+    face, alone = found()
+    x, y, width = *face.middle, face.width
+    cheek = picture[int(y + 0.35 * width), int(x + 0.2 * width)]
+    x0, x1, y0, y1 = (int(v) for v in (x - 1.1 * width, x - 0.6 * width, y - 1.2 * width, y + 1.5 * width))
+    held = np.zeros(alpha.shape, bool)
+    held[max(0, y0) : y1, x0:x1] = True
+    held &= alpha < 128
+    picture[held], alpha[held] = cheek, 255
+    parts = head_parts(face, picture, alpha)
+    for name in ("head", "hair"):
+        (left, top, right, bottom), own = parts.alpha(name, picture, alpha)
+        made = np.zeros_like(alpha)
+        made[top:bottom, left:right] = own
+        assert (made[held] > 127).mean() < 0.3  # its inner side lies where hair usually does
+        before = whole(alone, name) > 127
+        assert ((made > 127) & before).sum() > 0.9 * before.sum()
+    assert alone.touched < 0.1 < parts.touched
+
+
+def test_colours_that_no_hair_has_are_told():
+    picture, alpha = portrait()
+    face, alone = found()
+    u = np.mgrid[: alpha.shape[0], : alpha.shape[1]][0]
+    capped = np.where(
+        ((u < face.middle[1] - 0.35 * face.width) & (alpha > 127))[..., None], np.uint8((30, 60, 220)), picture
+    )
+    assert alone.natural > 0.8 and head_parts(face, capped, alpha).natural < 0.5
+
+
 def test_without_colours_it_is_less_sure():
     picture, alpha = portrait()
     _, parts = found()

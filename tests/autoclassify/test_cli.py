@@ -16,7 +16,7 @@ from hairline.cluster.nodes import Node
 from hairline.cluster.session import Cluster
 from labelled import drawn, labelled, write
 
-QUICK = ("--minutes", "5", "--trials", "3", "--concurrent", "1")
+QUICK = ("--minutes", "60", "--trials", "3", "--concurrent", "1")
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

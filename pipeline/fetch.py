@@ -53,6 +53,14 @@ def fetch(
         raise PictureError(verdict.reason, verdict.detail) from error
 
 
+def fetch_named(name: str, uri: str, limits: Limits | None = None) -> bytes:
+    """The bytes of a file that a user names, as `name`. Raises HairlineError: it cannot be read."""
+    try:
+        return fetch(uri, limits or Limits())[0]
+    except PictureError as error:
+        raise HairlineError(f"{name} {uri}: cannot be read: {error.detail or error.reason}") from error
+
+
 def _fetch_object(uri: str, limit: int, size: int, patience_s: float, witnesses: Witnesses) -> tuple[bytes, int]:
     files, path = remote(uri)
     refused = False

@@ -30,7 +30,7 @@ from ..stages.registry import stage_class
 from ..stages.verdicts import judged
 from .beside import cut_output
 from .cut import BATCH, write_cut
-from .fetch import fetch
+from .fetch import fetch_named
 from .made import made_by_cuts, merge_cuts
 from .names import visible
 from .partitions import Scratch
@@ -130,10 +130,8 @@ def read_rows(table: str, template: PosterTemplate) -> list[PosterRow]:
     try:
         path = local_path(table) if is_local(table) else scratch.path("rows")
         if not is_local(table):
-            Path(path).write_bytes(fetch(table, LIMITS)[0])
+            Path(path).write_bytes(fetch_named("rows", table, LIMITS))
         found = list(_values(table, path, template))
-    except PictureError as error:
-        raise HairlineError(f"rows {table}: cannot be read: {error.detail or error.reason}") from error
     except OSError as error:
         raise HairlineError(f"rows {table}: cannot be read: {error.strerror}") from error
     if not found:

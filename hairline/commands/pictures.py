@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..stages.errors import HairlineError, PictureError
+from ..stages.errors import HairlineError
 from .base import Commands, add_changes, add_download, console
 
 
@@ -42,6 +42,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _cut(options: argparse.Namespace) -> int:
+    from ..pipeline.fetch import fetch_named
     from ..pipeline.pipe import cut_piped
     from ..stages.correction import Correction, read_boxes, read_places
 
@@ -53,20 +54,8 @@ def _cut(options: argparse.Namespace) -> int:
         )
     except ValueError as error:
         raise HairlineError(str(error)) from error
-    strokes, matte = _given(options.strokes, "--strokes"), _given(options.matte, "--matte")
+    strokes = fetch_named("--strokes", options.strokes) if options.strokes else b""
+    matte = fetch_named("--matte", options.matte) if options.matte else b""
     correction = Correction(*marks, strokes, options.follow, matte) if any(marks) or strokes or matte else None
     products = options.product or ["cutout"]
     return cut_piped(options.sources, options.output, products, options.changes, console(), correction)
-
-
-def _given(uri: str | None, flag: str) -> bytes:
-    """The bytes of a file that an option names. Raises HairlineError: it cannot be read."""
-    from ..pipeline.fetch import fetch
-    from ..stages.limits import Limits
-
-    if not uri:
-        return b""
-    try:
-        return fetch(uri, Limits())[0]
-    except PictureError as error:
-        raise HairlineError(f"{flag} {uri}: cannot be read: {error.detail or error.reason}") from error
